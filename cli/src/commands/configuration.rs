@@ -1,0 +1,83 @@
+//! Reads a configuration file and what the command line changes in it.
+
+use crate::args::GlobalArguments;
+use crate::printer::Printer;
+use bucketload_engine::config::{ConfigErrors, Document, Problem, ResolveOptions, Seed, resolve, resolve_seed};
+use bucketload_engine::config::plan::JobPlan;
+use bucketload_engine::{Error, Result};
+use std::path::Path;
+
+/// Reads a file into a document, with `--set` applied.
+pub(super) fn read_document(path: &Path, overrides: &[String], printer: &Printer) -> Result<Document> {
+    let name = path.display();
+    let bytes = std::fs::read(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => Error::config(format!("configuration file: {name} not found")),
+        _ => Error::config(format!("configuration file: {name} cannot be read: {error}")),
+    })?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| Error::config(format!("configuration file: {name} is not text in UTF-8")))?;
+    let mut document =
+        Document::parse(&text, &name.to_string()).map_err(|errors| config_error(&errors, printer))?;
+    for assignment in overrides {
+        document.set(assignment).map_err(|problem| problem_error(&problem))?;
+    }
+    Ok(document)
+}
+
+/// Makes a job of a file.
+pub(super) fn read_plan(
+    path: &Path,
+    overrides: &[String],
+    global: &GlobalArguments,
+    printer: &Printer,
+) -> Result<JobPlan> {
+    let document = read_document(path, overrides, printer)?;
+    let options = ResolveOptions { is_strict: global.strict, lookup: &variable };
+    let resolved = resolve(&document, &options).map_err(|errors| config_error(&errors, printer))?;
+    warn(&resolved.warnings, printer);
+    Ok(resolved.plan)
+}
+
+/// Makes the start of a guess of a document.
+pub(super) fn read_seed(document: &Document, global: &GlobalArguments, printer: &Printer) -> Result<Seed> {
+    let options = ResolveOptions { is_strict: global.strict, lookup: &variable };
+    let seed = resolve_seed(document, &options).map_err(|errors| config_error(&errors, printer))?;
+    warn(&seed.warnings, printer);
+    Ok(seed)
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+fn warn(warnings: &[Problem], printer: &Printer) {
+    for warning in warnings {
+        printer.hint(&format!("warning: {warning}"));
+    }
+}
+
+/// Tells all problems but the last, which becomes the error of the command.
+fn config_error(errors: &ConfigErrors, printer: &Printer) -> Error {
+    warn(&errors.warnings, printer);
+    match errors.problems.split_last() {
+        None => Error::internal("a configuration is wrong without a reason"),
+        Some((last, others)) => {
+            for problem in others {
+                printer.talk(&format!("error: {problem}"));
+            }
+            problem_error(last)
+        }
+    }
+}
+
+fn problem_error(problem: &Problem) -> Error {
+    let message = match problem.path.is_empty() {
+        true => problem.message.clone(),
+        false => format!("`{}`: {}", problem.path, problem.message),
+    };
+    let error = Error::config(message).with_optional_hint(problem.hint.clone());
+    match problem.line {
+        0 => error,
+        line => error.at(format!("{} line {line}, column {}", problem.file, problem.column)),
+    }
+}

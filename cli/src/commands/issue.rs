@@ -1,0 +1,146 @@
+//! `bucketload issue`
+
+use super::configuration::read_plan;
+use super::{environment, explain};
+use crate::args::{GlobalArguments, IssueArguments};
+use crate::exit::Exit;
+use crate::printer::{Printer, bytes, count};
+use crate::progress;
+use bucketload_engine::config::plan::JobPlan;
+use bucketload_engine::job::progress::{Progress, Stage};
+use bucketload_engine::job::report::JobReport;
+use bucketload_engine::job::run::{FailedJob, discard_staged, run_job};
+use bucketload_engine::table::warehouse::TableName;
+use bucketload_engine::{Environment, Result};
+use serde_json::json;
+use std::pin::pin;
+
+pub(super) async fn run(global: &GlobalArguments, arguments: &IssueArguments, printer: &Printer) -> Result<Exit> {
+    let target = TableName::new(&arguments.database, &arguments.table)?;
+    let mut plan = read_plan(&arguments.config.config, &arguments.config.overrides, global, printer)?;
+    apply_flags(&mut plan, arguments);
+    if arguments.dry_run {
+        return explain::show(global, &plan, printer).await;
+    }
+    let environment = environment(global)?;
+    let progress = Progress::new();
+    let Some(outcome) = run_interruptible(&environment, &plan, &target, &progress, global).await else {
+        discard_staged(&environment, &target, &progress.job_id).await;
+        printer.talk("interrupted; nothing was committed");
+        if printer.is_json() {
+            printer.document(&json!({"job_id": progress.job_id, "status": "killed", "error": "interrupted"}));
+        }
+        return Ok(Exit::Interrupted);
+    };
+    match outcome {
+        Ok(report) => {
+            match printer.is_json() {
+                true => printer.document(&json!(report)),
+                false => printer.result(&summary(&report)),
+            }
+            Ok(Exit::Done)
+        }
+        Err(failed) => {
+            printer.explain(&failed.error);
+            if printer.is_json() {
+                printer.document(&json!(failed.report));
+            }
+            Ok(Exit::of(failed.error.blame()))
+        }
+    }
+}
+
+fn apply_flags(plan: &mut JobPlan, arguments: &IssueArguments) {
+    if let Some(time_column) = &arguments.time_column {
+        plan.output.time_column = Some(time_column.clone());
+    }
+    if let Some(mode) = arguments.mode {
+        plan.output.mode = mode.into();
+    }
+    plan.output.auto_create_table |= arguments.auto_create_table;
+}
+
+/// Runs a job beside its progress bar; `None` if the person interrupted it before its commit began. A commit that has begun is
+/// waited for: it is short, and only it knows whether the rows are there.
+async fn run_interruptible(
+    environment: &Environment,
+    plan: &JobPlan,
+    target: &TableName,
+    progress: &Progress,
+    global: &GlobalArguments,
+) -> Option<std::result::Result<JobReport, Box<FailedJob>>> {
+    let mut job = pin!(run_job(environment, plan, target, progress));
+    let mut drawing = pin!(progress::draw(progress, global));
+    loop {
+        tokio::select! {
+            outcome = &mut job => return Some(outcome),
+            () = &mut drawing => {}
+            _ = tokio::signal::ctrl_c() => {
+                if progress.snapshot().stage != Stage::Committing {
+                    return None;
+                }
+            }
+        }
+    }
+}
+
+/// What was loaded, for people.
+fn summary(report: &JobReport) -> String {
+    let rows_per_second = match report.seconds.total {
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a rate for display"
+        )]
+        total if total > 0.0 => (report.rows.read as f64 / total) as u64,
+        _ => 0,
+    };
+    let place = format!("{}.{}", report.database, report.table);
+    let version = match report.table_version {
+        Some(version) => format!("{}, version {version}", report.mode),
+        None => report.mode.clone(),
+    };
+    let mut text = format!("loaded {} rows into {place} ({version})\n", count(report.rows.written));
+    text.push_str(&format!(
+        "  files   {} read of {} listed, {} fetched, {} decoded\n",
+        count(report.files.read),
+        count(report.files.listed),
+        bytes(report.bytes.fetched),
+        bytes(report.bytes.decoded)
+    ));
+    for (number, what) in [
+        (report.files.skipped_glacier, "archived files skipped"),
+        (report.files.skipped_errors, "files skipped because they cannot be read"),
+    ] {
+        if number > 0 {
+            text.push_str(&format!("          {} {what}\n", count(number)));
+        }
+    }
+    text.push_str(&format!(
+        "  rows    {} read, {} rejected, {} filtered\n",
+        count(report.rows.read),
+        count(report.rows.rejected),
+        count(report.rows.filtered)
+    ));
+    text.push_str(&format!(
+        "  output  {} files, {}\n",
+        count(report.output_files),
+        bytes(report.bytes.written)
+    ));
+    text.push_str(&format!(
+        "  time    {:.2} s (list {:.2}, run {:.2}, commit {:.2}), {} rows/s\n",
+        report.seconds.total,
+        report.seconds.list,
+        report.seconds.run,
+        report.seconds.commit,
+        count(rows_per_second)
+    ));
+    if report.rows.rejected > 0 {
+        text.push_str(&format!(
+            "rejected records: bucketload query \"SELECT * FROM {place}__rejects WHERE job_id = '{}'\"\n",
+            report.job_id
+        ));
+    }
+    text
+}

@@ -1,0 +1,80 @@
+//! `bucketload query`
+
+use super::environment;
+use crate::args::{FormatName, GlobalArguments, QueryArguments};
+use crate::exit::Exit;
+use crate::printer::Printer;
+use bucketload_engine::Result;
+use bucketload_engine::job::present::{csv_line, json_arrays, json_rows, table};
+use bucketload_engine::job::query::{Answer, query};
+use serde_json::{Value, json};
+
+/// Rows drawn as a table at most: columns are aligned over all of them, so they are held in memory.
+const TABLE_ROWS: usize = 10_000;
+
+pub(super) async fn run(global: &GlobalArguments, arguments: &QueryArguments, printer: &Printer) -> Result<Exit> {
+    let environment = environment(global)?;
+    let mut answer = query(&environment, &arguments.sql).await?;
+    let format = if printer.is_json() { FormatName::Json } else { arguments.format };
+    match format {
+        FormatName::Json => print_json(&mut answer, printer).await?,
+        FormatName::Csv => print_csv(&mut answer, printer).await?,
+        FormatName::Table => print_table(&mut answer, printer).await?,
+    }
+    Ok(Exit::Done)
+}
+
+/// An array of objects, written as the rows come.
+async fn print_json(answer: &mut Answer, printer: &Printer) -> Result<()> {
+    let mut is_first = true;
+    printer.result("[");
+    while let Some(batch) = answer.next().await? {
+        let mut text = String::new();
+        for row in json_rows(&batch) {
+            text.push_str(if is_first { "\n" } else { ",\n" });
+            text.push_str(&row.to_string());
+            is_first = false;
+        }
+        printer.result(&text);
+    }
+    printer.result(if is_first { "]\n" } else { "\n]\n" });
+    Ok(())
+}
+
+async fn print_csv(answer: &mut Answer, printer: &Printer) -> Result<()> {
+    let header: Vec<Value> = answer.schema.fields().iter().map(|field| json!(field.name())).collect();
+    printer.result(&csv_line(header.iter()));
+    while let Some(batch) = answer.next().await? {
+        let mut text = String::new();
+        for row in json_arrays(&batch) {
+            text.push_str(&csv_line(row.as_array().into_iter().flatten()));
+        }
+        printer.result(&text);
+    }
+    Ok(())
+}
+
+async fn print_table(answer: &mut Answer, printer: &Printer) -> Result<()> {
+    let headers: Vec<String> = answer.schema.fields().iter().map(|field| field.name().clone()).collect();
+    let mut rows: Vec<Vec<Value>> = Vec::new();
+    let mut is_cut = false;
+    while let Some(batch) = answer.next().await? {
+        for row in json_arrays(&batch) {
+            if let Value::Array(values) = row
+                && rows.len() < TABLE_ROWS
+            {
+                rows.push(values);
+            } else {
+                is_cut = true;
+            }
+        }
+        if is_cut {
+            break;
+        }
+    }
+    printer.result(&table(&headers, &rows));
+    if is_cut {
+        printer.talk(&format!("only the first {TABLE_ROWS} rows are shown; `--format csv` gives all"));
+    }
+    Ok(())
+}

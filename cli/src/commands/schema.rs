@@ -1,0 +1,21 @@
+//! `bucketload schema` and `bucketload completions`
+
+use crate::args::{Arguments, CompletionsArguments};
+use crate::exit::Exit;
+use crate::printer::Printer;
+use bucketload_engine::config::json_schema;
+use clap::CommandFactory;
+
+/// Prints the JSON Schema of the configuration file.
+pub(super) fn run(printer: &Printer) -> Exit {
+    printer.document(&json_schema());
+    Exit::Done
+}
+
+/// Prints a completion script.
+pub(super) fn completions(arguments: &CompletionsArguments, printer: &Printer) -> Exit {
+    let mut script = Vec::new();
+    clap_complete::generate(arguments.shell, &mut Arguments::command(), "bucketload", &mut script);
+    printer.result(&String::from_utf8_lossy(&script));
+    Exit::Done
+}

@@ -1,0 +1,51 @@
+//! The `bucketload` command.
+//!
+//! Reading order: [`args`] (what can be typed), [`commands`] (one file each), [`printer`] (what is read: results on standard output,
+//! talk on standard error), [`progress`], [`logging`], [`exit`] (the status).
+
+mod args;
+mod commands;
+mod exit;
+mod logging;
+mod printer;
+mod progress;
+
+use args::Arguments;
+use clap::Parser;
+use exit::Exit;
+use printer::Printer;
+use std::process::ExitCode;
+
+/// Measured on CSV: building columns is a third faster than with the system's allocator.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Stack of each worker thread. The query planner is deeply recursive, above all in unoptimised builds.
+const STACK_BYTES: usize = 8 * 1024 * 1024;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let printer = Printer::new(&arguments.global);
+    logging::start(&arguments.global);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .thread_name("bucketload")
+        .thread_stack_size(STACK_BYTES)
+        .enable_all()
+        .build();
+    let exit = match runtime {
+        Err(error) => {
+            printer.talk(&format!("error: cannot start threads: {error}"));
+            Exit::Failed
+        }
+        Ok(runtime) => {
+            let exit = match runtime.block_on(commands::run(arguments, &printer)) {
+                Ok(exit) => exit,
+                Err(error) => printer.error(&error),
+            };
+            // Nothing that is still under way is worth waiting for: it is visible or it is not.
+            runtime.shutdown_background();
+            exit
+        }
+    };
+    exit.into()
+}

@@ -1,0 +1,252 @@
+//! Finds values in JSON texts by path.
+//!
+//! The paths are the part of JSONPath that names single values: `$`, `.name`, `['name']`, `[index]`, and `[*]` where the caller
+//! allows it. There are no slices, filters, unions or deep scans.
+
+use sonic_rs::{Deserializer, JsonContainerTrait, JsonType, JsonValueTrait, Value};
+
+/// Levels of arrays and objects in each other that a text may have. The JSON library reads them by recursion, with more than
+/// 20 KB of stack a level in an unoptimised build; worker threads have 2 MB.
+const MAX_DEPTH: usize = 64;
+
+/// One step of a path.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Segment {
+    /// The member of an object.
+    Name(String),
+    /// The element of an array, from 0.
+    Index(usize),
+    /// Every element of an array.
+    Every,
+}
+
+/// A path from the root of a JSON value.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct JsonPath {
+    /// Empty for the root itself.
+    pub(crate) segments: Vec<Segment>,
+}
+
+impl JsonPath {
+    /// Reads a path of single values.
+    ///
+    /// **Errors**: what is wrong, in the words a user reads.
+    pub(crate) fn parse(text: &str) -> Result<JsonPath, String> {
+        let path = JsonPath::parse_with_wildcards(text)?;
+        if path.segments.contains(&Segment::Every) {
+            return Err(format!("path `{text}` has a wildcard, which names more than one value"));
+        }
+        Ok(path)
+    }
+
+    /// Reads a path that may have `[*]`.
+    pub(crate) fn parse_with_wildcards(text: &str) -> Result<JsonPath, String> {
+        let wrong = |what: &str| format!("path `{text}` {what}");
+        let mut rest = text.strip_prefix('$').ok_or_else(|| wrong("does not start with `$`"))?;
+        let mut segments = Vec::new();
+        while !rest.is_empty() {
+            if let Some(name_on) = rest.strip_prefix('.') {
+                if name_on.starts_with('[') {
+                    rest = name_on;
+                    continue;
+                }
+                let end = name_on.find(['.', '[']).unwrap_or(name_on.len());
+                match &name_on[..end] {
+                    "" => return Err(wrong("has an empty name")),
+                    "*" => segments.push(Segment::Every),
+                    name => segments.push(Segment::Name(name.to_owned())),
+                }
+                rest = &name_on[end..];
+            } else if let Some(inner) = rest.strip_prefix('[') {
+                if let Some(quote) = inner.chars().next().filter(|first| matches!(first, '\'' | '"')) {
+                    let inner = &inner[1..];
+                    let end = inner.find(quote).ok_or_else(|| wrong("has an unclosed quote"))?;
+                    segments.push(Segment::Name(inner[..end].to_owned()));
+                    rest = inner[end + 1..]
+                        .strip_prefix(']')
+                        .ok_or_else(|| wrong("has an unclosed `[`"))?;
+                } else {
+                    let end = inner.find(']').ok_or_else(|| wrong("has an unclosed `[`"))?;
+                    match &inner[..end] {
+                        "*" => segments.push(Segment::Every),
+                        index => segments.push(Segment::Index(
+                            index
+                                .parse()
+                                .map_err(|_| wrong(&format!("has `[{index}]`, which is not an index")))?,
+                        )),
+                    }
+                    rest = &inner[end + 1..];
+                }
+            } else {
+                return Err(wrong(&format!("has `{rest}` where `.` or `[` must stand")));
+            }
+        }
+        Ok(JsonPath { segments })
+    }
+
+    /// The value there. Of members with the same name the last counts, as in Java.
+    pub(crate) fn find<'a>(&self, root: &'a Value) -> Option<&'a Value> {
+        find(&self.segments, root)
+    }
+}
+
+/// See [`JsonPath::find`].
+pub(crate) fn find<'a>(segments: &[Segment], root: &'a Value) -> Option<&'a Value> {
+    segments.iter().try_fold(root, |value, segment| match segment {
+        Segment::Name(name) => member(value, name),
+        Segment::Index(index) => value.as_array()?.get(*index),
+        Segment::Every => None,
+    })
+}
+
+fn member<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
+    value
+        .as_object()?
+        .iter()
+        .filter(|(key, _)| *key == name)
+        .last()
+        .map(|(_, value)| value)
+}
+
+/// Parses a whole JSON text; numbers keep their spelling. `None`: it is not one JSON value, or nested too deeply.
+pub(crate) fn parse_json(text: &str) -> Option<Value> {
+    if is_too_deep(text.as_bytes()) {
+        return None;
+    }
+    let mut deserializer = Deserializer::from_str(text).use_rawnumber();
+    let value = deserializer.deserialize().ok()?;
+    deserializer.end().ok()?;
+    Some(value)
+}
+
+fn is_too_deep(text: &[u8]) -> bool {
+    // Nearly every text is cleared by this count, which the compiler turns into vector instructions.
+    if text.len() <= MAX_DEPTH || text.iter().filter(|byte| matches!(byte, b'[' | b'{')).count() <= MAX_DEPTH {
+        return false;
+    }
+    let mut depth = 0_usize;
+    let mut is_in_string = false;
+    let mut is_escaped = false;
+    for byte in text {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if is_in_string => is_escaped = true,
+            b'"' => is_in_string = !is_in_string,
+            _ if is_in_string => {}
+            b'[' | b'{' => {
+                depth += 1;
+                if depth > MAX_DEPTH {
+                    return true;
+                }
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    false
+}
+
+/// The text form of a JSON value: the content of a string, any other value as compact JSON text; `None` for null.
+///
+/// `buffer` holds it where it is not in the value already.
+pub(crate) fn text_of_json<'a>(value: &'a Value, buffer: &'a mut String) -> Option<&'a str> {
+    match value.get_type() {
+        JsonType::Null => None,
+        JsonType::String => value.as_str(),
+        _ => {
+            *buffer = compact(value);
+            Some(buffer)
+        }
+    }
+}
+
+/// Compact JSON text.
+pub(crate) fn compact(value: &Value) -> String {
+    sonic_rs::to_string(value).expect("a parsed JSON value can be written")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(path: &str, json: &str, expected: Option<&str>) {
+        let value = parse_json(json).unwrap();
+        let mut buffer = String::new();
+        let found = JsonPath::parse(path)
+            .unwrap()
+            .find(&value)
+            .and_then(|value| text_of_json(value, &mut buffer));
+        assert_eq!(found, expected, "{path} of {json}");
+    }
+
+    #[test]
+    fn paths_name_members_and_elements() {
+        check("$.a.b", r#"{"a":{"b":"x"}}"#, Some("x"));
+        check("$.a[1]", r#"{"a":[1,2.50]}"#, Some("2.50"));
+        check("$['a.b'][\"c\"]", r#"{"a.b":{"c":true}}"#, Some("true"));
+        check("$.['a']", r#"{"a": {"z" : [ 1 ]} }"#, Some(r#"{"z":[1]}"#));
+        check("$[0]", "[7]", Some("7"));
+        check("$", "1", Some("1"));
+    }
+
+    #[test]
+    fn what_is_not_there_is_none() {
+        check("$.a.b", r#"{"a":1}"#, None);
+        check("$.a[3]", r#"{"a":[1]}"#, None);
+        check("$.a", r#"{"a":null}"#, None);
+        check("$.a", "3", None);
+    }
+
+    #[test]
+    fn last_of_equal_names_counts() {
+        check("$.a", r#"{"a":1,"a":2}"#, Some("2"));
+    }
+
+    #[test]
+    fn numbers_keep_their_spelling() {
+        check(
+            "$.a",
+            r#"{"a":123456789012345678901234567890}"#,
+            Some("123456789012345678901234567890"),
+        );
+        check("$.a", r#"{"a":[1e3,1.10]}"#, Some("[1e3,1.10]"));
+    }
+
+    #[test]
+    fn bad_paths_say_what_is_wrong() {
+        for (path, expected) in [
+            ("a", "path `a` does not start with `$`"),
+            ("$.a..b", "path `$.a..b` has an empty name"),
+            ("$.", "path `$.` has an empty name"),
+            ("$.a[", "path `$.a[` has an unclosed `[`"),
+            ("$.a[1:2]", "path `$.a[1:2]` has `[1:2]`, which is not an index"),
+            ("$['a", "path `$['a` has an unclosed quote"),
+            ("$a", "path `$a` has `a` where `.` or `[` must stand"),
+            (
+                "$.a[*]",
+                "path `$.a[*]` has a wildcard, which names more than one value",
+            ),
+        ] {
+            assert_eq!(JsonPath::parse(path), Err(expected.to_owned()));
+        }
+    }
+
+    #[test]
+    fn text_that_is_not_one_json_value_is_none() {
+        for text in ["", "{", "{}x", "nul", "'a'", "1 2"] {
+            assert!(parse_json(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn nesting_has_a_limit_and_brackets_in_strings_do_not_count() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        let deepest = parse_json(&nested(MAX_DEPTH)).unwrap();
+        assert_eq!(compact(&deepest).len(), 2 * MAX_DEPTH);
+        assert!(parse_json(&nested(MAX_DEPTH + 1)).is_none());
+        assert!(parse_json(&nested(200_000)).is_none());
+        assert!(parse_json(&format!(r#"["\"{}"]"#, "[".repeat(2 * MAX_DEPTH))).is_some());
+        assert!(parse_json(&format!("[{}{{}}]", "{},".repeat(2 * MAX_DEPTH))).is_some());
+    }
+}

@@ -1,0 +1,262 @@
+//! Turns configured filters into one logical plan.
+//!
+//! Each entry of `filters` adds nodes to the plan of its input, so that DataFusion optimises them together: a column that
+//! nobody needs is not read, a condition sinks to the scan. What only chooses or computes columns is a projection; what may
+//! reject a record is a `convert` node, which the optimizer cannot copy or move past another filter, so each record is judged
+//! once and in list order. Everything that can be known from the schema is checked here, before any data is read.
+//!
+//! Nothing is executed here. A `filters` list with converting rules needs [`ConvertPlanner`] among the extension planners of the
+//! session that runs the plan.
+//!
+//! Reading order: [`rules`] (what is configured, and a file for each rule), `sql`, `functions`, `convert` (rows that may be
+//! rejected), `json_path`, `values`.
+
+mod convert;
+mod functions;
+mod json_path;
+pub mod rules;
+mod sql;
+mod values;
+
+#[cfg(test)]
+mod tests;
+
+use crate::parse::reject::RejectSink;
+use crate::parse::columns::ColumnType;
+use datafusion::common::{Column, DFSchema, DataFusionError};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
+use datafusion::prelude::{DataFrame, SessionContext};
+use rules::FilterRule;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+pub use convert::{ConvertNode, ConvertPlanner, InvalidRecord};
+pub use functions::register_functions;
+
+/// What filters need beside their configuration.
+#[derive(Clone, Debug)]
+pub struct FilterSurroundings {
+    /// When the job started, microseconds since the epoch; the value of `upload_time`.
+    pub started_micros: i64,
+    /// Takes the records that a filter rejects.
+    pub rejects: Arc<dyn RejectSink>,
+}
+
+/// Why filters cannot be applied to the columns they would get.
+#[derive(Debug, thiserror::Error)]
+pub enum FilterError {
+    /// The configuration does not fit the schema.
+    #[error("filters[{index}] ({kind}): {reason}{}", hint.as_ref().map(|hint| format!("; hint: {hint}")).unwrap_or_default())]
+    Schema {
+        /// Index in `filters`.
+        index: usize,
+        /// The `type` of the filter.
+        kind: &'static str,
+        /// What is wrong.
+        reason: String,
+        /// What to do about it.
+        hint: Option<String>,
+    },
+    /// DataFusion refused the plan.
+    #[error("filters[{index}] ({kind}): cannot be planned")]
+    Plan {
+        /// Index in `filters`.
+        index: usize,
+        /// The `type` of the filter.
+        kind: &'static str,
+        /// What it said.
+        #[source]
+        source: Box<DataFusionError>,
+    },
+    /// DataFusion refused the input itself.
+    #[error("cannot plan the input of the filters")]
+    Input(#[source] Box<DataFusionError>),
+}
+
+impl FilterError {
+    /// Index in `filters` of the filter at fault.
+    pub fn index(&self) -> Option<usize> {
+        match self {
+            FilterError::Schema { index, .. } | FilterError::Plan { index, .. } => Some(*index),
+            FilterError::Input(_) => None,
+        }
+    }
+}
+
+/// Applies `rules`, in list order, to the plan of `input`.
+///
+/// **Shape**: columns without qualifiers; JSON columns keep their mark in the field's metadata.
+/// **Errors**: the first rule that does not fit the columns it gets; nothing has been read.
+/// **Cost**: builds a plan, runs nothing.
+pub async fn apply(
+    context: &SessionContext,
+    input: DataFrame,
+    rules: &[FilterRule],
+    surroundings: &FilterSurroundings,
+) -> Result<DataFrame, FilterError> {
+    let (state, plan) = input.into_parts();
+    let mut plan = unqualified(plan).map_err(|source| FilterError::Input(Box::new(source)))?;
+    for (index, rule) in rules.iter().enumerate() {
+        let stage = Stage {
+            index,
+            kind: kind(rule),
+            surroundings,
+        };
+        plan = match rule {
+            FilterRule::Column(rule) => rules::column::compile(&stage, plan, rule)?,
+            FilterRule::RemoveColumns(rule) => rules::remove_columns::compile(&stage, plan, rule)?,
+            FilterRule::ExpandJson(rule) => rules::expand_json::compile(&stage, plan, rule)?,
+            FilterRule::Digest(rule) => rules::digest::compile(&stage, plan, rule)?,
+            FilterRule::AddTime(rule) => rules::add_time::compile(&stage, plan, rule)?,
+            FilterRule::Rename(rule) => rules::rename::compile(&stage, plan, rule)?,
+            FilterRule::Cast(rule) => rules::cast::compile(&stage, plan, rule)?,
+            FilterRule::Sql(rule) => sql::compile(&stage, context, plan, rule).await?,
+        };
+    }
+    Ok(DataFrame::new(state, plan))
+}
+
+fn kind(rule: &FilterRule) -> &'static str {
+    match rule {
+        FilterRule::Column(_) => "column",
+        FilterRule::RemoveColumns(_) => "remove_columns",
+        FilterRule::ExpandJson(_) => "expand_json",
+        FilterRule::Digest(_) => "hash",
+        FilterRule::AddTime(_) => "add_time",
+        FilterRule::Rename(_) => "rename",
+        FilterRule::Cast(_) => "cast",
+        FilterRule::Sql(_) => "sql",
+    }
+}
+
+/// Gives every column its bare name, so that rules need not know which table it came from.
+fn unqualified(plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
+    let schema = plan.schema();
+    if schema.iter().all(|(qualifier, _)| qualifier.is_none()) {
+        return Ok(plan);
+    }
+    let columns: Vec<Expr> = schema
+        .iter()
+        .map(|(qualifier, field)| {
+            Expr::Column(Column::new(qualifier.cloned(), field.name())).alias(field.name().as_str())
+        })
+        .collect();
+    LogicalPlanBuilder::from(plan).project(columns)?.build()
+}
+
+/// The filter being compiled: what its errors name, and what surrounds it.
+struct Stage<'a> {
+    index: usize,
+    kind: &'static str,
+    surroundings: &'a FilterSurroundings,
+}
+
+impl Stage<'_> {
+    fn error(&self, reason: impl Into<String>) -> FilterError {
+        FilterError::Schema {
+            index: self.index,
+            kind: self.kind,
+            reason: reason.into(),
+            hint: None,
+        }
+    }
+
+    fn error_with_hint(&self, reason: impl Into<String>, hint: Option<String>) -> FilterError {
+        FilterError::Schema {
+            index: self.index,
+            kind: self.kind,
+            reason: reason.into(),
+            hint,
+        }
+    }
+
+    fn plan_error(&self, source: DataFusionError) -> FilterError {
+        FilterError::Plan {
+            index: self.index,
+            kind: self.kind,
+            source: Box::new(source),
+        }
+    }
+
+    /// How reasons of rejects begin.
+    fn label(&self) -> String {
+        format!("filters[{}] ({})", self.index, self.kind)
+    }
+
+    /// The error for a column that the input lacks; `reason` names it.
+    fn missing_column(&self, reason: impl Into<String>, name: &str, schema: &DFSchema) -> FilterError {
+        let names = schema.fields().iter().map(|field| field.name().as_str());
+        self.error_with_hint(
+            reason,
+            nearest(name, names).map(|name| format!("did you mean `{name}`?")),
+        )
+    }
+
+    /// The type, in the configuration's words, of the column called `name`; an error if no such type holds its values.
+    fn column_type(&self, schema: &DFSchema, name: &str) -> Result<Option<ColumnType>, FilterError> {
+        let Some(index) = schema.index_of_column_by_name(None, name) else {
+            return Ok(None);
+        };
+        let field = schema.field(index);
+        match values::column_type(field) {
+            Some(column_type) => Ok(Some(column_type)),
+            None => Err(self.error(format!(
+                "column `{name}` has the type `{}`, which filters cannot read",
+                field.data_type()
+            ))),
+        }
+    }
+
+    /// A projection with these columns, named and in this order.
+    ///
+    /// **Errors**: no column is left, or two have one name.
+    fn project(&self, input: LogicalPlan, outputs: Vec<(String, Expr)>) -> Result<LogicalPlan, FilterError> {
+        if outputs.is_empty() {
+            return Err(self.error("no column is left"));
+        }
+        let mut seen = HashSet::new();
+        if let Some((name, _)) = outputs.iter().find(|(name, _)| !seen.insert(name.as_str())) {
+            return Err(self.error(format!("output column `{name}` is duplicated")));
+        }
+        let columns: Vec<Expr> = outputs
+            .into_iter()
+            .map(|(name, expr)| match &expr {
+                Expr::Column(column) if column.relation.is_none() && column.name == name => expr,
+                _ => expr.alias(name),
+            })
+            .collect();
+        LogicalPlanBuilder::from(input)
+            .project(columns)
+            .and_then(LogicalPlanBuilder::build)
+            .map_err(|source| self.plan_error(source))
+    }
+}
+
+/// The column called exactly `name`: dots and upper case letters are part of the name.
+fn column(name: &str) -> Expr {
+    Expr::Column(Column::new_unqualified(name))
+}
+
+/// The names of the columns of a plan, in order.
+fn column_names(plan: &LogicalPlan) -> Vec<String> {
+    plan.schema()
+        .fields()
+        .iter()
+        .map(|field| field.name().clone())
+        .collect()
+}
+
+/// The candidate that `name` most likely was meant to be.
+fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let lower = name.to_lowercase();
+    candidates
+        .map(|candidate| {
+            (
+                strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()),
+                candidate,
+            )
+        })
+        .filter(|(distance, candidate)| *distance <= name.chars().count().max(candidate.chars().count()).div_ceil(3))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}

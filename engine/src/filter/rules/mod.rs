@@ -1,0 +1,297 @@
+//! The configured filters as plain data, one struct per `type`; section 7 of the configuration reference says what each means.
+//!
+//! They are filled by `config` and compiled to one `LogicalPlan` by the functions beside them. Nothing here is executed.
+
+pub(super) mod add_time;
+pub(super) mod cast;
+pub(super) mod column;
+pub(super) mod digest;
+pub(super) mod expand_json;
+pub(super) mod remove_columns;
+pub(super) mod rename;
+
+use crate::parse::columns::{ColumnType, TimestampOptions};
+
+/// One entry of `filters`, in list order.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FilterRule {
+    /// `column`, and the shorthands `retain_columns`, `add_columns`, `drop_columns`.
+    Column(ColumnRule),
+    /// `remove_columns`.
+    RemoveColumns(RemoveColumnsRule),
+    /// `expand_json`.
+    ExpandJson(ExpandJsonRule),
+    /// `hash`, also spelled `digest`.
+    Digest(DigestRule),
+    /// `add_time`.
+    AddTime(AddTimeRule),
+    /// `rename`.
+    Rename(RenameRule),
+    /// `cast`, ours.
+    Cast(CastRule),
+    /// `sql`, ours.
+    Sql(SqlRule),
+}
+
+/// Chooses, adds and drops columns.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ColumnRule {
+    /// The output is exactly these, in this order; `None`: the input's columns.
+    pub columns: Option<Vec<ColumnEntry>>,
+    /// Appended after them.
+    pub add_columns: Vec<ColumnEntry>,
+    /// Removed. Unknown names are an error (the original ignores them silently).
+    pub drop_columns: Vec<String>,
+}
+
+/// One column of a [`ColumnRule`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct ColumnEntry {
+    /// Name in the output.
+    pub name: String,
+    /// Input column it is taken from; `None`: the one called `name`.
+    pub source: Option<String>,
+    /// Needed when there is no such input column.
+    pub column_type: Option<ColumnType>,
+    /// Replaces null, and is the constant of a new column; as text.
+    pub default: Option<String>,
+    /// Reads `default` of a timestamp column.
+    pub timestamp: TimestampOptions,
+}
+
+/// Keeps or removes columns by name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RemoveColumnsRule {
+    /// Whether `names` are kept or removed.
+    pub action: RemoveOrKeep,
+    /// Column names.
+    pub names: Vec<String>,
+    /// Whether names that the input lacks are passed over.
+    pub accept_unmatched_columns: bool,
+}
+
+/// See [`RemoveColumnsRule`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RemoveOrKeep {
+    /// The named columns go.
+    Remove,
+    /// The named columns stay.
+    Keep,
+}
+
+/// Puts members of a JSON column into columns of their own.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExpandJsonRule {
+    /// A string or json column.
+    pub json_column_name: String,
+    /// Text put before each expanded column's name to make its path.
+    pub root: String,
+    /// Columns in output order.
+    pub expanded_columns: Vec<ExpandedColumn>,
+    /// Whether the JSON column stays, before the expanded ones.
+    pub keep_expanding_json_column: bool,
+    /// Whether a record whose value cannot be typed fails the job instead of being rejected.
+    pub stop_on_invalid_record: bool,
+}
+
+/// One column of an [`ExpandJsonRule`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExpandedColumn {
+    /// Path text, and the name of the column.
+    pub name: String,
+    /// Type of the column.
+    pub column_type: ColumnType,
+    /// For timestamps.
+    pub timestamp: TimestampOptions,
+}
+
+/// Replaces values by their digest, in place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DigestRule {
+    /// Columns with their algorithms.
+    pub columns: Vec<DigestColumn>,
+}
+
+/// One column of a [`DigestRule`].
+#[derive(Clone, PartialEq)]
+pub struct DigestColumn {
+    /// Input column; it must exist.
+    pub name: String,
+    /// Algorithm.
+    pub algorithm: DigestAlgorithm,
+    /// Set exactly for the Hmac algorithms; never shown.
+    pub secret_key: Option<String>,
+    /// Name in the output; `None`: unchanged.
+    pub new_name: Option<String>,
+}
+
+impl std::fmt::Debug for DigestColumn {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("DigestColumn")
+            .field("name", &self.name)
+            .field("algorithm", &self.algorithm)
+            .field("secret_key", &self.secret_key.as_ref().map(|_| "[hidden]"))
+            .field("new_name", &self.new_name)
+            .finish()
+    }
+}
+
+/// Digest algorithms, named as in Java.
+#[expect(missing_docs, reason = "each is the name of its algorithm")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DigestAlgorithm {
+    Md5,
+    Sha1,
+    Sha224,
+    Sha256,
+    Sha384,
+    Sha512,
+    HmacMd5,
+    HmacSha1,
+    HmacSha224,
+    HmacSha256,
+    HmacSha384,
+    HmacSha512,
+}
+
+/// Appends a time column.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AddTimeRule {
+    /// Name of the new column.
+    pub to_column: String,
+    /// `None`: a timestamp column; otherwise a long column in this unit.
+    pub to_unit: Option<UnixUnit>,
+    /// Where the value comes from.
+    pub source: AddTimeSource,
+}
+
+/// Where [`AddTimeRule`] takes its value from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AddTimeSource {
+    /// A column: long (by unit), string (by format), timestamp, or a member of a json column.
+    FromColumn {
+        /// Input column; it must exist.
+        name: String,
+        /// Unit of numbers.
+        unit: UnixUnit,
+        /// Formats of text.
+        timestamp: TimestampOptions,
+        /// Member of a json column.
+        json_key: Option<String>,
+    },
+    /// One instant, microseconds since the epoch.
+    FixedTime(i64),
+    /// From the first to the last of these seconds, inclusive, one second a record, then from the start again.
+    IncrementalTime {
+        /// Seconds since the epoch.
+        from: i64,
+        /// Seconds since the epoch, not before `from`.
+        to: i64,
+    },
+    /// The moment the job started.
+    UploadTime,
+}
+
+/// Unit of a number that counts from the epoch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UnixUnit {
+    /// Seconds.
+    #[default]
+    Sec,
+    /// Milliseconds.
+    Milli,
+    /// Microseconds.
+    Micro,
+    /// Nanoseconds.
+    Nano,
+}
+
+/// Renames columns.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RenameRule {
+    /// Old and new names; every old name must exist.
+    pub columns: Vec<(String, String)>,
+    /// Applied afterwards, in order, to every name.
+    pub rules: Vec<RenameStep>,
+}
+
+/// One entry of `rules` of a [`RenameRule`]; section 7.6.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RenameStep {
+    /// `lower_to_upper`
+    LowerToUpper,
+    /// `upper_to_lower`
+    UpperToLower,
+    /// `character_types`
+    CharacterTypes {
+        /// Classes that pass: `a-z`, `A-Z`, `0-9`.
+        pass_types: Vec<String>,
+        /// Single characters that pass.
+        pass_characters: String,
+        /// Put in place of every other one.
+        replace: char,
+    },
+    /// `first_character_types`
+    FirstCharacterTypes {
+        /// As above.
+        pass_types: Vec<String>,
+        /// As above.
+        pass_characters: String,
+        /// What is done when the first character does not pass.
+        change: FirstCharacterChange,
+    },
+    /// `regex_replace`
+    RegexReplace {
+        /// Java pattern.
+        pattern: String,
+        /// Java replacement (`$1`).
+        replacement: String,
+    },
+    /// `truncate`
+    Truncate {
+        /// Characters kept.
+        max_length: usize,
+    },
+    /// `unique_number_suffix`
+    UniqueNumberSuffix {
+        /// Between name and number.
+        delimiter: char,
+        /// Least number of digits, zero-padded.
+        digits: Option<usize>,
+        /// Longest name, suffix included.
+        max_length: Option<usize>,
+        /// The number before the first suffix.
+        offset: u64,
+    },
+}
+
+/// See [`RenameStep::FirstCharacterTypes`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FirstCharacterChange {
+    /// Put in its place.
+    Replace(char),
+    /// Put before it.
+    Prefix(char),
+}
+
+/// Casts columns.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CastRule {
+    /// Name and new type; text that cannot be cast rejects the record.
+    pub columns: Vec<ColumnEntry>,
+}
+
+/// Filters, computes or replaces rows by SQL over the table `input`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SqlRule {
+    /// `where` and `select`, either of them or both.
+    Clauses {
+        /// Boolean expression; `None`: every row.
+        where_clause: Option<String>,
+        /// Select list; `None`: `*`.
+        select: Option<String>,
+    },
+    /// A whole query over the table `input`.
+    Query(String),
+}

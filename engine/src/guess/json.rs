@@ -1,0 +1,369 @@
+//! Recognises JSON files and guesses their columns.
+//!
+//! As in the reference a file is JSON if it begins with a complete object; a bare number or array of numbers looks like a CSV
+//! file of one column and stays one. Different from the reference, an array of objects is recognised too, one object a line is
+//! told from pretty-printed text, and columns are guessed from the keys of all sampled records.
+
+use super::types::{self, shorten};
+use super::{
+    GuessError, GuessOptions, GuessedColumn, GuessedParser, Seed, Setting, TextSample, disagreement, majority, num_of,
+    timestamp,
+};
+use crate::parse::columns::ColumnType;
+use serde_json::{Deserializer, Map, Value};
+use std::collections::HashMap;
+use std::fmt;
+
+/// More keys than this are data, not columns.
+const MAX_COLUMNS: usize = 1000;
+
+/// How the records of a file stand in its text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Layout {
+    /// One object a line.
+    Lines,
+    /// Objects one after the other, over several lines.
+    Values,
+    /// One array of objects.
+    Array,
+    /// No JSON.
+    None,
+}
+
+impl fmt::Display for Layout {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Layout::Lines => "JSON, one object a line,",
+            Layout::Values => "JSON over several lines",
+            Layout::Array => "one JSON array",
+            Layout::None => "no JSON",
+        })
+    }
+}
+
+/// The values found in one text.
+#[derive(Debug)]
+struct Found {
+    layout: Layout,
+    values: Vec<Value>,
+    /// Lines or places that are not JSON.
+    num_bad: usize,
+}
+
+/// Guesses what reads `samples` as JSON; `None` if most of them are none.
+///
+/// **Errors**: a record is larger than the sample.
+pub(crate) fn guess(
+    samples: &[TextSample],
+    seed: &Seed,
+    options: &GuessOptions,
+    doubts: &mut Vec<String>,
+) -> Result<Option<GuessedParser>, GuessError> {
+    let mut found = Vec::new();
+    for sample in samples {
+        found.push((sample, find(sample)?));
+    }
+    let is_json = |found: &Found| found.layout != Layout::None;
+    let num_json = found.iter().filter(|(_, found)| is_json(found)).count();
+    let is_asked_for = matches!(seed.parser_type.as_deref(), Some("json" | "jsonl"));
+    let told: Vec<(String, Layout)> = found
+        .iter()
+        .map(|(sample, found)| (sample.key.clone(), found.layout))
+        .collect();
+    if num_json == 0 || (num_json * 2 <= samples.len() && !is_asked_for) {
+        if num_json > 0
+            && let Some(doubt) = disagreement("", &told)
+        {
+            doubts.push(format!("type: {doubt}"));
+        }
+        return Ok(None);
+    }
+    if let Some(doubt) = disagreement("", &told) {
+        doubts.push(format!("type: {doubt}"));
+    }
+    found.retain(|(_, found)| is_json(found));
+    let num_bad: usize = found.iter().map(|(_, found)| found.num_bad).sum();
+    if num_bad > 0 {
+        let (sample, _) = found
+            .iter()
+            .find(|(_, found)| found.num_bad > 0)
+            .expect("some file has the bad ones counted");
+        doubts.push(format!(
+            "records that will be rejected: {num_bad} are not valid JSON, the first in `{}`",
+            sample.key
+        ));
+    }
+    let layouts: Vec<(String, Layout)> = found
+        .iter()
+        .map(|(sample, found)| (sample.key.clone(), found.layout))
+        .collect();
+    let layout = majority(&layouts).unwrap_or(Layout::Lines);
+    let are_all_lines = found.iter().all(|(_, found)| found.layout == Layout::Lines);
+    let format = match seed.parser_type.as_deref() {
+        Some("json") => "json",
+        Some("jsonl") => "jsonl",
+        _ if are_all_lines && options.has("jsonl") => "jsonl",
+        _ => "json",
+    };
+    let is_flattened = seed.flatten_json_array.unwrap_or(false);
+    let records = records(&found, seed, is_flattened);
+    let num_files = num_of(found.len(), "sampled file");
+    let mut settings = vec![Setting {
+        key: "type",
+        value: Value::from(format),
+        note: match layout {
+            Layout::Lines => format!("{} one a line in {num_files}", num_of(records.len(), "object")),
+            Layout::Values | Layout::None => {
+                format!("{} over several lines in {num_files}", num_of(records.len(), "object"))
+            }
+            Layout::Array => format!("an array of objects in {num_files}"),
+        },
+    }];
+    if layout == Layout::Array && seed.root.is_none() {
+        settings.push(Setting {
+            key: "flatten_json_array",
+            value: Value::Bool(true),
+            note: format!("each of {} of the array is a record", num_of(records.len(), "element")),
+        });
+    }
+    nested_array_doubt(&records, seed, doubts);
+    let columns = columns(&records, doubts);
+    let columns_note = format!("the keys of {}", num_of(records.len(), "record"));
+    let columns = columns.filter(|_| seed.num_columns.is_none());
+    Ok(Some(GuessedParser {
+        format,
+        settings,
+        columns,
+        columns_note,
+    }))
+}
+
+/// The objects that are records: `root` and `flatten_json_array` of the seed applied.
+fn records<'v>(found: &'v [(&TextSample, Found)], seed: &Seed, is_flattened: bool) -> Vec<&'v Map<String, Value>> {
+    let mut records = Vec::new();
+    for value in found.iter().flat_map(|(_, found)| &found.values) {
+        let value = match &seed.root {
+            Some(root) => match value.pointer(root) {
+                Some(value) => value,
+                None => continue,
+            },
+            None => value,
+        };
+        match value {
+            Value::Array(elements) if is_flattened || seed.root.is_some() => {
+                records.extend(elements.iter().filter_map(Value::as_object));
+            }
+            Value::Object(object) => records.push(object),
+            _ => {}
+        }
+    }
+    records
+}
+
+/// Finds the JSON values of one text.
+fn find(sample: &TextSample) -> Result<Found, GuessError> {
+    let text = sample.text().trim_start();
+    let none = Found {
+        layout: Layout::None,
+        values: Vec::new(),
+        num_bad: 0,
+    };
+    match text.as_bytes().first() {
+        Some(b'{') => {}
+        Some(b'[') => return Ok(array(text).unwrap_or(none)),
+        _ => return Ok(none),
+    }
+    if let Some(found) = by_lines(text, sample.is_whole) {
+        return Ok(found);
+    }
+    let mut values = Vec::new();
+    let mut num_bad = 0;
+    for value in Deserializer::from_str(text).into_iter::<Value>() {
+        match value {
+            Ok(value @ Value::Object(_)) => values.push(value),
+            Ok(_) => num_bad += 1,
+            Err(error) if error.is_eof() && !sample.is_whole => {
+                if values.is_empty() {
+                    return Err(GuessError::cannot(format!(
+                        "the first JSON object of `{}` does not end within the {} bytes sampled; \
+                         a larger `exec.guess_sample_buffer_bytes` is needed",
+                        sample.key,
+                        sample.text().len()
+                    )));
+                }
+            }
+            Err(_) => num_bad += 1,
+        }
+    }
+    // One object and then something else is a CSV field that happens to hold an object.
+    if values.is_empty() || num_bad >= values.len() {
+        return Ok(none);
+    }
+    Ok(Found {
+        layout: Layout::Values,
+        values,
+        num_bad,
+    })
+}
+
+/// One object a line; a tenth of the lines may be broken, they are rejected one by one.
+fn by_lines(text: &str, is_whole: bool) -> Option<Found> {
+    let mut found = Found {
+        layout: Layout::Lines,
+        values: Vec::new(),
+        num_bad: 0,
+    };
+    for line in super::split::lines(text, is_whole)
+        .into_iter()
+        .filter(|line| !line.trim().is_empty())
+    {
+        match serde_json::from_str(line) {
+            Ok(value @ Value::Object(_)) => found.values.push(value),
+            _ => {
+                found.num_bad += 1;
+                // Pretty-printed text shows at once; no need to try every line of it.
+                if found.num_bad > 10 && found.num_bad > found.values.len() {
+                    return None;
+                }
+            }
+        }
+    }
+    (!found.values.is_empty() && found.num_bad * 10 <= found.values.len()).then_some(found)
+}
+
+/// The complete elements of an array of objects that may be cut.
+fn array(text: &str) -> Option<Found> {
+    let mut values = Vec::new();
+    let mut rest = text.strip_prefix('[')?;
+    loop {
+        let mut stream = Deserializer::from_str(rest).into_iter::<Value>();
+        match stream.next() {
+            Some(Ok(value @ Value::Object(_))) => values.push(value),
+            _ => break,
+        }
+        rest = rest[stream.byte_offset()..].trim_start();
+        match rest.strip_prefix(',') {
+            Some(after) => rest = after,
+            None => break,
+        }
+    }
+    (!values.is_empty()).then_some(Found {
+        layout: Layout::Array,
+        values,
+        num_bad: 0,
+    })
+}
+
+/// Exports that wrap their records: one object with one array of objects.
+fn nested_array_doubt(records: &[&Map<String, Value>], seed: &Seed, doubts: &mut Vec<String>) {
+    if records.len() > 2 || seed.root.is_some() {
+        return;
+    }
+    let Some(record) = records.first() else { return };
+    let nested = record.iter().find_map(|(key, value)| {
+        let elements = value.as_array()?;
+        let are_objects = elements.len() > 1 && elements.iter().all(Value::is_object);
+        are_objects.then_some((key, elements.len()))
+    });
+    if let Some((key, count)) = nested {
+        let pointer = key.replace('~', "~0").replace('/', "~1");
+        doubts.push(format!(
+            "root: the file is one object with {count} objects under `{}`; `root: /{}` and `flatten_json_array: true` make each of \
+             them a record",
+            shorten(key),
+            shorten(&pointer)
+        ));
+    }
+}
+
+/// The columns of all records, in the order their keys were first seen.
+fn columns(records: &[&Map<String, Value>], doubts: &mut Vec<String>) -> Option<Vec<GuessedColumn>> {
+    let mut order: Vec<&str> = Vec::new();
+    let mut members: HashMap<&str, Vec<&Value>> = HashMap::new();
+    for record in records {
+        for (key, value) in *record {
+            members
+                .entry(key)
+                .or_insert_with(|| {
+                    order.push(key);
+                    Vec::new()
+                })
+                .push(value);
+        }
+    }
+    if order.len() > MAX_COLUMNS {
+        doubts.push(format!(
+            "columns: the records have {} different keys, which look like data; without columns the whole record is one column",
+            order.len()
+        ));
+        return None;
+    }
+    let columns: Vec<GuessedColumn> = order
+        .into_iter()
+        .map(|key| column(key, &members[key], records.len(), doubts))
+        .collect();
+    (!columns.is_empty()).then_some(columns)
+}
+
+fn column(name: &str, members: &[&Value], num_records: usize, doubts: &mut Vec<String>) -> GuessedColumn {
+    let values: Vec<&Value> = members.iter().copied().filter(|value| !value.is_null()).collect();
+    let mut column = GuessedColumn {
+        name: name.to_owned(),
+        column_type: ColumnType::String,
+        formats: Vec::new(),
+        note: match values.len() {
+            0 => "no value seen".to_owned(),
+            count => format!("in {count} of {}", num_of(num_records, "record")),
+        },
+    };
+    let is_integer = |value: &Value| value.is_i64();
+    let is_number = |value: &Value| value.is_i64() || value.is_f64();
+    if values.is_empty() {
+        return column;
+    }
+    if values.iter().all(|value| value.is_boolean()) {
+        column.column_type = ColumnType::Boolean;
+    } else if values.iter().all(|value| is_integer(value)) {
+        let texts: Vec<String> = values.iter().map(|value| value.to_string()).collect();
+        let guessed = types::column_type(Some(name), &texts.iter().map(String::as_str).collect::<Vec<&str>>(), 0);
+        column.column_type = guessed.column_type;
+        column.formats = guessed.formats;
+        if let Some((_, detail)) = guessed.note.split_once(", ") {
+            column.note = format!("{}, {detail}", column.note);
+        }
+        doubts.extend(guessed.doubt);
+    } else if values.iter().all(|value| is_number(value)) {
+        column.column_type = ColumnType::Double;
+    } else if values.iter().all(|value| value.is_number()) {
+        column.note.push_str(", some beyond 64 bits");
+    } else if let Some(texts) = values.iter().map(|value| value.as_str()).collect::<Option<Vec<&str>>>() {
+        text_column(name, &texts, &mut column, doubts);
+    } else if values.iter().any(|value| value.is_object() || value.is_array()) {
+        column.column_type = ColumnType::Json;
+    } else {
+        column.note.push_str(", of different kinds");
+    }
+    column
+}
+
+/// A column of JSON strings: a timestamp if all of them are, and none is mere digits.
+fn text_column(name: &str, texts: &[&str], column: &mut GuessedColumn, doubts: &mut Vec<String>) {
+    if texts.iter().any(|text| text.bytes().all(|byte| byte.is_ascii_digit())) {
+        return;
+    }
+    let Some(found) = timestamp::formats_of(texts) else {
+        return;
+    };
+    column.column_type = ColumnType::Timestamp;
+    column.formats = found.formats;
+    if found.lacks_zone {
+        column.note.push_str(", no zone in the text: UTC");
+    }
+    if found.is_order_ambiguous {
+        doubts.push(format!(
+            "column `{}`: month and day could be the other way round in every sampled value, `{}` the first",
+            shorten(name),
+            shorten(texts[0])
+        ));
+    }
+}

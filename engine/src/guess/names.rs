@@ -1,0 +1,123 @@
+//! Turns header cells into column names, and says whether they need cleaning.
+//!
+//! Names stay as the file has them, trimmed; empty ones are numbered and repeated ones told apart, because a table cannot hold
+//! them otherwise. What SQL would want quoted is left to a `rename` filter that the user sees and may delete.
+
+use serde_json::{Value, json};
+use std::collections::HashSet;
+
+/// Longest name the cleaning chain leaves.
+const MAX_NAME_CHARS: usize = 128;
+
+/// Names for `num_columns` columns from header cells; `None`: `c0`, `c1`, ...
+pub(crate) fn column_names(cells: Option<&[&str]>, num_columns: usize) -> Vec<String> {
+    let raw: Vec<String> = (0..num_columns)
+        .map(|column| {
+            let cell = cells
+                .and_then(|cells| cells.get(column))
+                .map(|cell| cell.trim())
+                .unwrap_or_default();
+            if cell.is_empty() {
+                format!("c{column}")
+            } else {
+                cell.to_owned()
+            }
+        })
+        .collect();
+    let taken: HashSet<String> = raw.iter().cloned().collect();
+    let mut used: HashSet<String> = HashSet::new();
+    raw.into_iter()
+        .map(|name| {
+            if used.insert(name.clone()) {
+                return name;
+            }
+            let unique = numbered(&name, |candidate| {
+                !taken.contains(candidate) && !used.contains(candidate)
+            });
+            used.insert(unique.clone());
+            unique
+        })
+        .collect()
+}
+
+fn numbered(name: &str, is_free: impl Fn(&str) -> bool) -> String {
+    (2_u64..)
+        .map(|number| format!("{name}_{number}"))
+        .find(|candidate| is_free(candidate))
+        .expect("there are more numbers than columns")
+}
+
+/// Whether SQL reads `name` without quotes, in lower case.
+fn is_clean(name: &str) -> bool {
+    let first = name
+        .bytes()
+        .next()
+        .is_some_and(|first| first.is_ascii_lowercase() || first == b'_');
+    first
+        && name.len() <= MAX_NAME_CHARS
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+}
+
+/// The names that need cleaning.
+pub(crate) fn unclean<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+    names.into_iter().filter(|name| !is_clean(name)).collect()
+}
+
+/// The filter that cleans names as the hosted service does.
+pub(crate) fn cleaning_filter() -> Value {
+    json!({
+        "type": "rename",
+        "rules": [
+            {"rule": "upper_to_lower"},
+            {"rule": "character_types", "pass_types": ["a-z", "0-9"], "pass_characters": "_", "replace": "_"},
+            {"rule": "first_character_types", "pass_types": ["a-z"], "pass_characters": "_", "prefix": "_"},
+            {"rule": "unique_number_suffix", "max_length": MAX_NAME_CHARS},
+        ],
+    })
+}
+
+/// What the filter makes of one name, duplicates aside.
+pub(crate) fn cleaned(name: &str) -> String {
+    let mut clean: String = name
+        .chars()
+        .flat_map(char::to_lowercase)
+        .map(|character| {
+            let passes = character.is_ascii_lowercase() || character.is_ascii_digit() || character == '_';
+            if passes { character } else { '_' }
+        })
+        .collect();
+    if clean.starts_with(|first: char| first.is_ascii_digit()) {
+        clean.insert(0, '_');
+    }
+    clean
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(cells: &[&str], expected: &[&str]) {
+        assert_eq!(column_names(Some(cells), expected.len()), expected);
+    }
+
+    #[test]
+    fn names_are_trimmed_numbered_and_unique() {
+        check(&[" id ", "Name"], &["id", "Name"]);
+        check(&["a", "", "b", ""], &["a", "c1", "b", "c3"]);
+        check(&["a", "a", "a"], &["a", "a_2", "a_3"]);
+        check(&["a", "a", "a_2"], &["a", "a_3", "a_2"]);
+        check(&["a"], &["a", "c1"]);
+        assert_eq!(column_names(None, 2), ["c0", "c1"]);
+    }
+
+    #[test]
+    fn names_that_need_cleaning_are_told() {
+        assert_eq!(unclean(["id", "created_at", "_x", "c3"]), Vec::<&str>::new());
+        assert_eq!(unclean(["Id", "x-y", "1st", "naïve"]), ["Id", "x-y", "1st", "naïve"]);
+        assert_eq!(cleaned("x-Edge Location"), "x_edge_location");
+        assert_eq!(cleaned("1st"), "_1st");
+    }
+}

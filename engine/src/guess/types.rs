@@ -1,0 +1,498 @@
+//! Finds the type of a column from the text of its sampled values.
+//!
+//! A type is chosen only if it reads every sampled value; the reference is looser in three places and the difference is kept
+//! small and deliberate: numbers of eight digits are dates only where the column's name says so, `true` beside `7` is a string
+//! (the reference says long, which rejects the record), and `1e5` is a double.
+
+use super::dialect::is_number_like;
+use super::{num_of, timestamp};
+use crate::parse::columns::ColumnType;
+
+/// What one text can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// No text.
+    Empty,
+    Boolean,
+    Long,
+    Double,
+    Timestamp,
+    Json,
+    String,
+}
+
+impl Kind {
+    fn column_type(self) -> ColumnType {
+        match self {
+            Kind::Boolean => ColumnType::Boolean,
+            Kind::Long => ColumnType::Long,
+            Kind::Double => ColumnType::Double,
+            Kind::Timestamp => ColumnType::Timestamp,
+            Kind::Json => ColumnType::Json,
+            Kind::Empty | Kind::String => ColumnType::String,
+        }
+    }
+}
+
+/// The type of a column, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct GuessedType {
+    /// The type.
+    pub(crate) column_type: ColumnType,
+    /// For timestamps; in the order they are tried.
+    pub(crate) formats: Vec<String>,
+    /// What speaks for it, in a few words.
+    pub(crate) note: String,
+    /// What could as well be otherwise.
+    pub(crate) doubt: Option<String>,
+}
+
+const TRUE_WORDS: [&str; 13] = [
+    "true", "True", "TRUE", "yes", "Yes", "YES", "t", "T", "y", "Y", "on", "On", "ON",
+];
+const FALSE_WORDS: [&str; 13] = [
+    "false", "False", "FALSE", "no", "No", "NO", "f", "F", "n", "N", "off", "Off", "OFF",
+];
+
+/// Exponents with more digits leave the range of a double.
+const MAX_EXPONENT_DIGITS: usize = 3;
+
+/// Values from which one value out of many that does not fit is worth a doubt.
+const MIN_VALUES_FOR_DOUBT: usize = 10;
+
+/// What `text` can be.
+pub(crate) fn kind_of(text: &str) -> Kind {
+    if text.is_empty() {
+        Kind::Empty
+    } else if TRUE_WORDS.contains(&text) || FALSE_WORDS.contains(&text) {
+        Kind::Boolean
+    } else if is_long(text) {
+        Kind::Long
+    } else if is_double(text) {
+        Kind::Double
+    } else if timestamp::shape(text).is_some() {
+        Kind::Timestamp
+    } else if is_json(text) {
+        Kind::Json
+    } else {
+        Kind::String
+    }
+}
+
+/// Canonical text of a 64-bit integer: what is written back is what was read.
+fn is_long(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let is_canonical = digits == "0" && digits == text || (!digits.starts_with('0') && !digits.is_empty());
+    is_canonical
+        && digits.len() <= 19
+        && digits.bytes().all(|byte| byte.is_ascii_digit())
+        && text.parse::<i64>().is_ok()
+}
+
+fn is_double(text: &str) -> bool {
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    if matches!(unsigned, "NaN" | "Infinity") {
+        return true;
+    }
+    let digits_in = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+    let whole_digits = digits_in(unsigned);
+    if whole_digits > 1 && unsigned.starts_with('0') {
+        return false;
+    }
+    let mut rest = &unsigned[whole_digits..];
+    let mut has_fraction = false;
+    if let Some(fraction) = rest.strip_prefix('.') {
+        let fraction_digits = digits_in(fraction);
+        if fraction_digits == 0 {
+            return false;
+        }
+        has_fraction = true;
+        rest = &fraction[fraction_digits..];
+    }
+    if whole_digits == 0 && !has_fraction {
+        return false;
+    }
+    let mut has_exponent = false;
+    if let Some(exponent) = rest.strip_prefix(['e', 'E']) {
+        let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+        let exponent_digits = digits_in(exponent);
+        if !(1..=MAX_EXPONENT_DIGITS).contains(&exponent_digits) {
+            return false;
+        }
+        has_exponent = true;
+        rest = &exponent[exponent_digits..];
+    }
+    if has_fraction {
+        rest = rest.strip_prefix(['f', 'F', 'd', 'D']).unwrap_or(rest);
+    }
+    let number = &text[..text.len() - rest.len()];
+    let number = number.strip_suffix(['f', 'F', 'd', 'D']).unwrap_or(number);
+    rest.is_empty() && (has_fraction || has_exponent) && number.parse::<f64>().is_ok_and(f64::is_finite)
+}
+
+fn is_json(text: &str) -> bool {
+    text.starts_with(['{', '[']) && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
+}
+
+/// The type that reads all of `values`, none of which is null or empty. `name` is the column's, if the file has one.
+pub(crate) fn column_type(name: Option<&str>, values: &[&str], num_nulls: usize) -> GuessedType {
+    let kinds: Vec<Kind> = values.iter().map(|value| kind_of(value)).collect();
+    let of = |kind: Kind| kinds.iter().filter(|found| **found == kind).count();
+    let mut guessed = GuessedType {
+        column_type: ColumnType::String,
+        formats: Vec::new(),
+        note: String::new(),
+        doubt: None,
+    };
+    let shown = name.map(shown).unwrap_or_default();
+    if values.is_empty() {
+        guessed.note = "no value seen".to_owned();
+        return guessed;
+    }
+    let nulls = if num_nulls > 0 {
+        format!(", {num_nulls} null")
+    } else {
+        String::new()
+    };
+    guessed.note = format!("{}{nulls}", num_of(values.len(), "value"));
+    let is_all = |allowed: &[Kind]| kinds.iter().all(|kind| allowed.contains(kind));
+    if is_all(&[Kind::Long]) {
+        guessed.column_type = ColumnType::Long;
+        long_details(name, values, &mut guessed);
+    } else if is_all(&[Kind::Double]) || is_all(&[Kind::Long, Kind::Double]) {
+        guessed.column_type = ColumnType::Double;
+        if of(Kind::Long) > 0 {
+            guessed
+                .note
+                .push_str(&format!(", {} of them without a fraction", of(Kind::Long)));
+        }
+    } else if is_all(&[Kind::Boolean]) {
+        guessed.column_type = ColumnType::Boolean;
+        let first = values[0];
+        if first.len() == 1 && values.iter().all(|value| *value == first) {
+            guessed.doubt = Some(format!(
+                "column {shown}: boolean, but only `{first}` was seen; a boolean column reads any other text as false"
+            ));
+        }
+    } else if is_all(&[Kind::Boolean, Kind::Long]) && values.iter().all(|value| is_bit_or_word(value)) {
+        guessed.column_type = ColumnType::Boolean;
+        guessed.note.push_str(", `1` and `0` among them");
+    } else if is_all(&[Kind::Json]) {
+        guessed.column_type = ColumnType::Json;
+    } else if is_all(&[Kind::Timestamp])
+        && let Some(found) = timestamp::formats_of(values)
+    {
+        guessed.column_type = ColumnType::Timestamp;
+        if found.is_order_ambiguous {
+            guessed.doubt = Some(format!(
+                "column {shown}: month and day could be the other way round in every sampled value, `{}` the first",
+                shorten(values[0])
+            ));
+        }
+        if found.lacks_zone {
+            guessed.note.push_str(", no zone in the text: UTC");
+        }
+        guessed.formats = found.formats;
+    } else {
+        string_details(&shown, values, &kinds, &mut guessed);
+    }
+    guessed
+}
+
+/// Dates and epochs among integers.
+fn long_details(name: Option<&str>, values: &[&str], guessed: &mut GuessedType) {
+    let is_time = name.is_some_and(is_time_name);
+    if values.iter().all(|value| timestamp::is_plausible_digits(value)) {
+        if is_time && let Some(found) = timestamp::formats_of(values) {
+            guessed.column_type = ColumnType::Timestamp;
+            guessed.formats = found.formats;
+            guessed.note.push_str(", the name says date");
+        } else if values.len() > 2 {
+            let shown = name.map(shown).unwrap_or_default();
+            guessed.doubt = Some(format!(
+                "column {shown}: every value could be a date without separators, `{}` the first",
+                values[0]
+            ));
+        }
+        return;
+    }
+    let are_between = |least: i64, most: i64| {
+        values
+            .iter()
+            .all(|value| value.parse::<i64>().is_ok_and(|number| (least..most).contains(&number)))
+    };
+    if is_time && are_between(500_000_000, 5_000_000_000) {
+        guessed.note.push_str(", looks like Unix seconds");
+    } else if is_time && are_between(500_000_000_000, 5_000_000_000_000) {
+        guessed.note.push_str(", looks like Unix milliseconds");
+    }
+}
+
+/// Why a column is a string, and whether nearly all of it was something else.
+fn string_details(shown: &str, values: &[&str], kinds: &[Kind], guessed: &mut GuessedType) {
+    let candidates = [Kind::Boolean, Kind::Long, Kind::Double, Kind::Timestamp, Kind::Json];
+    let of = |kind: Kind| kinds.iter().filter(|found| **found == kind).count();
+    let has_sign = |value: &&str| value.contains([',', '%', '$', '€', '£', '¥']);
+    if values.iter().all(|value| is_number_like(value)) && values.iter().any(has_sign) {
+        guessed.note.push_str(", written like numbers with commas or signs");
+        return;
+    }
+    let Some(most) = candidates
+        .into_iter()
+        .max_by_key(|kind| of(*kind))
+        .filter(|kind| of(*kind) > 0)
+    else {
+        return;
+    };
+    let Some(other) = kinds.iter().position(|kind| *kind != most) else {
+        guessed.note.push_str(", of more than one date format");
+        return;
+    };
+    let name = most.column_type().name();
+    let other = values[other];
+    guessed
+        .note
+        .push_str(&format!(", {} of them {name}, not `{}`", of(most), shorten(other)));
+    let has_leading_zero = other.starts_with('0') && other.bytes().all(|byte| byte.is_ascii_digit());
+    if values.len() >= MIN_VALUES_FOR_DOUBT && of(most) * 10 >= values.len() * 9 && !has_leading_zero {
+        guessed.doubt = Some(format!(
+            "column {shown}: {} of {} values are {name}, but not `{}`; as {name} such records would be rejected",
+            of(most),
+            values.len(),
+            shorten(other)
+        ));
+    }
+}
+
+fn is_bit_or_word(text: &str) -> bool {
+    matches!(text, "0" | "1") || kind_of(text) == Kind::Boolean
+}
+
+/// Whether a column of this name speaks about a moment.
+pub(crate) fn is_time_name(name: &str) -> bool {
+    let mut words = vec![String::new()];
+    let mut was_lower = false;
+    for character in name.chars() {
+        if !character.is_alphanumeric() || (character.is_uppercase() && was_lower) {
+            words.push(String::new());
+        }
+        was_lower = character.is_lowercase();
+        if character.is_alphanumeric()
+            && let Some(word) = words.last_mut()
+        {
+            word.extend(character.to_lowercase());
+        }
+    }
+    words.iter().any(|word| {
+        matches!(
+            word.as_str(),
+            "dt" | "ymd" | "yyyymmdd" | "ts" | "timestamp" | "dob" | "at" | "on" | "created" | "updated"
+        ) || ["date", "time", "day"].iter().any(|end| word.ends_with(end))
+            || word.starts_with("date")
+            || matches!(word.as_str(), "日付" | "年月日" | "datum" | "fecha")
+    })
+}
+
+/// A name in backticks, as it is shown in doubts.
+fn shown(name: &str) -> String {
+    format!("`{}`", shorten(name))
+}
+
+/// At most 40 characters of a value, control characters made visible.
+pub(crate) fn shorten(text: &str) -> String {
+    const MAX_SHOWN: usize = 40;
+    let mut short: String = text.chars().take(MAX_SHOWN).flat_map(visible).collect();
+    if text.chars().count() > MAX_SHOWN {
+        short.push('…');
+    }
+    short
+}
+
+fn visible(character: char) -> Vec<char> {
+    if character.is_control() || matches!(character, '\u{2028}' | '\u{2029}' | '\u{85}' | '\u{FEFF}') {
+        character.escape_default().collect()
+    } else {
+        vec![character]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check_kind(text: &str, expected: Kind) {
+        assert_eq!(kind_of(text), expected, "{text:?}");
+    }
+
+    #[test]
+    fn kinds_of_single_values() {
+        for text in ["true", "Yes", "N", "off", "T"] {
+            check_kind(text, Kind::Boolean);
+        }
+        for text in ["0", "1", "-5", "9223372036854775807", "20150127"] {
+            check_kind(text, Kind::Long);
+        }
+        for text in [
+            "1.0",
+            "-0.5",
+            "+1.25",
+            "1e5",
+            "1E-5",
+            "1.5f",
+            "NaN",
+            "-Infinity",
+            ".5",
+            "0.0",
+        ] {
+            check_kind(text, Kind::Double);
+        }
+        for text in ["2015-01-27", "10/Oct/2000:13:55:36 -0700"] {
+            check_kind(text, Kind::Timestamp);
+        }
+        for text in ["{}", "[1,2]", "{\"a\":1}"] {
+            check_kind(text, Kind::Json);
+        }
+        for text in [
+            "007",
+            "+5",
+            "-0",
+            "9223372036854775808",
+            "1,000",
+            "1e9999",
+            "5.",
+            "1e",
+            "tRuE",
+            "{",
+            "a",
+            " 1",
+            "0x1F",
+            "1.5ff",
+            "1f",
+            "00.5",
+            ".",
+            "-",
+            "+",
+            "e5",
+            "inf",
+            "1e999",
+        ] {
+            check_kind(text, Kind::String);
+        }
+        check_kind("", Kind::Empty);
+    }
+
+    #[track_caller]
+    fn check(name: &str, values: &[&str], expected: ColumnType) -> GuessedType {
+        let guessed = column_type(Some(name), values, 0);
+        assert_eq!(guessed.column_type, expected, "{values:?}: {}", guessed.note);
+        guessed
+    }
+
+    #[test]
+    fn columns_merge_to_a_type_that_reads_every_value() {
+        check("a", &["1", "2"], ColumnType::Long);
+        check("a", &["1", "2.5"], ColumnType::Double);
+        check("a", &["1", "1e5"], ColumnType::Double);
+        check("a", &["true", "no"], ColumnType::Boolean);
+        check("a", &["true", "0", "1"], ColumnType::Boolean);
+        check("a", &["true", "7"], ColumnType::String);
+        check("a", &["1", "x"], ColumnType::String);
+        check("a", &["{}", "[]"], ColumnType::Json);
+        check("a", &["{}", "x"], ColumnType::String);
+        check("a", &[], ColumnType::String);
+        check("a", &["2015-01-27", "7"], ColumnType::String);
+    }
+
+    #[test]
+    fn ids_with_leading_zeros_stay_strings() {
+        let guessed = check("zip", &["01234", "12345", "99999"], ColumnType::String);
+        assert_eq!(
+            (guessed.note.as_str(), guessed.doubt),
+            ("3 values, 2 of them long, not `01234`", None)
+        );
+    }
+
+    #[test]
+    fn eight_digits_are_a_date_only_by_name() {
+        let guessed = check("order_date", &["20150127", "20150128"], ColumnType::Timestamp);
+        assert_eq!(guessed.formats, ["%Y%m%d"]);
+        check("orderDate", &["20150127"], ColumnType::Timestamp);
+        check("order_id", &["20150127", "20150128"], ColumnType::Long);
+        check("order_date", &["20150127", "20159999"], ColumnType::Long);
+        check("date", &["10000000"], ColumnType::Long);
+        let doubt = check("ref", &["20150127", "20150128", "20150129"], ColumnType::Long)
+            .doubt
+            .unwrap();
+        assert_eq!(
+            doubt,
+            "column `ref`: every value could be a date without separators, `20150127` the first"
+        );
+    }
+
+    #[test]
+    fn epochs_are_noted() {
+        assert!(
+            check("ts", &["1470148959"], ColumnType::Long)
+                .note
+                .ends_with("looks like Unix seconds")
+        );
+        assert!(
+            check("time", &["1470148959542"], ColumnType::Long)
+                .note
+                .ends_with("looks like Unix milliseconds")
+        );
+    }
+
+    #[test]
+    fn numbers_with_commas_are_noted() {
+        assert!(
+            check("n", &["1,5", "2.000,5"], ColumnType::String)
+                .note
+                .ends_with("written like numbers with commas or signs")
+        );
+    }
+
+    #[test]
+    fn one_odd_value_among_many_is_a_doubt() {
+        let mut values = vec!["5"; 99];
+        values.push("n/a");
+        let doubt = check("size", &values, ColumnType::String).doubt.unwrap();
+        assert_eq!(
+            doubt,
+            "column `size`: 99 of 100 values are long, but not `n/a`; as long such records would be rejected"
+        );
+    }
+
+    #[test]
+    fn a_lone_letter_is_a_doubtful_boolean() {
+        assert!(check("grade", &["T", "T"], ColumnType::Boolean).doubt.is_some());
+        assert!(check("grade", &["T", "F"], ColumnType::Boolean).doubt.is_none());
+    }
+
+    #[test]
+    fn names_that_speak_of_time() {
+        for name in [
+            "date",
+            "order_date",
+            "createdAt",
+            "dt",
+            "YMD",
+            "timestamp",
+            "birthday",
+            "datetime",
+            "Start Time",
+        ] {
+            assert!(is_time_name(name), "{name}");
+        }
+        for name in ["id", "name", "amount", "data", "status", "attribute", "format"] {
+            assert!(!is_time_name(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn shown_values_are_short_and_on_one_line() {
+        assert_eq!(shorten("a\nb\u{2028}"), "a\\nb\\u{2028}");
+        assert_eq!(shorten(&"x".repeat(50)), format!("{}…", "x".repeat(40)));
+    }
+}

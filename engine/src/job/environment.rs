@@ -1,0 +1,150 @@
+//! What every command stands on: the warehouse, the runtime for requests, the clock, the budgets.
+
+use crate::config::plan::ExecPlan;
+use crate::error::{Error, Result};
+use crate::table::warehouse::Warehouse;
+use crate::filter::ConvertPlanner;
+use crate::write::node::WritePlanner;
+use async_trait::async_trait;
+use datafusion::execution::context::QueryPlanner;
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::catalog::Session;
+use datafusion::execution::SessionStateBuilder;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner};
+use datafusion::prelude::{SessionConfig, SessionContext};
+use std::fmt;
+use std::sync::Arc;
+use tokio::runtime::{Builder, Handle, Runtime};
+
+/// Bytes that all queues, buffers and open writers hold together where the configuration does not say.
+const DEFAULT_MEMORY_LIMIT_BYTES: u64 = 512 * 1024 * 1024;
+
+/// Threads that wait for the network. They compute next to nothing, so two keep up with any bandwidth.
+const IO_THREADS: usize = 2;
+
+/// Shared by all commands of a process.
+pub struct Environment {
+    /// Where tables live.
+    pub warehouse: Warehouse,
+    io_runtime: Option<Runtime>,
+    clock: Box<dyn Fn() -> jiff::Timestamp + Send + Sync>,
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Environment").field("warehouse", &self.warehouse).finish_non_exhaustive()
+    }
+}
+
+impl Environment {
+    /// Starts the runtime for requests and opens the warehouse at a directory or an `s3://` location.
+    ///
+    /// **Errors**: a location that cannot be a warehouse; no threads to be had.
+    pub fn new(
+        warehouse: &str,
+        clock: impl Fn() -> jiff::Timestamp + Send + Sync + 'static,
+    ) -> Result<Environment> {
+        let io_runtime = Builder::new_multi_thread()
+            .worker_threads(IO_THREADS)
+            .thread_name("bucketload-io")
+            .enable_all()
+            .build()
+            .map_err(|error| Error::internal("cannot start the threads for requests").caused_by(error))?;
+        let warehouse = Warehouse::open(warehouse, io_runtime.handle())?;
+        Ok(Environment { warehouse, io_runtime: Some(io_runtime), clock: Box::new(clock) })
+    }
+
+    /// Runs requests.
+    pub fn io_runtime(&self) -> &Handle {
+        self.io_runtime.as_ref().expect("the runtime lives as long as the environment").handle()
+    }
+
+    /// The time now.
+    pub fn now(&self) -> jiff::Timestamp {
+        (self.clock)()
+    }
+
+    /// A DataFusion session that can plan and run jobs.
+    ///
+    /// **Errors**: no temporary directory for operators that spill.
+    pub fn session(&self, budgets: &Budgets) -> Result<SessionContext> {
+        let mut config = SessionConfig::new()
+            .with_target_partitions(budgets.num_partitions)
+            .with_batch_size(budgets.batch_rows)
+            .with_information_schema(false)
+            .with_collect_statistics(false);
+        config.options_mut().sql_parser.enable_ident_normalization = false;
+        let runtime = RuntimeEnvBuilder::new()
+            .with_memory_pool(Arc::new(FairSpillPool::new(budgets.operator_bytes)))
+            .build_arc()
+            .map_err(|error| Error::internal("cannot set up the query engine").caused_by(error))?;
+        let state = SessionStateBuilder::new()
+            .with_config(config)
+            .with_runtime_env(runtime)
+            .with_default_features()
+            .with_query_planner(Arc::new(JobPlanner))
+            .build();
+        Ok(SessionContext::new_with_state(state))
+    }
+}
+
+impl Drop for Environment {
+    fn drop(&mut self) {
+        // A runtime must not be dropped where async code may run; nothing that is still under way is worth waiting for.
+        if let Some(runtime) = self.io_runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// How the memory limit and the cores are shared out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budgets {
+    /// Partitions of the plan.
+    pub num_partitions: usize,
+    /// Rows of a batch.
+    pub batch_rows: usize,
+    /// Bytes fetched ahead, all partitions together.
+    pub fetch_bytes: u64,
+    /// Bytes that the open files of one partition hold.
+    pub writer_bytes: usize,
+    /// Bytes for DataFusion's own operators.
+    pub operator_bytes: usize,
+}
+
+impl Budgets {
+    /// Follows the `exec` section; what it leaves open follows the machine.
+    pub fn new(exec: &ExecPlan) -> Budgets {
+        let num_cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let num_partitions = exec.max_threads.unwrap_or(num_cores).max(1);
+        let limit_bytes = exec.memory_limit_bytes.unwrap_or(DEFAULT_MEMORY_LIMIT_BYTES);
+        let limit = usize::try_from(limit_bytes).unwrap_or(usize::MAX);
+        Budgets {
+            num_partitions,
+            batch_rows: exec.batch_rows.unwrap_or(8_192).max(1),
+            fetch_bytes: limit_bytes / 4,
+            writer_bytes: limit / 4 / num_partitions,
+            operator_bytes: limit / 2,
+        }
+    }
+}
+
+/// DataFusion's planner, which also knows the writer and the filters that can reject records.
+#[derive(Debug)]
+struct JobPlanner;
+
+#[async_trait]
+impl QueryPlanner for JobPlanner {
+    async fn create_physical_plan(
+        &self,
+        logical_plan: &LogicalPlan,
+        session: &dyn Session,
+    ) -> datafusion::error::Result<Arc<dyn ExecutionPlan>> {
+        DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(WritePlanner), Arc::new(ConvertPlanner)])
+            .create_physical_plan(logical_plan, session)
+            .await
+    }
+}

@@ -1,0 +1,104 @@
+//! Says what a job would do: the files selected, the tasks, the plan, with nothing fetched.
+
+use super::environment::{Budgets, Environment};
+use super::progress::Progress;
+use super::{input, output, plan_error, run};
+use crate::config::plan::JobPlan;
+use crate::error::Result;
+use crate::parse::Reject;
+use crate::parse::reject::RejectSink;
+use crate::source::fetch::RANGE_BYTES;
+use crate::source::file::SourceFile;
+use crate::table::schema::type_name;
+use crate::write::exec::WriteServices;
+use crate::write::node::WriteNode;
+use crate::write::writer::WriteOptions;
+use datafusion::physical_plan::displayable;
+use serde_json::Value;
+use std::sync::Arc;
+
+/// What a job would do.
+#[derive(Clone, Debug)]
+pub struct Explanation {
+    /// The files selected, in load order.
+    pub files: Vec<SourceFile>,
+    /// The keys of each task.
+    pub tasks: Vec<Vec<String>>,
+    /// What the next incremental run must add to its configuration.
+    pub next: Value,
+    /// Name and type of each column of the table.
+    pub schema: Vec<(String, String)>,
+    /// The physical plan, one node a line.
+    pub plan: String,
+    /// Requests for bytes, the listing's not counted.
+    pub num_requests: u64,
+    /// Bytes to fetch.
+    pub size_bytes: u64,
+}
+
+/// Plans a job and runs nothing.
+///
+/// **Errors**: as a job's, as far as they show without reading files.
+/// **Cost**: the listing.
+pub async fn explain(environment: &Environment, plan: &JobPlan) -> Result<Explanation> {
+    let started = environment.now();
+    let budgets = Budgets::new(&plan.exec);
+    let input = input::open(environment, &plan.input, &plan.exec, &budgets, started).await?;
+    let progress = Progress::default();
+    let rejects: Arc<dyn RejectSink> = Arc::new(NoRejects);
+    let table = input.table(plan, environment, &budgets, Arc::clone(&rejects), Arc::clone(&progress.scan))?;
+    let session = environment.session(&budgets)?;
+    let rows = run::filtered_rows(&session, table, plan, started, Arc::clone(&rejects)).await?;
+    let arranged = output::arrange(rows, &plan.output, started)?;
+    let schema = arranged
+        .layout
+        .schema
+        .fields()
+        .iter()
+        .map(|field| (field.name().clone(), type_name(field)))
+        .collect();
+    let services = WriteServices {
+        store: Arc::new(object_store::memory::InMemory::new()),
+        rejects,
+        counters: Arc::clone(&progress.write),
+    };
+    let options = WriteOptions {
+        attempt: String::new(),
+        partition_by: arranged.layout.partition_by,
+        partition_columns: arranged.layout.partition_columns,
+        timezone: arranged.layout.timezone,
+        time_column: arranged.layout.time_column,
+        units_per_second: arranged.units_per_second,
+        is_missing_time_fatal: plan.output.stop_on_invalid_record,
+        compression: plan.output.compression,
+        target_file_size_bytes: u64::MAX,
+        max_held_bytes: budgets.writer_bytes,
+        max_open_files: 1,
+    };
+    let write =
+        WriteNode::plan(arranged.rows.into_unoptimized_plan(), options, plan.output.is_sorted_by_time, services)
+            .map_err(plan_error)?;
+    let write = session.execute_logical_plan(write).await.map_err(plan_error)?;
+    let physical = write.create_physical_plan().await.map_err(plan_error)?;
+    let tasks = input.tasks(&plan.input);
+    Ok(Explanation {
+        tasks: tasks
+            .iter()
+            .map(|task| task.files.iter().map(|file| file.key.to_string()).collect())
+            .collect(),
+        next: input.next(),
+        schema,
+        plan: displayable(physical.as_ref()).indent(false).to_string(),
+        num_requests: input.listing.files.iter().map(|file| file.size_bytes.div_ceil(RANGE_BYTES).max(1)).sum(),
+        size_bytes: input.size_bytes(),
+        files: input.listing.files,
+    })
+}
+
+/// Nothing is read, so nothing is rejected.
+#[derive(Debug)]
+struct NoRejects;
+
+impl RejectSink for NoRejects {
+    fn push(&self, _rejects: Vec<Reject>) {}
+}

@@ -1,0 +1,118 @@
+//! Opens the input of a job: reaches the bucket, lists it, and makes a table of what was selected.
+
+use super::environment::{Budgets, Environment};
+use crate::config::plan::{ExecPlan, InputPlan, JobPlan};
+use crate::error::{Blame, Error, Result};
+use crate::pack::{Task, pack};
+use crate::parse::reject::RejectSink;
+use crate::scan::table::PrefixTable;
+use crate::scan::{ScanCounters, ScanOptions, ScanServices};
+use crate::source::budget::ByteBudget;
+use crate::source::cursor::Cursor;
+use crate::source::fetch::FetchOptions;
+use crate::source::list::{Listing, list};
+use crate::source::select::Selection;
+use crate::source::store::{FileStore, open_store};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// Requests that one plan partition may have in flight, where the configuration does not say.
+const MAX_REQUESTS: usize = 64;
+
+/// A bucket that was reached and listed.
+#[derive(Debug)]
+pub(super) struct OpenInput {
+    pub(super) store: Arc<dyn FileStore>,
+    pub(super) listing: Listing,
+    cursor: Cursor,
+    fetch: FetchOptions,
+}
+
+/// Lists the files of a job.
+///
+/// **Errors**: the bucket cannot be reached or listed; an archived file is wanted; nothing was selected and that is an error.
+pub(super) async fn open(
+    environment: &Environment,
+    plan: &InputPlan,
+    exec: &ExecPlan,
+    budgets: &Budgets,
+    started: jiff::Timestamp,
+) -> Result<OpenInput> {
+    let store = open_store(&plan.location)?;
+    // Requests wait on the runtime for requests, wherever this future is polled.
+    let (lister, options) = (Arc::clone(&store), plan.select.clone());
+    let listing = environment
+        .io_runtime()
+        .spawn(async move { list(lister, &options, started.as_microsecond()).await })
+        .await
+        .map_err(|error| Error::internal("the listing stopped").caused_by(error))??;
+    if listing.files.is_empty() && plan.select.stop_when_file_not_found {
+        return Err(Error::new(Blame::Data, "no input files matched")
+            .at(store.url(&plan.select.path_prefix))
+            .with_hint("check `in.path_prefix` and `in.path_match_pattern`"));
+    }
+    let selection = Selection {
+        files: listing.files.clone(),
+        is_limit_reached: listing.is_limit_reached,
+        left_over_from_micros: listing.left_over_from_micros,
+    };
+    let cursor = Cursor::next(&plan.select, &selection, started.as_microsecond());
+    let max_requests = exec.max_requests.unwrap_or(MAX_REQUESTS).max(1);
+    let fetch = FetchOptions {
+        initial_requests: FetchOptions::default().initial_requests.min(max_requests),
+        max_requests,
+        window_bytes: budgets.fetch_bytes / budgets.num_partitions as u64,
+    };
+    Ok(OpenInput { store, listing, cursor, fetch })
+}
+
+impl OpenInput {
+    /// Compressed bytes of all selected files.
+    pub(super) fn size_bytes(&self) -> u64 {
+        self.listing.files.iter().map(|file| file.size_bytes).sum()
+    }
+
+    /// The tasks of a job over all selected files.
+    pub(super) fn tasks(&self, plan: &InputPlan) -> Vec<Task> {
+        pack(self.listing.files.clone(), plan.min_task_size_bytes)
+    }
+
+    /// What the next incremental run must add to its configuration.
+    pub(super) fn next(&self) -> Value {
+        match self.cursor.entry() {
+            None => json!({}),
+            Some((key, value)) => json!({"in": {key: value}}),
+        }
+    }
+
+    /// The selected files as a table.
+    ///
+    /// **Errors**: the configuration has no parser, which only a seed for `guess` may lack.
+    pub(super) fn table(
+        &self,
+        plan: &JobPlan,
+        environment: &Environment,
+        budgets: &Budgets,
+        rejects: Arc<dyn RejectSink>,
+        counters: Arc<ScanCounters>,
+    ) -> Result<PrefixTable> {
+        let parser = plan.input.parser.clone().ok_or_else(|| {
+            Error::config("the configuration has no parser").at("in.parser").with_hint("run `bucketload guess` first")
+        })?;
+        let options = ScanOptions {
+            decode: plan.input.decode.clone(),
+            parser,
+            metadata_columns: plan.input.metadata_columns.clone(),
+            on_file_error: plan.input.on_file_error,
+            fetch: self.fetch.clone(),
+        };
+        let services = ScanServices {
+            store: Arc::clone(&self.store),
+            io_runtime: environment.io_runtime().clone(),
+            budget: Arc::new(ByteBudget::new(budgets.fetch_bytes)),
+            rejects,
+            counters,
+        };
+        Ok(PrefixTable::new(options, self.listing.files.clone(), plan.input.min_task_size_bytes, services))
+    }
+}

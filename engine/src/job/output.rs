@@ -1,0 +1,161 @@
+//! Gives the rows of a job the shape their table wants: a time column to make partitions of, and types a table can hold.
+
+use crate::config::plan::OutputPlan;
+use crate::error::{Error, Result};
+use crate::filter::rules::{AddTimeRule, FilterRule, UnixUnit};
+use crate::table::TableLayout;
+use crate::table::schema::{partition_column_names, storable_type, type_name};
+use crate::write::partition::PartitionBy;
+use arrow::datatypes::{DataType, Schema, TimeUnit};
+use datafusion::common::{Column, ScalarValue};
+use datafusion::dataframe::DataFrame;
+use datafusion::logical_expr::expr_fn::cast;
+use datafusion::logical_expr::{Expr, lit};
+use std::sync::Arc;
+
+/// Name of the time column that is added when the data has none, and that is looked for when none is configured.
+const TIME_COLUMN: &str = "time";
+
+/// Rows ready to be written, and how.
+pub(super) struct ArrangedOutput {
+    pub(super) rows: DataFrame,
+    pub(super) layout: TableLayout,
+    /// How many of a long time column's units make a second.
+    pub(super) units_per_second: i64,
+}
+
+/// Arranges the rows for their table.
+///
+/// **Errors**: the time column does not exist or has a type that tells no time; two columns differ in case only.
+pub(super) fn arrange(rows: DataFrame, output: &OutputPlan, started: jiff::Timestamp) -> Result<ArrangedOutput> {
+    let rows = with_storable_types(rows)?;
+    let (rows, time_column) = with_time_column(rows, output, started)?;
+    let schema = Arc::new(rows.schema().as_arrow().clone());
+    check_names(&schema)?;
+    let time_column = match output.partition_by {
+        PartitionBy::None => time_column.filter(|_| output.is_sorted_by_time),
+        _ => time_column,
+    };
+    let layout = TableLayout {
+        partition_columns: partition_column_names(output.partition_by, &schema),
+        schema,
+        partition_by: output.partition_by,
+        timezone: output.timezone.clone(),
+        time_column,
+    };
+    Ok(ArrangedOutput { rows, layout, units_per_second: units_per_second(output.unix_timestamp_unit) })
+}
+
+fn units_per_second(unit: UnixUnit) -> i64 {
+    match unit {
+        UnixUnit::Sec => 1,
+        UnixUnit::Milli => 1_000,
+        UnixUnit::Micro => 1_000_000,
+        UnixUnit::Nano => 1_000_000_000,
+    }
+}
+
+/// Casts columns of types that no table can hold, as a query may produce them.
+fn with_storable_types(rows: DataFrame) -> Result<DataFrame> {
+    let fields = rows.schema().fields().clone();
+    if fields.iter().all(|field| storable_type(field.data_type()).is_none()) {
+        return Ok(rows);
+    }
+    let columns: Vec<Expr> = fields
+        .iter()
+        .map(|field| {
+            let column = Expr::Column(Column::from_name(field.name()));
+            match storable_type(field.data_type()) {
+                Some(data_type) => cast(column, data_type).alias(field.name()),
+                None => column,
+            }
+        })
+        .collect();
+    rows.select(columns).map_err(|error| Error::internal("cannot cast the output's columns").caused_by(error))
+}
+
+/// The rule that adds the configured constant or counted time, unless a `time` column of the data is preferred.
+pub(super) fn time_value_rule(output: &OutputPlan, schema: &Schema) -> Option<FilterRule> {
+    let source = output.time_value.clone()?;
+    if output.is_existing_time_preferred && schema.field_with_name(TIME_COLUMN).is_ok() {
+        return None;
+    }
+    Some(FilterRule::AddTime(AddTimeRule { to_column: TIME_COLUMN.to_owned(), to_unit: None, source }))
+}
+
+/// Finds the time column, or adds one; the rules of section 8.2 of the configuration reference.
+fn with_time_column(
+    rows: DataFrame,
+    output: &OutputPlan,
+    started: jiff::Timestamp,
+) -> Result<(DataFrame, Option<String>)> {
+    let schema = rows.schema().as_arrow().clone();
+    let tells_time = |data_type: &DataType| matches!(data_type, DataType::Int64 | DataType::Timestamp(_, _));
+    let preferred = output.is_existing_time_preferred && schema.field_with_name(TIME_COLUMN).is_ok();
+    if let Some(name) = output.time_column.as_ref().filter(|_| !preferred) {
+        let field = schema.field_with_name(name).map_err(|_| {
+            let known: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+            Error::config(format!("a specified time_column `{name}` does not exist"))
+                .at("out.time_column")
+                .with_hint(format!("the columns are `{}`", known.join("`, `")))
+        })?;
+        if !tells_time(field.data_type()) {
+            return Err(Error::config(format!(
+                "type of `{name}` column must be long or timestamp but got {}",
+                type_name(field)
+            ))
+            .at("out.time_column")
+            .with_hint(format!("give `{name}` `type: timestamp` and a `format` in `in.parser.columns`")));
+        }
+        return Ok((rows, Some(name.clone())));
+    }
+    if let Ok(field) = schema.field_with_name(TIME_COLUMN) {
+        if tells_time(field.data_type()) {
+            return Ok((rows, Some(TIME_COLUMN.to_owned())));
+        }
+        if output.partition_by == PartitionBy::None {
+            return Ok((rows, None));
+        }
+        return Err(Error::config(format!(
+            "type of `time` column must be long or timestamp but got {}",
+            type_name(field)
+        ))
+        .at("out.time_column")
+        .with_hint("give `time` another type or name, or set `out.time_column` to another column"));
+    }
+    if output.is_first_time_column_taken
+        && let Some(field) = schema.fields().iter().find(|field| tells_time(field.data_type()))
+    {
+        tracing::info!(column = field.name(), "the first column that tells a time is the time column");
+        return Ok((rows, Some(field.name().clone())));
+    }
+    if output.partition_by == PartitionBy::None {
+        return Ok((rows, None));
+    }
+    tracing::info!("no time column was found, column `time` with the upload time is added");
+    let upload_time = ScalarValue::TimestampMicrosecond(Some(started.as_microsecond()), Some(Arc::from("UTC")));
+    let upload_time = cast(lit(upload_time), DataType::Timestamp(TimeUnit::Microsecond, Some(Arc::from("UTC"))));
+    let rows = rows
+        .with_column(TIME_COLUMN, upload_time)
+        .map_err(|error| Error::internal("cannot add the upload time").caused_by(error))?;
+    Ok((rows, Some(TIME_COLUMN.to_owned())))
+}
+
+/// Readers compare the names of columns without regard to case, so a table must not have two that differ in it alone.
+fn check_names(schema: &Schema) -> Result<()> {
+    for (index, field) in schema.fields().iter().enumerate() {
+        let twin = schema.fields()[..index].iter().find(|other| other.name().eq_ignore_ascii_case(field.name()));
+        if let Some(twin) = twin {
+            return Err(Error::config(format!(
+                "columns `{}` and `{}` differ in case only, readers cannot tell them apart",
+                twin.name(),
+                field.name()
+            ))
+            .with_hint("rename one of them in `in.parser.columns` or with a `rename` filter"));
+        }
+        if field.name().is_empty() {
+            return Err(Error::config("a column has an empty name").with_hint("name it in `in.parser.columns`"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,88 @@
+//! Shows the first rows of a job: its own plan with a limit, reading only what the limit needs, writing nothing.
+
+use super::environment::{Budgets, Environment};
+use super::present::json_arrays;
+use super::progress::Progress;
+use super::{input, plan_error, run};
+use crate::config::plan::JobPlan;
+use crate::error::Result;
+use crate::parse::Reject;
+use crate::parse::reject::RejectSink;
+use crate::table::schema::type_name;
+use serde_json::Value;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Rows shown where nobody says how many.
+const DEFAULT_ROWS: usize = 15;
+
+/// Rejects kept for display; more are only counted.
+const SHOWN_REJECTS: usize = 100;
+
+/// The first rows of a job.
+#[derive(Clone, Debug)]
+pub struct Preview {
+    /// Name and type of each column, in the words of the configuration.
+    pub columns: Vec<(String, String)>,
+    /// The rows, one value a column, as JSON.
+    pub rows: Vec<Vec<Value>>,
+    /// Records that were skipped on the way to these rows.
+    pub rejects: Vec<Reject>,
+    /// Number of those, also where there are too many to keep.
+    pub num_rejects: u64,
+    /// Files that were selected.
+    pub num_files: u64,
+}
+
+/// Reads the first rows.
+///
+/// **Errors**: as a job's, without those of the table.
+/// **Cost**: the listing, and of the files what the rows need.
+pub async fn preview(environment: &Environment, plan: &JobPlan, num_rows: Option<usize>) -> Result<Preview> {
+    let started = environment.now();
+    // One partition reads the files in order, so the rows shown are the first ones.
+    let budgets = Budgets { num_partitions: 1, ..Budgets::new(&plan.exec) };
+    let input = input::open(environment, &plan.input, &plan.exec, &budgets, started).await?;
+    let rejects = Arc::new(ShownRejects::default());
+    let progress = Progress::default();
+    let table = input.table(plan, environment, &budgets, Arc::clone(&rejects) as _, Arc::clone(&progress.scan))?;
+    let session = environment.session(&budgets)?;
+    let rows = run::filtered_rows(&session, table, plan, started, Arc::clone(&rejects) as _).await?;
+    let columns = rows
+        .schema()
+        .fields()
+        .iter()
+        .map(|field| (field.name().clone(), type_name(field)))
+        .collect();
+    let num_rows = num_rows.or(plan.exec.preview_sample_rows).unwrap_or(DEFAULT_ROWS);
+    let batches = rows.limit(0, Some(num_rows)).map_err(plan_error)?.collect().await.map_err(plan_error)?;
+    let rows = batches
+        .iter()
+        .flat_map(json_arrays)
+        .filter_map(|row| match row {
+            Value::Array(values) => Some(values),
+            _ => None,
+        })
+        .collect();
+    let (shown, num_rejects) = rejects.take();
+    Ok(Preview { columns, rows, rejects: shown, num_rejects, num_files: input.listing.files.len() as u64 })
+}
+
+#[derive(Debug, Default)]
+struct ShownRejects {
+    state: Mutex<(Vec<Reject>, u64)>,
+}
+
+impl ShownRejects {
+    fn take(&self) -> (Vec<Reject>, u64) {
+        std::mem::take(&mut *self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl RejectSink for ShownRejects {
+    fn push(&self, rejects: Vec<Reject>) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.1 += rejects.len() as u64;
+        let room = SHOWN_REJECTS.saturating_sub(state.0.len());
+        state.0.extend(rejects.into_iter().take(room));
+    }
+}

@@ -1,0 +1,98 @@
+//! How far a running job has come, for whoever draws it.
+
+use crate::scan::ScanCounters;
+use crate::write::exec::WriteCounters;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::Arc;
+
+/// What a job is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Files are listed.
+    Listing,
+    /// Files are read and rows written.
+    Loading,
+    /// The table's log is written.
+    Committing,
+}
+
+/// Shared between a job and its watcher; read at any time, without locks.
+#[derive(Debug)]
+pub struct Progress {
+    /// Unique to the run; part of the name of every file it writes.
+    pub job_id: String,
+    stage: AtomicU8,
+    num_files: AtomicU64,
+    size_bytes: AtomicU64,
+    /// What has been read.
+    pub scan: Arc<ScanCounters>,
+    /// What has been written.
+    pub write: Arc<WriteCounters>,
+}
+
+/// The progress at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProgressSnapshot {
+    /// What the job is doing.
+    pub stage: Stage,
+    /// Files to read.
+    pub num_files: u64,
+    /// Bytes to fetch.
+    pub size_bytes: u64,
+    /// Files read to their end.
+    pub num_files_read: u64,
+    /// Bytes fetched.
+    pub fetched_bytes: u64,
+    /// Bytes after decoding.
+    pub decoded_bytes: u64,
+    /// Rows read.
+    pub num_rows: u64,
+}
+
+impl Default for Progress {
+    fn default() -> Progress {
+        Progress::new()
+    }
+}
+
+impl Progress {
+    /// The progress of a run that has not begun.
+    pub fn new() -> Progress {
+        Progress {
+            job_id: uuid::Uuid::now_v7().to_string(),
+            stage: AtomicU8::new(0),
+            num_files: AtomicU64::new(0),
+            size_bytes: AtomicU64::new(0),
+            scan: Arc::default(),
+            write: Arc::default(),
+        }
+    }
+
+    /// The progress now.
+    pub fn snapshot(&self) -> ProgressSnapshot {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        ProgressSnapshot {
+            stage: match self.stage.load(Ordering::Relaxed) {
+                0 => Stage::Listing,
+                1 => Stage::Loading,
+                _ => Stage::Committing,
+            },
+            num_files: count(&self.num_files),
+            size_bytes: count(&self.size_bytes),
+            num_files_read: count(&self.scan.num_files) + count(&self.scan.num_skipped_files),
+            fetched_bytes: count(&self.scan.fetched_bytes),
+            decoded_bytes: count(&self.scan.decoded_bytes),
+            num_rows: count(&self.scan.num_rows),
+        }
+    }
+
+    pub(super) fn begin_loading(&self, num_files: u64, size_bytes: u64) {
+        self.num_files.store(num_files, Ordering::Relaxed);
+        self.size_bytes.store(size_bytes, Ordering::Relaxed);
+        self.stage.store(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn begin_committing(&self) {
+        self.stage.store(2, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,228 @@
+//! Collects the rejects of a running job: counts them, logs the first, stores them, and says when they are too many.
+
+use crate::error::{Error, Result};
+use crate::parse::Reject;
+use crate::parse::reject::{RejectSink, TooManyRejects};
+use crate::scan::ScanCounters;
+use crate::table::rejects::{reject_batch, reject_schema};
+use crate::write::StagedFile;
+use crate::write::encoding::Compression;
+use crate::write::partition::PartitionBy;
+use crate::write::writer::{PartitionedWriter, WriteOptions};
+use arrow::array::RecordBatch;
+use object_store::ObjectStore;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+
+/// Rejects written to the log one by one; after them only the number is told, so that a load of nothing but rejects does not
+/// drown its own log.
+const LOGGED_REJECTS: u64 = 20;
+
+/// Rejects that become one batch.
+const BATCH_ROWS: usize = 1_024;
+
+/// Batches that may wait for the writer before whoever rejects has to wait for it too.
+const WAITING_BATCHES: usize = 4;
+
+/// Records read before a ratio of rejects says anything.
+const MIN_RATIO_RECORDS: u64 = 1_000;
+
+/// When rejects are too many; `in.parser.on_error`.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct RejectLimits {
+    /// Whether the first one fails the job.
+    pub is_fail: bool,
+    /// More than this many fail the job.
+    pub max_errors: Option<u64>,
+    /// A greater share of the records fails the job.
+    pub max_error_ratio: Option<f64>,
+}
+
+/// The rejects of one job.
+#[derive(Debug)]
+pub struct RejectCollector {
+    job_id: String,
+    limits: RejectLimits,
+    scan: Arc<ScanCounters>,
+    num_rejects: AtomicU64,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    waiting: Vec<Reject>,
+    first: Option<Reject>,
+    verdict: Option<TooManyRejects>,
+    writer: Option<RejectWriter>,
+}
+
+/// A thread that writes rejects as they come, so that they never pile up in memory.
+#[derive(Debug)]
+struct RejectWriter {
+    batches: SyncSender<RecordBatch>,
+    thread: JoinHandle<Result<Vec<StagedFile>>>,
+}
+
+impl RejectCollector {
+    /// Counts rejects; with a store, which is the folder of the table of rejects, also stages them there.
+    pub fn new(
+        job_id: &str,
+        limits: RejectLimits,
+        scan: Arc<ScanCounters>,
+        store: Option<Arc<dyn ObjectStore>>,
+        io_runtime: &Handle,
+    ) -> RejectCollector {
+        let writer = store.map(|store| {
+            let (batches, received) = sync_channel(WAITING_BATCHES);
+            let (runtime, attempt) = (io_runtime.clone(), job_id.to_owned());
+            let thread = io_runtime.spawn_blocking(move || write_rejects(store, &attempt, &runtime, &received));
+            RejectWriter { batches, thread }
+        });
+        RejectCollector {
+            job_id: job_id.to_owned(),
+            limits,
+            scan,
+            num_rejects: AtomicU64::new(0),
+            state: Mutex::new(State { writer, ..State::default() }),
+        }
+    }
+
+    /// Rejects so far.
+    pub fn num_rejects(&self) -> u64 {
+        self.num_rejects.load(Ordering::Relaxed)
+    }
+
+    /// Completes the staged files. Nothing may be pushed afterwards.
+    ///
+    /// **Errors**: the store refused; a ratio that can only be judged now is exceeded.
+    pub async fn finish(&self) -> Result<Vec<StagedFile>> {
+        let writer = {
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            self.send_waiting(&mut state)?;
+            state.writer.take()
+        };
+        let num_rejects = self.num_rejects();
+        if num_rejects > LOGGED_REJECTS {
+            tracing::warn!(num_rejects, "{} more records were skipped", num_rejects - LOGGED_REJECTS);
+        }
+        let staged = match writer {
+            None => Vec::new(),
+            Some(RejectWriter { batches, thread }) => {
+                drop(batches);
+                thread.await.map_err(|error| Error::internal("the writer of rejects stopped").caused_by(error))??
+            }
+        };
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        self.judge(&mut state, 0);
+        match &state.verdict {
+            None => Ok(staged),
+            Some(verdict) => Err(Error::new(crate::error::Blame::Data, verdict.to_string()).caused_by(verdict.clone())),
+        }
+    }
+
+    fn send_waiting(&self, state: &mut State) -> Result<()> {
+        let rejects = std::mem::take(&mut state.waiting);
+        if let Some(writer) = &state.writer
+            && !rejects.is_empty()
+        {
+            // A writer that has stopped has an error to tell, which `finish` will.
+            let _ = writer.batches.send(reject_batch(&self.job_id, &rejects)?);
+        }
+        Ok(())
+    }
+
+    /// Decides whether there are too many, once at least `min_records` were read.
+    fn judge(&self, state: &mut State, min_records: u64) {
+        if state.verdict.is_some() {
+            return;
+        }
+        let num_rejects = self.num_rejects();
+        let num_records = self.scan.num_rows.load(Ordering::Relaxed) + num_rejects;
+        #[expect(clippy::cast_precision_loss, reason = "a ratio of counts needs no more digits")]
+        let ratio = num_rejects as f64 / num_records.max(1) as f64;
+        let message = if self.limits.is_fail && num_rejects > 0 {
+            let first = state.first.as_ref();
+            first.map(|first| first.reason.clone())
+        } else if let Some(max_errors) = self.limits.max_errors.filter(|max_errors| num_rejects > *max_errors) {
+            Some(format!("{num_rejects} records could not be read, `max_errors` allows {max_errors}"))
+        } else {
+            self.limits.max_error_ratio.filter(|max| ratio > *max && num_records >= min_records).map(|max| {
+                format!("{num_rejects} of {num_records} records could not be read, `max_error_ratio` allows {max}")
+            })
+        };
+        if let Some(message) = message {
+            state.verdict = Some(TooManyRejects { message, first: state.first.clone() });
+        }
+    }
+}
+
+impl RejectSink for RejectCollector {
+    fn push(&self, rejects: Vec<Reject>) {
+        if rejects.is_empty() {
+            return;
+        }
+        let before = self.num_rejects.fetch_add(rejects.len() as u64, Ordering::Relaxed);
+        let num_logged = usize::try_from(LOGGED_REJECTS.saturating_sub(before)).unwrap_or_default();
+        for reject in rejects.iter().take(num_logged) {
+            tracing::warn!(
+                file = %reject.position.file,
+                line = reject.position.line,
+                byte = reject.position.byte,
+                column = reject.column.as_deref(),
+                "skipped a record: {}",
+                reject.reason
+            );
+        }
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.first.is_none() {
+            state.first = rejects.first().cloned();
+        }
+        if state.writer.is_some() {
+            state.waiting.extend(rejects);
+            if state.waiting.len() >= BATCH_ROWS
+                && let Err(error) = self.send_waiting(&mut state)
+            {
+                tracing::error!(%error, "rejects cannot be stored");
+            }
+        }
+        self.judge(&mut state, MIN_RATIO_RECORDS);
+    }
+
+    fn verdict(&self) -> Option<TooManyRejects> {
+        if self.num_rejects() == 0 {
+            return None;
+        }
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).verdict.clone()
+    }
+}
+
+/// Runs on a thread of its own until the collector hangs up.
+fn write_rejects(
+    store: Arc<dyn ObjectStore>,
+    attempt: &str,
+    runtime: &Handle,
+    batches: &Receiver<RecordBatch>,
+) -> Result<Vec<StagedFile>> {
+    let failed = |error| Error::new(crate::error::Blame::Storage, "cannot store the rejects").caused_by(error);
+    let options = WriteOptions {
+        attempt: attempt.to_owned(),
+        partition_by: PartitionBy::None,
+        partition_columns: Vec::new(),
+        timezone: "UTC".to_owned(),
+        time_column: None,
+        units_per_second: 1,
+        is_missing_time_fatal: false,
+        compression: Compression::Zstd { level: 3 },
+        target_file_size_bytes: 256 * 1024 * 1024,
+        max_held_bytes: 16 * 1024 * 1024,
+        max_open_files: 1,
+    };
+    let mut writer = PartitionedWriter::new(store, options, &reject_schema(), 0).map_err(failed)?;
+    for batch in batches {
+        runtime.block_on(writer.write(batch)).map_err(failed)?;
+    }
+    runtime.block_on(writer.finish()).map_err(failed)
+}

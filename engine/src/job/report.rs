@@ -1,0 +1,77 @@
+//! What a job did, as `issue --json` prints it.
+
+use serde::Serialize;
+use serde_json::Value;
+
+/// The outcome of one job. Field names are those of the JSON document.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct JobReport {
+    /// Unique to the run.
+    pub job_id: String,
+    /// `success` or `error`.
+    pub status: String,
+    /// Where the rows went.
+    pub database: String,
+    /// Where the rows went.
+    pub table: String,
+    /// `append`, `replace` or `replace_on_new_data`.
+    pub mode: String,
+    /// Counts of input files.
+    pub files: FileCounts,
+    /// Tasks the files were packed into.
+    pub tasks: u64,
+    /// Counts of bytes.
+    pub bytes: ByteCounts,
+    /// Counts of rows.
+    pub rows: RowCounts,
+    /// Files the table gained.
+    pub output_files: u64,
+    /// The table's version that shows the rows; null if nothing was committed or the table has no log.
+    pub table_version: Option<u64>,
+    /// Wall time.
+    pub seconds: Seconds,
+    /// What the next incremental run must add to its configuration.
+    pub next: Value,
+    /// Why the job failed; null if it did not.
+    pub error: Option<String>,
+}
+
+/// Counts of input files.
+#[expect(missing_docs, reason = "the names of the JSON document, explained in its specification")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct FileCounts {
+    pub listed: u64,
+    pub selected: u64,
+    pub read: u64,
+    pub skipped_glacier: u64,
+    pub skipped_errors: u64,
+}
+
+/// Counts of bytes: as stored, after decoding, in the table's new files.
+#[expect(missing_docs, reason = "the names of the JSON document, explained in its specification")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ByteCounts {
+    pub fetched: u64,
+    pub decoded: u64,
+    pub written: u64,
+}
+
+/// Counts of rows. `read` are rows and rejects together; `filtered` are rows that a filter left out.
+#[expect(missing_docs, reason = "the names of the JSON document, explained in its specification")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct RowCounts {
+    pub read: u64,
+    pub rejected: u64,
+    pub filtered: u64,
+    pub written: u64,
+}
+
+/// Wall time in seconds.
+#[expect(missing_docs, reason = "the names of the JSON document, explained in its specification")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Seconds {
+    pub total: f64,
+    pub list: f64,
+    pub run: f64,
+    pub commit: f64,
+}

@@ -1,0 +1,354 @@
+//! The story of the product: list, scan, filter, write, commit.
+
+use super::environment::{Budgets, Environment};
+use super::input::{self, OpenInput};
+use super::output::{self, ArrangedOutput};
+use super::progress::{Progress, Stage};
+use super::rejects::{RejectCollector, RejectLimits};
+use super::report::{ByteCounts, FileCounts, JobReport, RowCounts};
+use super::plan_error;
+use crate::config::plan::{JobPlan, OutputLayout};
+use crate::error::{Blame, Error, Result};
+use crate::filter::{self, FilterError};
+use crate::parse::reject::RejectSink;
+use crate::scan::table::PrefixTable;
+use crate::table::warehouse::{TableFolder, TableName};
+use crate::table::{CommittedLoad, StagedLoad, TableLayout, delta, plain, rejects};
+use crate::write::StagedFile;
+use crate::write::exec::{WriteServices, from_manifest};
+use crate::write::node::WriteNode;
+use crate::write::writer::WriteOptions;
+use datafusion::dataframe::DataFrame;
+use datafusion::prelude::SessionContext;
+use serde_json::json;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+/// Bytes of an output file where the configuration does not say: large enough for readers that open few files at a time.
+const TARGET_FILE_BYTES: u64 = 256 * 1024 * 1024;
+
+/// Files one plan partition keeps open: a week of hours, and memory for their column writers stays in tens of MB.
+const MAX_OPEN_FILES: usize = 192;
+
+/// A job that failed, with what is known of it.
+#[derive(Debug)]
+pub struct FailedJob {
+    /// Counts up to the failure; nothing of it is visible.
+    pub report: JobReport,
+    /// Why.
+    pub error: Error,
+}
+
+/// Loads the files of a plan into a table, all or nothing.
+///
+/// **Errors**: nothing of the load is visible then, and the table is as it was.
+/// **Cancel**: dropping the future before the commit began leaves nothing visible; staged files may stay until vacuumed.
+pub async fn run_job(
+    environment: &Environment,
+    plan: &JobPlan,
+    target: &TableName,
+    progress: &Progress,
+) -> std::result::Result<JobReport, Box<FailedJob>> {
+    let mut report = JobReport {
+        job_id: progress.job_id.clone(),
+        status: "error".to_owned(),
+        database: target.database.clone(),
+        table: target.table.clone(),
+        mode: plan.output.mode.name().to_owned(),
+        next: json!({}),
+        ..JobReport::default()
+    };
+    let begun = Instant::now();
+    let outcome = load(environment, plan, target, progress, &mut report).await;
+    count_scanned(&mut report, progress);
+    report.seconds.total = begun.elapsed().as_secs_f64();
+    match outcome {
+        Ok(()) => {
+            report.status = "success".to_owned();
+            tracing::info!(job_id = report.job_id, table = %target, rows = report.rows.written, next = %report.next, "job done");
+            Ok(report)
+        }
+        Err(error) => {
+            report.error = Some(error.to_string());
+            // A commit that failed may have been seen by the store all the same; what it lists must stay.
+            if progress.snapshot().stage != Stage::Committing {
+                discard_staged(environment, target, &progress.job_id).await;
+            }
+            tracing::debug!(job_id = report.job_id, table = %target, %error, "job failed");
+            Err(Box::new(FailedJob { report, error }))
+        }
+    }
+}
+
+/// Deletes what a job staged and will never commit, as far as the store lets us. What stays is listed nowhere and harmless.
+pub async fn discard_staged(environment: &Environment, target: &TableName, job_id: &str) {
+    for name in [target.clone(), target.rejects()] {
+        if let Err(error) = environment.warehouse.table(&name).delete_staged(job_id).await {
+            tracing::debug!(table = %name, %error, "staged files could not be deleted");
+        }
+    }
+}
+
+async fn load(
+    environment: &Environment,
+    plan: &JobPlan,
+    target: &TableName,
+    progress: &Progress,
+    report: &mut JobReport,
+) -> Result<()> {
+    let started = environment.now();
+    let budgets = Budgets::new(&plan.exec);
+    let folder = environment.warehouse.table(target);
+    let existing = existing_table(environment, plan, &folder).await?;
+
+    let begun = Instant::now();
+    let input = input::open(environment, &plan.input, &plan.exec, &budgets, started).await?;
+    report.seconds.list = begun.elapsed().as_secs_f64();
+    note_listing(report, &input);
+
+    let begun = Instant::now();
+    let collector = Arc::new(RejectCollector::new(
+        &report.job_id,
+        RejectLimits::of(&plan.input.on_error),
+        Arc::clone(&progress.scan),
+        plan.input.on_error.has_rejects_table.then(|| environment.warehouse.table(&target.rejects()).store()),
+        environment.io_runtime(),
+    ));
+    let table = input.table(plan, environment, &budgets, Arc::clone(&collector) as _, Arc::clone(&progress.scan))?;
+    report.tasks = table.tasks().len() as u64;
+    let session = environment.session(&budgets)?;
+    let rows = filtered_rows(&session, table, plan, started, Arc::clone(&collector) as _).await?;
+    let arranged = output::arrange(rows, &plan.output, started)?;
+    check_fit(&existing, target, &arranged.layout, plan)?;
+    progress.begin_loading(report.files.selected, input.size_bytes());
+
+    let services = WriteServices {
+        store: folder.store(),
+        rejects: Arc::clone(&collector) as Arc<dyn RejectSink>,
+        counters: Arc::clone(&progress.write),
+    };
+    let layout = arranged.layout.clone();
+    let files = write(&session, arranged, plan, &budgets, &report.job_id, services).await;
+    let (files, reject_files) = match files {
+        Ok(files) => (files, collector.finish().await?),
+        Err(error) => return Err(explain_rejects(error, collector.as_ref())),
+    };
+    report.rows.rejected = collector.num_rejects();
+    report.rows.written = files.iter().map(|file| file.num_rows).sum();
+    report.bytes.written = files.iter().map(|file| file.size_bytes).sum();
+    report.output_files = files.len() as u64;
+    report.seconds.run = begun.elapsed().as_secs_f64();
+
+    let begun = Instant::now();
+    progress.begin_committing();
+    report.next = input.next();
+    let staged = StagedLoad {
+        job_id: report.job_id.clone(),
+        mode: plan.output.mode,
+        layout,
+        files,
+        reject_files,
+        bookkeeping: json!({"next": report.next, "rows": report.rows.written, "rejected": report.rows.rejected}),
+    };
+    report.table_version = commit(environment, plan, &folder, staged).await?.version;
+    report.seconds.commit = begun.elapsed().as_secs_f64();
+    Ok(())
+}
+
+/// What is known of the table before the job reads anything.
+enum Existing {
+    Delta(Option<Box<delta::ExistingTable>>),
+    Plain { exists: bool },
+}
+
+async fn existing_table(environment: &Environment, plan: &JobPlan, folder: &TableFolder) -> Result<Existing> {
+    match plan.output.layout {
+        OutputLayout::Delta => {
+            let existing = delta::open(folder).await?;
+            match &existing {
+                Some(existing) => rejects::settle(&environment.warehouse, existing, &folder.name).await?,
+                None if !plan.output.auto_create_table => {
+                    return Err(missing_table(&folder.name));
+                }
+                None => {}
+            }
+            Ok(Existing::Delta(existing.map(Box::new)))
+        }
+        OutputLayout::Parquet => {
+            if delta::open(folder).await?.is_some() {
+                return Err(Error::config(format!("table `{}` is a Delta table", folder.name))
+                    .at("out.type")
+                    .with_hint("leave `out.type` out, or load into another table"));
+            }
+            let exists = plain::exists(folder).await?;
+            if !exists && !plan.output.auto_create_table {
+                return Err(missing_table(&folder.name));
+            }
+            Ok(Existing::Plain { exists })
+        }
+    }
+}
+
+fn missing_table(name: &TableName) -> Error {
+    Error::config(format!("database `{}` or table `{}` doesn't exist", name.database, name.table))
+        .with_hint(format!("add `--auto-create-table`, or run `bucketload table create {name}` first"))
+}
+
+fn check_fit(existing: &Existing, target: &TableName, layout: &TableLayout, plan: &JobPlan) -> Result<()> {
+    match existing {
+        Existing::Delta(existing) => {
+            delta::check_fit(existing.as_deref(), target, layout, plan.output.mode, plan.output.auto_create_table)
+        }
+        Existing::Plain { exists } => {
+            tracing::debug!(exists, "bare files fit any others");
+            Ok(())
+        }
+    }
+}
+
+/// The rows of the input after the configured filters.
+pub(super) async fn filtered_rows(
+    session: &SessionContext,
+    table: PrefixTable,
+    plan: &JobPlan,
+    started: jiff::Timestamp,
+    rejects: Arc<dyn RejectSink>,
+) -> Result<DataFrame> {
+    let rows = session.read_table(Arc::new(table)).map_err(plan_error)?;
+    let surroundings = filter::FilterSurroundings { started_micros: started.as_microsecond(), rejects };
+    let rows = filter::apply(session, rows, &plan.filters, &surroundings).await.map_err(filter_error)?;
+    match output::time_value_rule(&plan.output, rows.schema().as_arrow()) {
+        Some(rule) => filter::apply(session, rows, &[rule], &surroundings).await.map_err(filter_error),
+        None => Ok(rows),
+    }
+}
+
+fn filter_error(error: FilterError) -> Error {
+    match error {
+        FilterError::Schema { index, kind, reason, hint } => {
+            Error::config(format!("{reason} (type `{kind}`)")).at(format!("filters[{index}]")).with_optional_hint(hint)
+        }
+        FilterError::Plan { index, kind, source } => {
+            let planned = plan_error(*source);
+            Error::config(format!("{planned} (type `{kind}`)")).at(format!("filters[{index}]")).caused_by(planned)
+        }
+        FilterError::Input(source) => plan_error(*source),
+    }
+}
+
+/// Runs the plan with the writer on top, and gives what it wrote.
+async fn write(
+    session: &SessionContext,
+    arranged: ArrangedOutput,
+    plan: &JobPlan,
+    budgets: &Budgets,
+    job_id: &str,
+    services: WriteServices,
+) -> Result<Vec<StagedFile>> {
+    let prefix = match plan.output.layout {
+        OutputLayout::Delta => "",
+        OutputLayout::Parquet => plain::STAGED_PREFIX,
+    };
+    let options = WriteOptions {
+        attempt: format!("{prefix}{job_id}"),
+        partition_by: arranged.layout.partition_by,
+        partition_columns: arranged.layout.partition_columns,
+        timezone: arranged.layout.timezone,
+        time_column: arranged.layout.time_column,
+        units_per_second: arranged.units_per_second,
+        is_missing_time_fatal: plan.output.stop_on_invalid_record,
+        compression: plan.output.compression,
+        target_file_size_bytes: plan.exec.target_file_size_bytes.unwrap_or(TARGET_FILE_BYTES),
+        max_held_bytes: budgets.writer_bytes,
+        max_open_files: MAX_OPEN_FILES,
+    };
+    let rows = arranged.rows.into_unoptimized_plan();
+    let write = WriteNode::plan(rows, options, plan.output.is_sorted_by_time, services).map_err(plan_error)?;
+    let manifest = session.execute_logical_plan(write).await.map_err(plan_error)?.collect().await;
+    from_manifest(&manifest.map_err(plan_error)?).map_err(plan_error)
+}
+
+/// A job that failed because of a reject says where that reject stands.
+fn explain_rejects(error: Error, collector: &RejectCollector) -> Error {
+    let Some(verdict) = collector.verdict() else { return error };
+    let mut explained = Error::new(Blame::Data, verdict.message.clone());
+    if let Some(first) = &verdict.first {
+        if !first.position.file.is_empty() {
+            explained = explained.at(first.position.to_string());
+        }
+        explained = explained.with_hint(match &first.column {
+            Some(column) => {
+                format!("set `type: string` for `{column}`, mend the record, or set `in.parser.on_error: skip` to keep going")
+            }
+            None => "mend the record, or set `in.parser.on_error: skip` to keep going".to_owned(),
+        });
+    }
+    explained.caused_by(verdict)
+}
+
+async fn commit(
+    environment: &Environment,
+    plan: &JobPlan,
+    folder: &TableFolder,
+    staged: StagedLoad,
+) -> Result<CommittedLoad> {
+    let reject_files = staged.reject_files.clone();
+    let committed = match plan.output.layout {
+        OutputLayout::Delta => delta::commit(folder, staged).await?,
+        OutputLayout::Parquet => {
+            let committed = plain::commit(folder, &staged).await?;
+            // Bare files have no log that could promise the rejects; they are shown right after.
+            rejects::add(&environment.warehouse, &folder.name, &staged.job_id, reject_files).await?;
+            return Ok(committed);
+        }
+    };
+    // The load is visible from here on. Rejects that cannot be shown now are shown by whoever comes next.
+    let settled = match delta::open(folder).await {
+        Ok(Some(table)) => rejects::settle(&environment.warehouse, &table, &folder.name).await,
+        Ok(None) => Ok(()),
+        Err(error) => Err(error),
+    };
+    if let Err(error) = settled {
+        tracing::warn!(%error, "the table of rejects could not be completed, the next job will");
+    }
+    Ok(committed)
+}
+
+fn note_listing(report: &mut JobReport, input: &OpenInput) {
+    report.files = FileCounts {
+        listed: input.listing.num_listed,
+        selected: input.listing.files.len() as u64,
+        skipped_glacier: input.listing.num_skipped_archived,
+        ..FileCounts::default()
+    };
+}
+
+fn count_scanned(report: &mut JobReport, progress: &Progress) {
+    let scan = &progress.scan;
+    report.files.read = scan.num_files.load(Ordering::Relaxed);
+    report.files.skipped_errors = scan.num_skipped_files.load(Ordering::Relaxed);
+    report.bytes = ByteCounts {
+        fetched: scan.fetched_bytes.load(Ordering::Relaxed),
+        decoded: scan.decoded_bytes.load(Ordering::Relaxed),
+        ..report.bytes
+    };
+    let num_rows = scan.num_rows.load(Ordering::Relaxed);
+    let num_parser_rejects = report.rows.rejected.min(scan.num_rejects.load(Ordering::Relaxed));
+    let num_later_rejects = report.rows.rejected - num_parser_rejects;
+    report.rows = RowCounts {
+        read: num_rows + num_parser_rejects,
+        filtered: num_rows.saturating_sub(report.rows.written + num_later_rejects),
+        ..report.rows
+    };
+}
+
+impl RejectLimits {
+    fn of(on_error: &crate::config::plan::OnError) -> RejectLimits {
+        RejectLimits {
+            is_fail: on_error.is_fail,
+            max_errors: on_error.max_errors,
+            max_error_ratio: on_error.max_error_ratio,
+        }
+    }
+}

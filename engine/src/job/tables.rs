@@ -1,0 +1,201 @@
+//! Shows, makes and deletes tables.
+
+use super::environment::Environment;
+use crate::error::{Error, Result};
+use crate::parse::columns::ColumnType;
+use crate::table::schema::{partition_column_names, type_name};
+use crate::table::warehouse::TableName;
+use crate::table::{TableLayout, delta, rejects};
+use crate::write::partition::PartitionBy;
+use arrow::datatypes::Schema;
+use serde::Serialize;
+use std::sync::Arc;
+
+/// One table of the warehouse.
+#[derive(Clone, Debug, Serialize)]
+pub struct TableSummary {
+    /// Folder of the warehouse.
+    pub database: String,
+    /// Folder of the database.
+    pub table: String,
+    /// `delta` or `parquet`.
+    #[serde(rename = "type")]
+    pub layout: &'static str,
+    /// The version readers see; null for bare files.
+    pub version: Option<u64>,
+    /// Data files.
+    pub files: u64,
+    /// Rows; null if that would need reading files.
+    pub rows: Option<u64>,
+    /// Bytes of the data files.
+    pub bytes: u64,
+}
+
+/// A table with its columns.
+#[derive(Clone, Debug, Serialize)]
+pub struct TableDetails {
+    /// As in the list of tables.
+    #[serde(flatten)]
+    pub summary: TableSummary,
+    /// Where the files are.
+    pub location: String,
+    /// Names of the partition columns, outermost first.
+    pub partition_columns: Vec<String>,
+    /// The column partitions are made of.
+    pub time_column: Option<String>,
+    /// The zone in which partitions are cut.
+    pub timezone: Option<String>,
+    /// All columns, partition columns included.
+    pub columns: Vec<ColumnSummary>,
+}
+
+/// One column of a table.
+#[derive(Clone, Debug, Serialize)]
+pub struct ColumnSummary {
+    /// Name.
+    pub name: String,
+    /// Type, in the words of the configuration where it has one.
+    #[serde(rename = "type")]
+    pub column_type: String,
+}
+
+/// What a new table is to look like.
+#[derive(Clone, Debug, Default)]
+pub struct NewTable {
+    /// Columns; none: the table takes those of its first load.
+    pub columns: Vec<(String, ColumnType)>,
+    /// Width of a partition.
+    pub partition_by: PartitionBy,
+    /// The column partitions are made of.
+    pub time_column: Option<String>,
+    /// The zone in which partitions are cut; `None`: UTC.
+    pub timezone: Option<String>,
+}
+
+/// Lists the tables of the warehouse, by name.
+pub async fn tables(environment: &Environment) -> Result<Vec<TableSummary>> {
+    let mut summaries = Vec::new();
+    for name in environment.warehouse.tables().await? {
+        summaries.push(details(environment, &name).await?.summary);
+    }
+    Ok(summaries)
+}
+
+/// Describes one table.
+///
+/// **Errors**: there is none of that name.
+pub async fn show(environment: &Environment, name: &TableName) -> Result<TableDetails> {
+    let folder = environment.warehouse.table(name);
+    if !folder.has_any_file().await? {
+        return Err(no_such_table(environment, name).await);
+    }
+    details(environment, name).await
+}
+
+/// The error for a name that is no table, with the nearest that is one.
+pub(super) async fn no_such_table(environment: &Environment, name: &TableName) -> Error {
+    let error = Error::config(format!("table `{name}` doesn't exist"));
+    let known = environment.warehouse.tables().await.unwrap_or_default();
+    let nearest = known
+        .iter()
+        .map(|known| (strsim::damerau_levenshtein(&known.to_string(), &name.to_string()), known))
+        .min_by_key(|(distance, _)| *distance)
+        .filter(|(distance, _)| *distance <= 3);
+    match nearest {
+        Some((_, nearest)) => error.with_hint(format!("did you mean `{nearest}`?")),
+        None => error.with_hint("`bucketload tables` lists those there are"),
+    }
+}
+
+async fn details(environment: &Environment, name: &TableName) -> Result<TableDetails> {
+    let folder = environment.warehouse.table(name);
+    let column = |field: &arrow::datatypes::Field| ColumnSummary {
+        name: field.name().clone(),
+        column_type: type_name(field),
+    };
+    if let Some(table) = delta::open(&folder).await? {
+        rejects::settle(&environment.warehouse, &table, name).await?;
+        let totals = table.totals()?;
+        return Ok(TableDetails {
+            summary: TableSummary {
+                database: name.database.clone(),
+                table: name.table.clone(),
+                layout: "delta",
+                version: Some(table.version()),
+                files: totals.num_files,
+                rows: totals.num_rows,
+                bytes: totals.size_bytes,
+            },
+            location: table.url().to_owned(),
+            partition_columns: table.partition_columns()?,
+            time_column: table.property("time_column")?,
+            timezone: table.property("timezone")?,
+            columns: table.schema()?.fields().iter().map(|field| column(field)).collect(),
+        });
+    }
+    let files = super::query::plain_files(&folder).await?;
+    let schema = super::query::plain_schema(environment, &folder).await?;
+    Ok(TableDetails {
+        summary: TableSummary {
+            database: name.database.clone(),
+            table: name.table.clone(),
+            layout: "parquet",
+            version: None,
+            files: files.len() as u64,
+            rows: None,
+            bytes: files.iter().map(|file| file.size).sum(),
+        },
+        location: folder.url.to_string(),
+        partition_columns: Vec::new(),
+        time_column: None,
+        timezone: None,
+        columns: schema.fields().iter().map(|field| column(field)).collect(),
+    })
+}
+
+/// Makes an empty table.
+///
+/// **Errors**: there is one already; the time column is missing or tells no time.
+pub async fn create(environment: &Environment, name: &TableName, new: &NewTable) -> Result<()> {
+    let is_blank = new.columns.is_empty();
+    let time_name = new.time_column.clone().unwrap_or_else(|| "time".to_owned());
+    let mut columns = new.columns.clone();
+    if is_blank {
+        // A table must have columns; these make room for the first load's.
+        columns.push((time_name.clone(), ColumnType::Timestamp));
+    }
+    let time_column = match new.partition_by {
+        PartitionBy::None => None,
+        _ => {
+            let found = columns.iter().find(|(column, _)| *column == time_name);
+            if !found.is_some_and(|(_, kind)| matches!(kind, ColumnType::Timestamp | ColumnType::Long)) {
+                return Err(Error::config(format!("the table has no timestamp or long column `{time_name}`"))
+                    .with_hint("name one with `--time-column`, or use `--partition-by none`"));
+            }
+            Some(time_name)
+        }
+    };
+    let fields: Vec<_> = columns.iter().map(|(column, kind)| kind.field(column)).collect();
+    let schema = Arc::new(Schema::new(fields));
+    let layout = TableLayout {
+        partition_columns: partition_column_names(new.partition_by, &schema),
+        schema,
+        partition_by: new.partition_by,
+        timezone: new.timezone.clone().unwrap_or_else(|| "UTC".to_owned()),
+        time_column,
+    };
+    delta::create(&environment.warehouse.table(name), &layout, is_blank).await
+}
+
+/// Deletes a table with its files, and its table of rejects.
+///
+/// **Shape**: the number of files deleted.
+/// **Errors**: there is none of that name.
+pub async fn delete(environment: &Environment, name: &TableName) -> Result<u64> {
+    let folder = environment.warehouse.table(name);
+    if !folder.has_any_file().await? {
+        return Err(no_such_table(environment, name).await);
+    }
+    let num_deleted = environment.warehouse.table(&name.rejects()).delete_all().await?;
+    Ok(num_deleted + folder.delete_all().await?)
+}

@@ -1,0 +1,202 @@
+//! The unfinished array of one column: values are appended, taken back when their record is rejected, and made an Arrow array.
+
+use super::{JsonOptionsError, number};
+use crate::parse::columns::{ColumnOptions, ColumnType};
+use crate::parse::timestamp::TimestampParser;
+use arrow::array::{
+    ArrayRef, BooleanArray, BooleanBufferBuilder, Float64Array, Int64Array, NullBufferBuilder, StringArray,
+    TimestampMicrosecondArray,
+};
+use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
+use arrow::error::ArrowError;
+use std::sync::Arc;
+
+/// Bytes of text reserved for each row of a batch before the first batch has shown what is needed.
+const INITIAL_TEXT_BYTES: usize = 16;
+
+/// The values of one column of an unfinished batch.
+pub(super) struct Cells {
+    name: String,
+    values: Values,
+    nulls: NullBufferBuilder,
+    num_rows: usize,
+    batch_rows: usize,
+}
+
+enum Values {
+    Boolean(BooleanBufferBuilder),
+    Long(Vec<i64>),
+    Double(Vec<f64>),
+    Text {
+        is_json: bool,
+        offsets: Vec<i32>,
+        text: Vec<u8>,
+    },
+    Timestamp {
+        micros: Vec<i64>,
+        parser: TimestampParser,
+    },
+}
+
+/// The value is not of the column's type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Untypable;
+
+impl Cells {
+    /// An empty column.
+    ///
+    /// **Errors**: the formats of a timestamp column cannot be used.
+    pub(super) fn new(options: &ColumnOptions, batch_rows: usize) -> Result<Cells, JsonOptionsError> {
+        let values = match options.column_type {
+            ColumnType::Boolean => Values::Boolean(BooleanBufferBuilder::new(batch_rows)),
+            ColumnType::Long => Values::Long(Vec::new()),
+            ColumnType::Double => Values::Double(Vec::new()),
+            ColumnType::String | ColumnType::Json => Values::Text {
+                is_json: options.column_type == ColumnType::Json,
+                offsets: vec![0],
+                text: Vec::with_capacity(batch_rows.saturating_mul(INITIAL_TEXT_BYTES).min(super::BATCH_BYTES)),
+            },
+            ColumnType::Timestamp => {
+                let parser =
+                    TimestampParser::new(&options.timestamp).map_err(|source| JsonOptionsError::Timestamp {
+                        column: options.name.clone(),
+                        source,
+                    })?;
+                Values::Timestamp {
+                    micros: Vec::new(),
+                    parser,
+                }
+            }
+        };
+        Ok(Cells {
+            name: options.name.clone(),
+            values,
+            nulls: NullBufferBuilder::new(batch_rows),
+            num_rows: 0,
+            batch_rows,
+        })
+    }
+
+    /// Name of the column.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The type in the configuration's words.
+    pub(super) fn column_type(&self) -> ColumnType {
+        match &self.values {
+            Values::Boolean(_) => ColumnType::Boolean,
+            Values::Long(_) => ColumnType::Long,
+            Values::Double(_) => ColumnType::Double,
+            Values::Text { is_json: false, .. } => ColumnType::String,
+            Values::Text { is_json: true, .. } => ColumnType::Json,
+            Values::Timestamp { .. } => ColumnType::Timestamp,
+        }
+    }
+
+    /// Bytes of text held.
+    pub(super) fn text_bytes(&self) -> usize {
+        match &self.values {
+            Values::Text { text, .. } => text.len(),
+            _ => 0,
+        }
+    }
+
+    /// Appends a null.
+    pub(super) fn push_null(&mut self) {
+        match &mut self.values {
+            Values::Boolean(values) => values.append(false),
+            Values::Long(values) => values.push(0),
+            Values::Double(values) => values.push(0.0),
+            Values::Text { offsets, text, .. } => offsets.push(offset(text)),
+            Values::Timestamp { micros, .. } => micros.push(0),
+        }
+        self.nulls.append_null();
+        self.num_rows += 1;
+    }
+
+    /// Appends what `text` - the content of a string, or the text of another value - means for the column's type.
+    ///
+    /// **Errors**: it means nothing; nothing was appended.
+    pub(super) fn push_text(&mut self, text: &[u8]) -> Result<(), Untypable> {
+        match &mut self.values {
+            Values::Boolean(values) => values.append(text.eq_ignore_ascii_case(b"true")),
+            Values::Long(values) => values.push(number::parse_long(text).ok_or(Untypable)?),
+            Values::Double(values) => values.push(number::parse_double(text).ok_or(Untypable)?),
+            Values::Text { .. } => return self.push_with(|out| out.extend_from_slice(text)),
+            Values::Timestamp { micros, parser } => micros.push(parser.parse(text).ok_or(Untypable)?),
+        }
+        self.nulls.append_non_null();
+        self.num_rows += 1;
+        Ok(())
+    }
+
+    /// Appends the text that `write` appends to a text column's text.
+    ///
+    /// **Errors**: the column holds no text.
+    pub(super) fn push_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), Untypable> {
+        let Values::Text { offsets, text, .. } = &mut self.values else {
+            return Err(Untypable);
+        };
+        write(text);
+        offsets.push(offset(text));
+        self.nulls.append_non_null();
+        self.num_rows += 1;
+        Ok(())
+    }
+
+    /// Takes back everything but the first `num_rows` rows.
+    pub(super) fn truncate(&mut self, num_rows: usize) {
+        if num_rows >= self.num_rows {
+            return;
+        }
+        match &mut self.values {
+            Values::Boolean(values) => values.truncate(num_rows),
+            Values::Long(values) => values.truncate(num_rows),
+            Values::Double(values) => values.truncate(num_rows),
+            Values::Text { offsets, text, .. } => {
+                offsets.truncate(num_rows + 1);
+                text.truncate(offsets[num_rows] as usize);
+            }
+            Values::Timestamp { micros, .. } => micros.truncate(num_rows),
+        }
+        self.nulls.truncate(num_rows);
+        self.num_rows = num_rows;
+    }
+
+    /// Gives the rows as an array, and starts anew.
+    pub(super) fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
+        let nulls = self.nulls.finish();
+        self.num_rows = 0;
+        let num_rows = self.batch_rows;
+        Ok(match &mut self.values {
+            Values::Boolean(values) => Arc::new(BooleanArray::new(values.finish(), nulls)),
+            Values::Long(values) => Arc::new(Int64Array::try_new(renewed(values, num_rows).into(), nulls)?),
+            Values::Double(values) => Arc::new(Float64Array::try_new(renewed(values, num_rows).into(), nulls)?),
+            Values::Text { offsets, text, .. } => {
+                let next_text = Vec::with_capacity(text.len() + text.len() / 8);
+                let text = std::mem::replace(text, next_text);
+                let offsets = OffsetBuffer::new(ScalarBuffer::from(renewed(offsets, num_rows + 1)));
+                let array = StringArray::try_new(offsets, Buffer::from_vec(text), nulls)?;
+                if let Values::Text { offsets, .. } = &mut self.values {
+                    offsets.push(0);
+                }
+                Arc::new(array)
+            }
+            Values::Timestamp { micros, .. } => Arc::new(
+                TimestampMicrosecondArray::try_new(renewed(micros, num_rows).into(), nulls)?.with_timezone("UTC"),
+            ),
+        })
+    }
+}
+
+/// The end of `text` as an offset. A batch is cut long before this limit, see [`super::BATCH_BYTES`].
+fn offset(text: &[u8]) -> i32 {
+    i32::try_from(text.len()).expect("a batch holds less than 2 GiB of text")
+}
+
+/// Takes `values` and leaves room for as many rows as a batch may have.
+fn renewed<T>(values: &mut Vec<T>, num_rows: usize) -> Vec<T> {
+    let next = Vec::with_capacity(num_rows.min(values.len().saturating_mul(2)));
+    std::mem::replace(values, next)
+}

@@ -1,0 +1,146 @@
+//! Finds the fields of a record, and appends what they mean to the columns.
+
+use super::cells::Cells;
+use super::fault::Fault;
+use super::pointer::{Pointer, Token};
+use super::rows::{Refusal, no_root, not_an_object, projected_columns, untypable};
+use super::walk::{Kind, Walker};
+use super::wanted::{NodeIndex, Slot, Slots, Wanted};
+use super::{InvalidStringEscapes, JsonOptions, JsonOptionsError, text};
+use crate::parse::columns::ColumnType;
+
+/// The fields that the columns want, and where they stood in the last record.
+pub(super) struct Extractor {
+    wanted: Wanted,
+    slots: Slots,
+    /// Where the record stands in a value.
+    record: NodeIndex,
+    /// Where the field of each column stands.
+    fields: Vec<NodeIndex>,
+    root: String,
+    escapes: InvalidStringEscapes,
+    scratch: Vec<u8>,
+}
+
+impl Extractor {
+    /// Wants the fields of `options`. Where arrays are flattened a value is a record, otherwise `root` leads from one to the other.
+    ///
+    /// **Errors**: a pointer is none, or a column of the projection does not exist.
+    pub(super) fn new(options: &JsonOptions) -> Result<Extractor, JsonOptionsError> {
+        let mut wanted = Wanted::new();
+        let mut record = 0;
+        let root = root_pointer(options)?;
+        if !options.flatten_json_array {
+            record = wanted.add(0, &root);
+        }
+        let mut fields = Vec::new();
+        for pointer in field_pointers(options)? {
+            fields.push(wanted.add(record, &pointer));
+        }
+        Ok(Extractor {
+            slots: Slots::new(&wanted),
+            wanted,
+            record,
+            fields,
+            root: options.root.clone().unwrap_or_default(),
+            escapes: options.invalid_string_escapes,
+            scratch: Vec::new(),
+        })
+    }
+
+    /// What is done with invalid escapes.
+    pub(super) fn escapes(&self) -> InvalidStringEscapes {
+        self.escapes
+    }
+
+    /// Passes the value at which `walker` stands, and notes its fields.
+    pub(super) fn find(&mut self, walker: &mut Walker<'_>) -> Result<Kind, Fault> {
+        walker.value(&self.wanted, &mut self.slots)
+    }
+
+    /// Appends the fields that were noted in `text`, one to each of `columns`.
+    pub(super) fn append(&mut self, text: &[u8], columns: &mut [Cells]) -> Result<(), Refusal> {
+        match self.slots.get(self.record) {
+            None => return Err(no_root(&self.root)),
+            Some(record) if record.kind != Kind::Object => return Err(not_an_object(record.kind)),
+            Some(_) => {}
+        }
+        for (index, (field, cells)) in self.fields.iter().zip(columns).enumerate() {
+            let Some(slot) = self.slots.get(*field).filter(|slot| slot.kind != Kind::Null) else {
+                cells.push_null();
+                continue;
+            };
+            let field_text = field_text(text, slot, cells.column_type(), self.escapes, &mut self.scratch);
+            if cells.push_text(field_text).is_err() {
+                return Err(untypable(index, cells, field_text));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a value is as text: the content of a string, compact JSON of an object or array, the text of anything else.
+#[inline]
+fn field_text<'t>(
+    text: &'t [u8],
+    slot: &Slot,
+    column_type: ColumnType,
+    escapes: InvalidStringEscapes,
+    scratch: &'t mut Vec<u8>,
+) -> &'t [u8] {
+    let raw = &text[slot.range.clone()];
+    let is_json = column_type == ColumnType::Json;
+    match slot.kind {
+        Kind::String if !is_json => {
+            let content = &raw[1..raw.len() - 1];
+            if slot.is_plain {
+                return content;
+            }
+            scratch.clear();
+            text::decode(content, escapes, scratch);
+        }
+        Kind::String | Kind::Array | Kind::Object => {
+            if slot.is_compact && !text::has_control(raw) {
+                return raw;
+            }
+            scratch.clear();
+            text::compact(raw, escapes, scratch);
+        }
+        Kind::NonFinite if is_json => {
+            scratch.clear();
+            text::compact(raw, escapes, scratch);
+        }
+        _ => return raw,
+    }
+    scratch
+}
+
+/// The way from a value to its record or to its array of records.
+pub(super) fn root_pointer(options: &JsonOptions) -> Result<Pointer, JsonOptionsError> {
+    let text = options.root.as_deref().unwrap_or_default();
+    Pointer::parse(text).map_err(|fault| JsonOptionsError::Pointer {
+        option: "root".to_owned(),
+        pointer: text.to_owned(),
+        reason: fault.to_string(),
+    })
+}
+
+/// The way from a record to the field of each column.
+pub(super) fn field_pointers(options: &JsonOptions) -> Result<Vec<Pointer>, JsonOptionsError> {
+    let mut pointers = Vec::new();
+    let has_record_column = options.columns.is_empty();
+    for column in projected_columns(options)? {
+        pointers.push(match &column.element_at {
+            _ if has_record_column => Pointer::default(),
+            None => Pointer {
+                tokens: vec![Token::member(&column.name)],
+            },
+            Some(text) => Pointer::parse(text).map_err(|fault| JsonOptionsError::Pointer {
+                option: format!("element_at of column `{}`", column.name),
+                pointer: text.clone(),
+                reason: fault.to_string(),
+            })?,
+        });
+    }
+    Ok(pointers)
+}

@@ -1,0 +1,508 @@
+//! Walks over one JSON value once: checks its grammar, and notes where the wanted parts stand.
+//!
+//! Nothing is built. What a configuration wants is a small tree of names ([`Wanted`]); the walk follows the text and that tree
+//! side by side, and leaves a [`Slot`] - a kind and two offsets - at each node it meets. Everything else is passed over, but
+//! checked as strictly as the rest, so that a record is either valid as a whole or rejected as a whole.
+//!
+//! Beyond strict JSON it takes raw control characters in strings, `NaN`, `Infinity` and `-Infinity`; what it does with an invalid
+//! escape is an option. The text need not be valid UTF-8: outside strings the grammar is ASCII.
+//!
+//! What breaks when touched: the loop of `container` keeps one bit for each open level (`{` or `[`), which is why
+//! [`super::MAX_DEPTH`] is the number of bits of `u128`.
+
+use super::fault::{Expected, Fault};
+use super::scan;
+use super::wanted::{NodeIndex, Slot, Slots, Wanted};
+use super::{InvalidStringEscapes, MAX_DEPTH, text};
+use std::ops::Range;
+
+/// What a value is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Null,
+    False,
+    True,
+    /// A number without fraction and exponent.
+    Integer,
+    /// A number with one of them.
+    Float,
+    /// `NaN`, `Infinity`, `-Infinity`.
+    NonFinite,
+    String,
+    Array,
+    Object,
+}
+
+impl Kind {
+    /// The kind in the words of a message.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Kind::Null => "null",
+            Kind::False | Kind::True => "a boolean",
+            Kind::Integer | Kind::Float | Kind::NonFinite => "a number",
+            Kind::String => "a string",
+            Kind::Array => "an array",
+            Kind::Object => "an object",
+        }
+    }
+}
+
+/// A place in a text that is being walked over.
+#[derive(Debug)]
+pub(super) struct Walker<'t> {
+    text: &'t [u8],
+    at: usize,
+    escapes: InvalidStringEscapes,
+    /// Cleared by an escape; see [`Slot::is_plain`].
+    is_plain: bool,
+    /// Cleared by white space, `NaN` and needless escapes; see [`Slot::is_compact`].
+    is_compact: bool,
+}
+
+impl<'t> Walker<'t> {
+    /// Stands at the beginning of `text`.
+    pub(super) fn new(text: &'t [u8], escapes: InvalidStringEscapes) -> Walker<'t> {
+        Walker {
+            text,
+            at: 0,
+            escapes,
+            is_plain: true,
+            is_compact: true,
+        }
+    }
+
+    /// Offset in the text of the next byte.
+    pub(super) fn at(&self) -> usize {
+        self.at
+    }
+
+    /// Passes the value that begins here, and notes its wanted parts.
+    ///
+    /// **Errors**: the text is not the beginning of a value, or ends within one; the slots then mean nothing.
+    pub(super) fn value(&mut self, wanted: &Wanted, slots: &mut Slots) -> Result<Kind, Fault> {
+        slots.clear();
+        self.noted(wanted, 0, slots, 0)
+    }
+
+    /// Passes the value that begins here.
+    ///
+    /// **Errors**: as with [`Walker::value`].
+    pub(super) fn any_value(&mut self) -> Result<Kind, Fault> {
+        self.skip(0)
+    }
+
+    /// Passes white space.
+    #[inline]
+    pub(super) fn space(&mut self) {
+        let past = scan::past_space(self.text, self.at);
+        if past != self.at {
+            self.is_compact = false;
+            self.at = past;
+        }
+    }
+
+    /// Passes white space and asks for the end of the text.
+    pub(super) fn end(&mut self) -> Result<(), Fault> {
+        self.space();
+        if self.at < self.text.len() {
+            Err(self.fault(Expected::End))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Passes a string and gives the place of what stands between its quotes.
+    pub(super) fn string(&mut self) -> Result<Range<usize>, Fault> {
+        let start = self.at + 1;
+        let mut at = start;
+        loop {
+            at = scan::quote_or_backslash(self.text, at);
+            match self.text.get(at) {
+                Some(b'"') => {
+                    self.at = at + 1;
+                    return Ok(start..at);
+                }
+                Some(_) => {
+                    self.is_plain = false;
+                    self.is_compact &= self
+                        .text
+                        .get(at + 1)
+                        .is_some_and(|letter| text::is_compact_escape(*letter));
+                    at = self.escape(at)?;
+                }
+                None => {
+                    return Err(Fault {
+                        expected: Expected::Quote,
+                        offset: at,
+                    });
+                }
+            }
+        }
+    }
+
+    #[inline]
+    fn peek(&self) -> u8 {
+        // NUL is allowed nowhere between values, so it can stand for the end.
+        self.text.get(self.at).copied().unwrap_or(0)
+    }
+
+    fn fault(&self, expected: Expected) -> Fault {
+        Fault {
+            expected,
+            offset: self.at,
+        }
+    }
+
+    /// The offset after the escape whose backslash stands at `backslash`.
+    fn escape(&self, backslash: usize) -> Result<usize, Fault> {
+        let is_lenient = self.escapes != InvalidStringEscapes::Passthrough;
+        match self.text.get(backslash + 1) {
+            None => Err(Fault {
+                expected: Expected::Escape,
+                offset: backslash + 1,
+            }),
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(backslash + 2),
+            Some(b'u') => {
+                for offset in backslash + 2..backslash + 6 {
+                    match self.text.get(offset) {
+                        Some(digit) if digit.is_ascii_hexdigit() => {}
+                        Some(_) if is_lenient => return Ok(backslash + 2),
+                        _ => {
+                            return Err(Fault {
+                                expected: Expected::HexDigit,
+                                offset,
+                            });
+                        }
+                    }
+                }
+                Ok(backslash + 6)
+            }
+            // The rest of a character of several bytes is content like any other.
+            Some(_) if is_lenient => Ok(backslash + 2),
+            Some(_) => Err(Fault {
+                expected: Expected::Escape,
+                offset: backslash + 1,
+            }),
+        }
+    }
+
+    /// Passes a value and fills the slot of `node`.
+    fn noted(&mut self, wanted: &Wanted, node: NodeIndex, slots: &mut Slots, depth: usize) -> Result<Kind, Fault> {
+        let start = self.at;
+        let was_plain = std::mem::replace(&mut self.is_plain, true);
+        let was_compact = std::mem::replace(&mut self.is_compact, true);
+        let is_leaf = wanted.is_leaf(node);
+        let kind = match self.peek() {
+            b'{' if !is_leaf => self.wanted_object(wanted, node, slots, depth)?,
+            b'[' if !is_leaf => self.wanted_array(wanted, node, slots, depth)?,
+            _ => self.skip(depth)?,
+        };
+        let Walker {
+            is_plain, is_compact, ..
+        } = *self;
+        slots.set(
+            node,
+            Slot {
+                kind,
+                range: start..self.at,
+                is_plain,
+                is_compact,
+            },
+        );
+        self.is_plain &= was_plain;
+        self.is_compact &= was_compact;
+        Ok(kind)
+    }
+
+    fn wanted_object(
+        &mut self,
+        wanted: &Wanted,
+        node: NodeIndex,
+        slots: &mut Slots,
+        depth: usize,
+    ) -> Result<Kind, Fault> {
+        if depth >= MAX_DEPTH {
+            return Err(self.fault(Expected::LessNesting));
+        }
+        self.at += 1;
+        self.space();
+        if self.peek() == b'}' {
+            self.at += 1;
+            return Ok(Kind::Object);
+        }
+        let mut expected = Expected::NameOrClose;
+        loop {
+            let name = self.member_name(expected)?;
+            self.space();
+            let name = &self.text[name];
+            if memchr::memchr(b'\\', name).is_some() {
+                let mut decoded = Vec::with_capacity(name.len());
+                text::decode(name, self.escapes, &mut decoded);
+                self.member(wanted, node, &decoded, slots, depth)?;
+            } else {
+                self.member(wanted, node, name, slots, depth)?;
+            }
+            self.space();
+            match self.peek() {
+                b',' => {
+                    self.at += 1;
+                    self.space();
+                }
+                b'}' => {
+                    self.at += 1;
+                    return Ok(Kind::Object);
+                }
+                _ => return Err(self.fault(Expected::CommaOrBrace)),
+            }
+            expected = Expected::Name;
+        }
+    }
+
+    #[inline]
+    fn member(
+        &mut self,
+        wanted: &Wanted,
+        node: NodeIndex,
+        name: &[u8],
+        slots: &mut Slots,
+        depth: usize,
+    ) -> Result<Kind, Fault> {
+        self.each(wanted, wanted.members(node, name), slots, depth)
+    }
+
+    fn wanted_array(
+        &mut self,
+        wanted: &Wanted,
+        node: NodeIndex,
+        slots: &mut Slots,
+        depth: usize,
+    ) -> Result<Kind, Fault> {
+        if depth >= MAX_DEPTH {
+            return Err(self.fault(Expected::LessNesting));
+        }
+        self.at += 1;
+        self.space();
+        if self.peek() == b']' {
+            self.at += 1;
+            return Ok(Kind::Array);
+        }
+        let mut index = 0;
+        loop {
+            self.each(wanted, wanted.elements(node, index), slots, depth)?;
+            self.space();
+            match self.peek() {
+                b',' => {
+                    self.at += 1;
+                    self.space();
+                }
+                b']' => {
+                    self.at += 1;
+                    return Ok(Kind::Array);
+                }
+                _ => return Err(self.fault(Expected::CommaOrBracket)),
+            }
+            index += 1;
+        }
+    }
+
+    /// Passes one value that is wanted at each of `nodes`.
+    #[inline]
+    fn each(
+        &mut self,
+        wanted: &Wanted,
+        mut nodes: impl Iterator<Item = NodeIndex>,
+        slots: &mut Slots,
+        depth: usize,
+    ) -> Result<Kind, Fault> {
+        let Some(first) = nodes.next() else {
+            return self.skip(depth + 1);
+        };
+        let start = self.at;
+        if slots.get(first).is_some() {
+            slots.forget(wanted, first);
+        }
+        let mut kind = self.noted(wanted, first, slots, depth + 1)?;
+        for other in nodes {
+            self.at = start;
+            if slots.get(other).is_some() {
+                slots.forget(wanted, other);
+            }
+            kind = self.noted(wanted, other, slots, depth + 1)?;
+        }
+        Ok(kind)
+    }
+
+    /// Passes `"name" :` and gives the place of the name between its quotes.
+    #[inline]
+    pub(super) fn member_name(&mut self, expected: Expected) -> Result<Range<usize>, Fault> {
+        if self.peek() != b'"' {
+            return Err(self.fault(expected));
+        }
+        let name = self.string()?;
+        self.space();
+        if self.peek() != b':' {
+            return Err(self.fault(Expected::Colon));
+        }
+        self.at += 1;
+        Ok(name)
+    }
+
+    /// Passes the value that begins here, at `depth` levels of nesting.
+    #[inline]
+    fn skip(&mut self, depth: usize) -> Result<Kind, Fault> {
+        match self.peek() {
+            b'"' => {
+                self.string()?;
+                Ok(Kind::String)
+            }
+            b'{' => {
+                self.container(depth)?;
+                Ok(Kind::Object)
+            }
+            b'[' => {
+                self.container(depth)?;
+                Ok(Kind::Array)
+            }
+            _ => self.scalar(),
+        }
+    }
+
+    /// Passes the object or array that begins here, without recursion.
+    fn container(&mut self, depth: usize) -> Result<(), Fault> {
+        let max_open = MAX_DEPTH.saturating_sub(depth);
+        let mut num_open = 0;
+        // Bit 0: the innermost open level is an object.
+        let mut objects: u128 = 0;
+        'open: loop {
+            if num_open == max_open {
+                return Err(self.fault(Expected::LessNesting));
+            }
+            let is_object = self.peek() == b'{';
+            num_open += 1;
+            objects = objects << 1 | u128::from(is_object);
+            self.at += 1;
+            self.space();
+            let mut is_empty = match self.peek() {
+                b'}' => is_object,
+                b']' => !is_object,
+                _ => false,
+            };
+            if is_object && !is_empty {
+                self.member_name(Expected::NameOrClose)?;
+                self.space();
+            }
+            loop {
+                if !is_empty {
+                    match self.peek() {
+                        b'"' => {
+                            self.string()?;
+                        }
+                        b'{' | b'[' => continue 'open,
+                        _ => {
+                            self.scalar()?;
+                        }
+                    }
+                }
+                // Behind a value, or before the closing bracket of an empty level.
+                loop {
+                    let is_object = objects & 1 == 1;
+                    if !is_empty {
+                        self.space();
+                        match self.peek() {
+                            b',' => {
+                                self.at += 1;
+                                self.space();
+                                if is_object {
+                                    self.member_name(Expected::Name)?;
+                                    self.space();
+                                }
+                                break;
+                            }
+                            b'}' if is_object => {}
+                            b']' if !is_object => {}
+                            _ if is_object => return Err(self.fault(Expected::CommaOrBrace)),
+                            _ => return Err(self.fault(Expected::CommaOrBracket)),
+                        }
+                    }
+                    is_empty = false;
+                    self.at += 1;
+                    num_open -= 1;
+                    objects >>= 1;
+                    if num_open == 0 {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Passes a number or a word.
+    #[inline]
+    fn scalar(&mut self) -> Result<Kind, Fault> {
+        match self.peek() {
+            b'0'..=b'9' => self.number(),
+            b'-' => {
+                self.at += 1;
+                if self.peek() == b'I' {
+                    return self.word("Infinity", Kind::NonFinite);
+                }
+                self.number()
+            }
+            b't' => self.word("true", Kind::True),
+            b'f' => self.word("false", Kind::False),
+            b'n' => self.word("null", Kind::Null),
+            b'N' => self.word("NaN", Kind::NonFinite),
+            b'I' => self.word("Infinity", Kind::NonFinite),
+            _ => Err(self.fault(Expected::Value)),
+        }
+    }
+
+    fn word(&mut self, word: &'static str, kind: Kind) -> Result<Kind, Fault> {
+        if kind == Kind::NonFinite {
+            self.is_compact = false;
+        }
+        for byte in word.bytes() {
+            if self.peek() != byte {
+                return Err(self.fault(Expected::Word(word)));
+            }
+            self.at += 1;
+        }
+        Ok(kind)
+    }
+
+    /// Passes a number from its first digit on.
+    #[inline]
+    fn number(&mut self) -> Result<Kind, Fault> {
+        if self.peek() == b'0' {
+            self.at += 1;
+        } else {
+            self.digits()?;
+        }
+        let mut kind = Kind::Integer;
+        if self.peek() == b'.' {
+            self.at += 1;
+            self.digits()?;
+            kind = Kind::Float;
+        }
+        if matches!(self.peek(), b'e' | b'E') {
+            self.at += 1;
+            if matches!(self.peek(), b'+' | b'-') {
+                self.at += 1;
+            }
+            self.digits()?;
+            kind = Kind::Float;
+        }
+        Ok(kind)
+    }
+
+    #[inline]
+    fn digits(&mut self) -> Result<(), Fault> {
+        if !self.peek().is_ascii_digit() {
+            return Err(self.fault(Expected::Digit));
+        }
+        while self.peek().is_ascii_digit() {
+            self.at += 1;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,163 @@
+//! The scan of a prefix as DataFusion executes it.
+
+use super::metadata::MetadataColumn;
+use super::queue::TaskQueue;
+use super::read::PartitionReader;
+use super::{ScanOptions, ScanServices};
+use crate::pack::Task;
+use arrow::datatypes::{Schema, SchemaRef};
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::EquivalenceProperties;
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, ReplaceChildrenOptions};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PhysicalExpr, PlanProperties,
+};
+use futures::stream;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The leaf of a job's plan: each partition fetches, decodes and parses the files it takes from a shared queue.
+#[derive(Debug)]
+pub struct ScanExec {
+    options: Arc<ScanOptions>,
+    tasks: Arc<Vec<Task>>,
+    /// Indices into the table's columns: the parser's, then the metadata columns.
+    projection: Vec<usize>,
+    limit: Option<usize>,
+    services: ScanServices,
+    properties: Arc<PlanProperties>,
+    run: Mutex<Run>,
+}
+
+/// One execution of the plan: the queue its partitions share, and which of them have begun.
+#[derive(Debug)]
+struct Run {
+    queue: Arc<TaskQueue>,
+    has_begun: Vec<bool>,
+}
+
+impl ScanExec {
+    /// A scan with at most `target_partitions` partitions; with a limit it has one, which reads the files in order and stops.
+    pub fn new(
+        options: Arc<ScanOptions>,
+        tasks: Arc<Vec<Task>>,
+        projection: Vec<usize>,
+        limit: Option<usize>,
+        target_partitions: usize,
+        services: ScanServices,
+    ) -> Result<ScanExec> {
+        let mut fields = options.parser.fields();
+        fields.extend(options.metadata_columns.iter().map(MetadataColumn::field));
+        let schema: SchemaRef = Arc::new(Schema::new(fields).project(&projection)?);
+        let num_files: usize = tasks.iter().map(|task| task.files.len()).sum();
+        let num_partitions = match limit {
+            Some(_) => 1,
+            None => target_partitions.min(num_files).max(1),
+        };
+        let properties = Arc::new(PlanProperties::new(
+            EquivalenceProperties::new(schema),
+            Partitioning::UnknownPartitioning(num_partitions),
+            EmissionType::Incremental,
+            Boundedness::Bounded,
+        ));
+        let run = Mutex::new(Run {
+            queue: Arc::new(TaskQueue::new(&tasks, num_partitions)),
+            has_begun: vec![false; num_partitions],
+        });
+        Ok(ScanExec { options, tasks, projection, limit, services, properties, run })
+    }
+
+    /// The tasks of this scan.
+    pub fn tasks(&self) -> &[Task] {
+        &self.tasks
+    }
+
+    /// The queue for a partition that begins. A partition that begins a second time starts another run of the plan.
+    fn queue(&self, partition: usize) -> Arc<TaskQueue> {
+        let mut run = self.run.lock().unwrap_or_else(PoisonError::into_inner);
+        if run.has_begun[partition] {
+            run.queue = Arc::new(TaskQueue::new(&self.tasks, run.has_begun.len()));
+            run.has_begun.fill(false);
+        }
+        run.has_begun[partition] = true;
+        Arc::clone(&run.queue)
+    }
+}
+
+impl DisplayAs for ScanExec {
+    fn fmt_as(&self, _format: DisplayFormatType, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let num_files: usize = self.tasks.iter().map(|task| task.files.len()).sum();
+        let columns: Vec<&str> =
+            self.properties.eq_properties.schema().fields().iter().map(|field| field.name().as_str()).collect();
+        write!(
+            formatter,
+            "ScanExec: format={}, tasks={}, files={num_files}, projection=[{}]",
+            self.options.parser.format_name(),
+            self.tasks.len(),
+            columns.join(", ")
+        )?;
+        match self.limit {
+            Some(limit) => write!(formatter, ", limit={limit}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl ExecutionPlan for ScanExec {
+    fn name(&self) -> &'static str {
+        "ScanExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        Vec::new()
+    }
+
+    fn apply_expressions(
+        &self,
+        _visit: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        _children: Vec<Arc<dyn ExecutionPlan>>,
+        _options: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(self)
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        _children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(self)
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let reader = PartitionReader::new(
+            Arc::clone(&self.options),
+            &self.projection,
+            self.limit,
+            context.session_config().batch_size(),
+            self.queue(partition),
+            self.services.clone(),
+        )
+        .map_err(|error| DataFusionError::External(Box::new(error)))?;
+        let batches = stream::try_unfold(reader, |mut reader| async move {
+            match reader.next_batch().await {
+                Ok(Some(batch)) => Ok(Some((batch, reader))),
+                Ok(None) => Ok(None),
+                Err(error) => Err(DataFusionError::External(Box::new(error))),
+            }
+        });
+        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), batches)))
+    }
+}

@@ -1,0 +1,81 @@
+//! A prefix of files as a DataFusion table.
+//!
+//! [`PrefixTable`] can be registered in any `SessionContext`: a projection reaches the parser, a limit stops the fetching, and
+//! predicates on metadata columns leave files out before anything is fetched. Both types are thin; the work is in `source`,
+//! `decode` and `parse`.
+//!
+//! Reading order: [`metadata`] (columns that describe the file), [`queue`] (who reads which file), [`table`], [`exec`], `read`
+//! (one partition: fetch, decode, parse).
+
+pub mod exec;
+pub mod metadata;
+pub mod queue;
+mod read;
+pub mod table;
+
+use crate::decode::DecodeOptions;
+use crate::parse::ParserOptions;
+use crate::parse::reject::RejectSink;
+use crate::source::budget::ByteBudget;
+use crate::source::fetch::FetchOptions;
+use crate::source::store::FileStore;
+use metadata::MetadataColumn;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+/// How the files of a prefix are read; plain data.
+#[derive(Clone, Debug)]
+pub struct ScanOptions {
+    /// How bytes become plain bytes.
+    pub decode: DecodeOptions,
+    /// How plain bytes become rows.
+    pub parser: ParserOptions,
+    /// Columns that describe the file, after the parser's.
+    pub metadata_columns: Vec<MetadataColumn>,
+    /// What a file that cannot be decoded does.
+    pub on_file_error: OnFileError,
+    /// How far fetching runs ahead.
+    pub fetch: FetchOptions,
+}
+
+/// What a file that cannot be fetched, decoded or parsed to its end does; `in.on_file_error`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnFileError {
+    /// The job fails.
+    #[default]
+    Fail,
+    /// The file is left out as a whole, counted and logged.
+    Skip,
+}
+
+/// What a scan needs where it runs and what is not part of the plan.
+#[derive(Clone, Debug)]
+pub struct ScanServices {
+    /// The bucket or directory.
+    pub store: Arc<dyn FileStore>,
+    /// Runs the requests.
+    pub io_runtime: tokio::runtime::Handle,
+    /// Bytes that may be fetched ahead, all partitions together.
+    pub budget: Arc<ByteBudget>,
+    /// Where records go that could not become rows.
+    pub rejects: Arc<dyn RejectSink>,
+    /// What has been read so far.
+    pub counters: Arc<ScanCounters>,
+}
+
+/// Counts of a running scan, all partitions together.
+#[derive(Debug, Default)]
+pub struct ScanCounters {
+    /// Files read to their end.
+    pub num_files: AtomicU64,
+    /// Files left out because they could not be read.
+    pub num_skipped_files: AtomicU64,
+    /// Bytes as stored.
+    pub fetched_bytes: AtomicU64,
+    /// Bytes after decoding.
+    pub decoded_bytes: AtomicU64,
+    /// Rows handed on.
+    pub num_rows: AtomicU64,
+    /// Records that could not become rows.
+    pub num_rejects: AtomicU64,
+}

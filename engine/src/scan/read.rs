@@ -1,0 +1,491 @@
+//! Reads the files of one plan partition: fetch, decode, parse, add metadata columns.
+
+use super::metadata::{MetadataColumn, MetadataKind};
+use super::queue::TaskQueue;
+use super::{OnFileError, ScanOptions, ScanServices};
+use crate::decode::{DecodeError, Event, FileDecoder};
+use crate::error::{Blame, Error, Result};
+use crate::parse::{ParseError, Parsed, Parser};
+use crate::source::budget::FetchedChunk;
+use crate::source::fetch::{FetchedChunks, FetchedFile, FetchedFiles, RANGE_BYTES, fetch};
+use crate::source::file::SourceFile;
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{Schema, SchemaRef};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// Decoded bytes handed to the parser at a time: fits a core's cache and bridges many records.
+const PLAIN_BYTES: usize = 256 * 1024;
+
+/// The files one plan partition takes from the queue, as batches.
+pub(super) struct PartitionReader {
+    options: Arc<ScanOptions>,
+    services: ScanServices,
+    fetched: FetchedFiles,
+    unpacker: Unpacker,
+    /// Reads a file once before its rows are handed on, where files that cannot be read are to be left out.
+    verifier: Option<Unpacker>,
+    current: Option<OpenFile>,
+    output: OutputColumns,
+    num_rows_left: Option<usize>,
+    is_finished: bool,
+}
+
+/// The file being read.
+struct OpenFile {
+    file: SourceFile,
+    /// How users know the file or the archive entry.
+    name: Arc<str>,
+    chunks: FetchedChunks,
+    chunk: Option<FetchedChunk>,
+    num_taken_bytes: usize,
+    has_ended: bool,
+}
+
+impl PartitionReader {
+    /// Starts to fetch. `projection` are indices into the parser's columns followed by the metadata columns.
+    pub(super) fn new(
+        options: Arc<ScanOptions>,
+        projection: &[usize],
+        limit: Option<usize>,
+        batch_rows: usize,
+        queue: Arc<TaskQueue>,
+        services: ScanServices,
+    ) -> Result<PartitionReader> {
+        let output = OutputColumns::new(&options, projection)?;
+        let new_unpacker = || Unpacker::new(&options, &output, limit.map_or(batch_rows, |limit| limit.clamp(1, batch_rows)));
+        let verifier = match options.on_file_error {
+            OnFileError::Fail => None,
+            OnFileError::Skip => Some(new_unpacker()?),
+        };
+        Ok(PartitionReader {
+            fetched: fetch(
+                Arc::clone(&services.store),
+                queue.files(),
+                options.fetch.clone(),
+                Arc::clone(&services.budget),
+                &services.io_runtime,
+            ),
+            unpacker: new_unpacker()?,
+            verifier,
+            current: None,
+            output,
+            num_rows_left: limit,
+            is_finished: false,
+            options,
+            services,
+        })
+    }
+
+    /// The next rows; `None` when all files are read or the limit is reached.
+    ///
+    /// **Errors**: a file that cannot be fetched, decoded or parsed, if such files fail the job; too many rejects.
+    pub(super) async fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
+        while !self.is_finished && self.num_rows_left != Some(0) {
+            if let Some(verdict) = self.services.rejects.verdict() {
+                return Err(Error::new(Blame::Data, verdict.to_string()).caused_by(verdict));
+            }
+            if self.current.is_none() {
+                match self.fetched.next().await {
+                    Some(fetched) => self.open(fetched?).await?,
+                    None => {
+                        self.is_finished = true;
+                        let rest = self.unpacker.parser.flush().map_err(|error| Error::internal(error.to_string()))?;
+                        if let Some(batch) = rest.map(|parsed| self.hand_on(parsed)).transpose()?.flatten() {
+                            return Ok(Some(batch));
+                        }
+                    }
+                }
+                continue;
+            }
+            if let Some(batch) = self.read_on().await? {
+                return Ok(Some(batch));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Makes a fetched file the current one, unless it cannot be read and such files are left out.
+    async fn open(&mut self, fetched: FetchedFile) -> Result<()> {
+        let FetchedFile { file, mut chunks } = fetched;
+        let name: Arc<str> = Arc::from(self.services.store.url(&file.key));
+        tracing::debug!(file = %name, size_bytes = file.size_bytes, "file opened");
+        let mut first_chunk = None;
+        if let Some(verifier) = &mut self.verifier {
+            let is_small = file.size_bytes <= RANGE_BYTES;
+            let verdict = match is_small {
+                true => {
+                    first_chunk = chunks.next().await.transpose()?;
+                    verifier.verify_slice(&name, first_chunk.as_ref().map_or(&[], |chunk| chunk.bytes()))
+                }
+                false => verifier.verify_chunks(&name, &mut chunks).await?,
+            };
+            if let Err(error) = verdict {
+                self.services.counters.num_skipped_files.fetch_add(1, Ordering::Relaxed);
+                tracing::warn!(file = %name, %error, "a file that cannot be read is left out");
+                return Ok(());
+            }
+            if !is_small {
+                let again = fetch(
+                    Arc::clone(&self.services.store),
+                    std::iter::once(file.clone()),
+                    self.options.fetch.clone(),
+                    Arc::clone(&self.services.budget),
+                    &self.services.io_runtime,
+                )
+                .next()
+                .await;
+                chunks = again.ok_or_else(|| Error::internal("a file that was asked for is not fetched"))??.chunks;
+            }
+        }
+        self.unpacker.begin(Arc::clone(&name));
+        self.current = Some(OpenFile { file, name, chunks, chunk: first_chunk, num_taken_bytes: 0, has_ended: false });
+        Ok(())
+    }
+
+    /// Reads the current file on until there are rows to hand on, its end, or more bytes to wait for.
+    async fn read_on(&mut self) -> Result<Option<RecordBatch>> {
+        let open = self.current.as_mut().expect("the caller opened a file");
+        if open.chunk.is_none() && !open.has_ended {
+            match open.chunks.next().await.transpose()? {
+                None => open.has_ended = true,
+                Some(chunk) => {
+                    self.services.counters.fetched_bytes.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+                    open.num_taken_bytes = 0;
+                    if chunk.len() as u64 == open.file.size_bytes && self.unpacker.take_whole(&chunk) {
+                        open.has_ended = true;
+                    } else {
+                        open.chunk = Some(chunk);
+                    }
+                }
+            }
+        }
+        let input: &[u8] = open.chunk.as_ref().map_or(&[], |chunk| chunk.bytes());
+        let step = self.unpacker.step(input, &mut open.num_taken_bytes, open.has_ended);
+        let step = step.map_err(|error| error.at(&open.name))?;
+        self.services.counters.decoded_bytes.fetch_add(self.unpacker.take_decoded_count(), Ordering::Relaxed);
+        match step {
+            Step::Parsed(parsed) => self.hand_on(parsed),
+            Step::NeedsInput => {
+                open.chunk = None;
+                Ok(None)
+            }
+            Step::EntryEnded(next_entry) => {
+                let rest = self.flush_if_described()?;
+                let open = self.current.as_mut().expect("still open");
+                open.name = next_entry;
+                Ok(rest)
+            }
+            Step::FileEnded => {
+                let rest = self.flush_if_described()?;
+                self.current = None;
+                self.services.counters.num_files.fetch_add(1, Ordering::Relaxed);
+                Ok(rest)
+            }
+        }
+    }
+
+    /// Metadata columns have one value for all rows of a batch, so batches must not span files where there are any.
+    fn flush_if_described(&mut self) -> Result<Option<RecordBatch>> {
+        if self.output.metadata.is_empty() {
+            return Ok(None);
+        }
+        let rest = self.unpacker.parser.flush().map_err(|error| Error::internal(error.to_string()))?;
+        Ok(rest.map(|parsed| self.hand_on(parsed)).transpose()?.flatten())
+    }
+
+    /// Turns what the parser gave into a batch of the scan's schema. `None`: rejects only.
+    fn hand_on(&mut self, parsed: Parsed) -> Result<Option<RecordBatch>> {
+        if !parsed.rejects.is_empty() {
+            self.services.counters.num_rejects.fetch_add(parsed.rejects.len() as u64, Ordering::Relaxed);
+            self.services.rejects.push(parsed.rejects);
+        }
+        let mut batch = parsed.batch;
+        if batch.num_rows() == 0 {
+            return Ok(None);
+        }
+        let mut record_numbers = parsed.record_numbers;
+        if let Some(num_rows_left) = &mut self.num_rows_left {
+            let num_rows = batch.num_rows().min(*num_rows_left);
+            batch = batch.slice(0, num_rows);
+            record_numbers.iter_mut().for_each(|numbers| numbers.truncate(num_rows));
+            *num_rows_left -= num_rows;
+        }
+        self.services.counters.num_rows.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
+        let described = self.current.as_ref().map(|open| (&open.file, open.name.as_ref()));
+        self.output.arrange(&batch, record_numbers, described).map(Some)
+    }
+}
+
+/// Which columns a batch of the scan has, and where each comes from.
+struct OutputColumns {
+    schema: SchemaRef,
+    /// Indices into the parser's columns.
+    parser_projection: Vec<usize>,
+    metadata: Vec<MetadataColumn>,
+    sources: Vec<ColumnSource>,
+}
+
+/// Where a column of the output comes from.
+enum ColumnSource {
+    /// Position among the projected columns of the parser.
+    Parser(usize),
+    /// Position among the wanted metadata columns.
+    Metadata(usize),
+}
+
+impl OutputColumns {
+    fn new(options: &ScanOptions, projection: &[usize]) -> Result<OutputColumns> {
+        let parser_fields = options.parser.fields();
+        let mut output = OutputColumns {
+            schema: Arc::new(Schema::empty()),
+            parser_projection: Vec::new(),
+            metadata: Vec::new(),
+            sources: Vec::new(),
+        };
+        let mut fields = Vec::new();
+        for index in projection {
+            if let Some(field) = parser_fields.get(*index) {
+                output.sources.push(ColumnSource::Parser(output.parser_projection.len()));
+                output.parser_projection.push(*index);
+                fields.push(field.clone());
+            } else {
+                let column = options
+                    .metadata_columns
+                    .get(index - parser_fields.len())
+                    .ok_or_else(|| Error::internal("a projection points outside the table"))?;
+                output.sources.push(ColumnSource::Metadata(output.metadata.len()));
+                output.metadata.push(column.clone());
+                fields.push(column.field());
+            }
+        }
+        output.schema = Arc::new(Schema::new(fields));
+        Ok(output)
+    }
+
+    fn has_row_numbers(&self) -> bool {
+        self.metadata.iter().any(|column| column.kind == MetadataKind::RowNumber)
+    }
+
+    fn arrange(
+        &self,
+        batch: &RecordBatch,
+        record_numbers: Option<Vec<i64>>,
+        described: Option<(&SourceFile, &str)>,
+    ) -> Result<RecordBatch> {
+        let mut metadata: Vec<ArrayRef> = Vec::with_capacity(self.metadata.len());
+        let record_numbers: Option<ArrayRef> =
+            record_numbers.map(|numbers| Arc::new(Int64Array::from(numbers)) as ArrayRef);
+        for column in &self.metadata {
+            let (file, name) = described.ok_or_else(|| Error::internal("rows without a file"))?;
+            let array = match column.kind {
+                MetadataKind::RowNumber => record_numbers.clone(),
+                _ => column.of_files(std::iter::repeat_n((file, name), batch.num_rows())),
+            };
+            metadata.push(array.ok_or_else(|| Error::internal("the parser gave no record numbers"))?);
+        }
+        let columns = self
+            .sources
+            .iter()
+            .map(|source| match source {
+                ColumnSource::Parser(index) => Arc::clone(batch.column(*index)),
+                ColumnSource::Metadata(index) => Arc::clone(&metadata[*index]),
+            })
+            .collect();
+        let row_count = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &row_count)
+            .map_err(|error| Error::internal("cannot arrange the columns of a scan").caused_by(error))
+    }
+}
+
+/// Decoder and parser of one partition, fed with the bytes of one file after the other. Knows no store and does not wait.
+struct Unpacker {
+    decoder: FileDecoder,
+    parser: Box<dyn Parser>,
+    stage: Stage,
+    /// Name of the whole file; an entry's follows after `!`.
+    file_name: Arc<str>,
+    plain: Vec<u8>,
+    /// Room for files that are decoded in one go.
+    whole: Vec<u8>,
+    num_decoded_bytes: u64,
+}
+
+/// Where the unpacker stands in a file.
+enum Stage {
+    /// Bytes go to the parser.
+    Feeding,
+    /// The file is complete, the parser still has rows of it.
+    Draining,
+    /// The archive entry is complete, the parser still has rows of it; the next entry is known.
+    DrainingEntry(Arc<str>),
+    /// The next entry begins.
+    BeforeEntry(Arc<str>),
+}
+
+/// What came of a step.
+enum Step {
+    Parsed(Parsed),
+    NeedsInput,
+    /// All rows of an archive entry are given; the name of the next.
+    EntryEnded(Arc<str>),
+    FileEnded,
+}
+
+/// Why a file cannot be read to its end.
+#[derive(Debug, thiserror::Error)]
+enum FileError {
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    #[error(transparent)]
+    Parse(#[from] ParseError),
+}
+
+impl FileError {
+    /// The error a user reads, naming the file.
+    fn at(self, file_name: &str) -> Error {
+        let hint = match &self {
+            FileError::Decode(DecodeError::Truncated { .. }) => {
+                "the file is cut short; replace it, or set `in.on_file_error: skip` to load the others"
+            }
+            FileError::Decode(_) => {
+                "check `in.decoders` (left out, each file is decoded by its magic bytes), or set `in.on_file_error: skip`"
+            }
+            FileError::Parse(_) => "mend the file, or set `in.on_file_error: skip` to load the others",
+        };
+        Error::new(Blame::Data, self.to_string()).at(file_name).with_hint(hint)
+    }
+}
+
+impl Unpacker {
+    fn new(options: &ScanOptions, output: &OutputColumns, batch_rows: usize) -> Result<Unpacker> {
+        let parser = options
+            .parser
+            .new_parser(&output.parser_projection, batch_rows, output.has_row_numbers())
+            .map_err(|error| Error::config(error.to_string()))?;
+        let decoder = FileDecoder::new(&options.decode).map_err(|error| Error::config(error.to_string()))?;
+        Ok(Unpacker {
+            decoder,
+            parser,
+            stage: Stage::Feeding,
+            file_name: Arc::from(""),
+            plain: vec![0; PLAIN_BYTES],
+            whole: Vec::new(),
+            num_decoded_bytes: 0,
+        })
+    }
+
+    fn begin(&mut self, file_name: Arc<str>) {
+        self.decoder.begin();
+        self.parser.begin_file(Arc::clone(&file_name));
+        self.file_name = file_name;
+        self.stage = Stage::Feeding;
+    }
+
+    /// Takes a file in one go, if its format allows that.
+    fn take_whole(&mut self, file: &[u8]) -> bool {
+        if !matches!(self.decoder.decode_whole(file, &mut self.whole), Ok(true)) {
+            return false;
+        }
+        self.num_decoded_bytes += self.whole.len() as u64;
+        self.parser.push(&self.whole);
+        self.parser.finish_file();
+        self.stage = Stage::Draining;
+        true
+    }
+
+    /// Goes on until there is something to tell. `num_taken` is the part of `input` already taken; `has_ended` says that no
+    /// input follows.
+    fn step(&mut self, input: &[u8], num_taken: &mut usize, has_ended: bool) -> std::result::Result<Step, FileError> {
+        loop {
+            if let Some(parsed) = self.parser.next_batch()? {
+                return Ok(Step::Parsed(parsed));
+            }
+            match &self.stage {
+                Stage::Draining => {
+                    self.stage = Stage::Feeding;
+                    return Ok(Step::FileEnded);
+                }
+                Stage::DrainingEntry(next) => {
+                    let next = Arc::clone(next);
+                    self.stage = Stage::BeforeEntry(Arc::clone(&next));
+                    return Ok(Step::EntryEnded(next));
+                }
+                Stage::BeforeEntry(name) => {
+                    self.parser.begin_file(Arc::clone(name));
+                    self.stage = Stage::Feeding;
+                }
+                Stage::Feeding => {}
+            }
+            let rest = &input[*num_taken..];
+            let is_finishing = rest.is_empty() && has_ended;
+            let progress = match is_finishing {
+                true => self.decoder.finish(&mut self.plain)?,
+                false => self.decoder.decode(rest, &mut self.plain)?,
+            };
+            *num_taken += progress.consumed;
+            self.num_decoded_bytes += progress.produced as u64;
+            self.parser.push(&self.plain[..progress.produced]);
+            match progress.event {
+                Event::OutputFull => {}
+                Event::Entry(name) => {
+                    self.parser.finish_file();
+                    self.stage = Stage::DrainingEntry(Arc::from(format!("{}!{name}", self.file_name)));
+                }
+                Event::NeedsInput if is_finishing => {
+                    self.parser.finish_file();
+                    self.stage = Stage::Draining;
+                }
+                Event::NeedsInput if progress.produced == 0 => return Ok(Step::NeedsInput),
+                Event::NeedsInput => {}
+            }
+        }
+    }
+
+    fn take_decoded_count(&mut self) -> u64 {
+        std::mem::take(&mut self.num_decoded_bytes)
+    }
+
+    /// Reads a file that is in memory and forgets its rows. The outer result of its siblings is the store's.
+    fn verify_slice(&mut self, file_name: &Arc<str>, file: &[u8]) -> Result<()> {
+        self.begin(Arc::clone(file_name));
+        let mut num_taken = 0;
+        loop {
+            match self.step(file, &mut num_taken, true).map_err(|error| error.at(file_name)) {
+                Ok(Step::FileEnded) => break self.forget(),
+                Ok(_) => {}
+                Err(error) => {
+                    self.forget()?;
+                    break Err(error);
+                }
+            }
+        }
+    }
+
+    /// Reads a file as it is fetched and forgets its rows. The outer error is the store's, the inner one the file's.
+    async fn verify_chunks(&mut self, file_name: &Arc<str>, chunks: &mut FetchedChunks) -> Result<Result<()>> {
+        self.begin(Arc::clone(file_name));
+        let mut chunk = chunks.next().await.transpose()?;
+        let mut num_taken = 0;
+        loop {
+            let input: &[u8] = chunk.as_ref().map_or(&[], |chunk| chunk.bytes());
+            match self.step(input, &mut num_taken, chunk.is_none()).map_err(|error| error.at(file_name)) {
+                Ok(Step::FileEnded) => break Ok(self.forget()),
+                Ok(Step::NeedsInput) => {
+                    chunk = chunks.next().await.transpose()?;
+                    num_taken = 0;
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    self.forget()?;
+                    break Ok(Err(error));
+                }
+            }
+        }
+    }
+
+    /// Drops the rows and rejects that the parser holds.
+    fn forget(&mut self) -> Result<()> {
+        self.parser.flush().map(drop).map_err(|error| Error::internal(error.to_string()))
+    }
+}

@@ -1,0 +1,140 @@
+//! A prefix of files as a table that any DataFusion session can query.
+
+use super::exec::ScanExec;
+use super::metadata::MetadataColumn;
+use super::{ScanOptions, ScanServices};
+use crate::pack::{Task, pack};
+use crate::source::file::SourceFile;
+use arrow::array::{Array, AsArray, RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{Schema, SchemaRef};
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::DFSchema;
+use datafusion::error::Result;
+use datafusion::logical_expr::utils::conjunction;
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::physical_plan::ExecutionPlan;
+use std::sync::Arc;
+
+/// The files of a prefix, as rows.
+///
+/// **Shape**: the parser's columns, then the metadata columns; every column nullable; rows in no promised order unless the scan
+/// has one partition.
+#[derive(Debug)]
+pub struct PrefixTable {
+    options: Arc<ScanOptions>,
+    tasks: Arc<Vec<Task>>,
+    min_task_size_bytes: u64,
+    services: ScanServices,
+    schema: SchemaRef,
+}
+
+impl PrefixTable {
+    /// A table over files that were listed and selected before.
+    ///
+    /// **Cost**: nothing is requested, neither here nor when a query is planned.
+    pub fn new(
+        options: ScanOptions,
+        files: Vec<SourceFile>,
+        min_task_size_bytes: u64,
+        services: ScanServices,
+    ) -> PrefixTable {
+        let mut fields: Vec<_> = options.parser.fields();
+        fields.extend(options.metadata_columns.iter().map(MetadataColumn::field));
+        PrefixTable {
+            options: Arc::new(options),
+            tasks: Arc::new(pack(files, min_task_size_bytes)),
+            min_task_size_bytes,
+            services,
+            schema: Arc::new(Schema::new(fields)),
+        }
+    }
+
+    /// The tasks of a scan of everything.
+    pub fn tasks(&self) -> &[Task] {
+        &self.tasks
+    }
+
+    /// The metadata column at a position of the schema, if there is one.
+    fn metadata_column(&self, name: &str) -> Option<&MetadataColumn> {
+        self.options.metadata_columns.iter().find(|column| column.name == name)
+    }
+
+    /// Whether a predicate can be decided from the listing alone.
+    fn is_decided_by_listing(&self, predicate: &Expr) -> bool {
+        let columns = predicate.column_refs();
+        !columns.is_empty()
+            && !predicate.is_volatile()
+            && columns.iter().all(|column| {
+                self.metadata_column(&column.name).is_some_and(|column| column.kind.is_known_from_listing())
+            })
+    }
+
+    /// The tasks left when files that fail a predicate are left out.
+    fn prune(&self, state: &dyn Session, predicates: &[Expr]) -> Result<Arc<Vec<Task>>> {
+        let decided = predicates.iter().filter(|predicate| self.is_decided_by_listing(predicate)).cloned();
+        let Some(predicate) = conjunction(decided) else { return Ok(Arc::clone(&self.tasks)) };
+        let files: Vec<&SourceFile> = self.tasks.iter().flat_map(|task| &task.files).collect();
+        let urls: Vec<String> = files.iter().map(|file| self.services.store.url(&file.key)).collect();
+        let known: Vec<&MetadataColumn> =
+            self.options.metadata_columns.iter().filter(|column| column.kind.is_known_from_listing()).collect();
+        let columns = known
+            .iter()
+            .filter_map(|column| column.of_files(files.iter().copied().zip(urls.iter().map(String::as_str))))
+            .collect();
+        let schema = Arc::new(Schema::new(known.iter().map(|column| column.field()).collect::<Vec<_>>()));
+        let row_count = RecordBatchOptions::new().with_row_count(Some(files.len()));
+        let listing = RecordBatch::try_new_with_options(Arc::clone(&schema), columns, &row_count)?;
+        let predicate = state.create_physical_expr(predicate, &DFSchema::try_from(schema)?)?;
+        let verdict = predicate.evaluate(&listing)?.into_array(files.len())?;
+        let verdict = verdict.as_boolean();
+        let kept = (0..files.len())
+            .filter(|index| verdict.is_valid(*index) && verdict.value(*index))
+            .map(|index| files[index].clone())
+            .collect();
+        Ok(Arc::new(pack(kept, self.min_task_size_bytes)))
+    }
+}
+
+#[async_trait]
+impl TableProvider for PrefixTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let tasks = self.prune(state, filters)?;
+        let projection = match projection {
+            Some(projection) => projection.clone(),
+            None => (0..self.schema.fields().len()).collect(),
+        };
+        Ok(Arc::new(ScanExec::new(
+            Arc::clone(&self.options),
+            tasks,
+            projection,
+            limit,
+            state.config().target_partitions(),
+            self.services.clone(),
+        )?))
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+        Ok(filters
+            .iter()
+            .map(|predicate| match self.is_decided_by_listing(predicate) {
+                true => TableProviderFilterPushDown::Exact,
+                false => TableProviderFilterPushDown::Unsupported,
+            })
+            .collect())
+    }
+}

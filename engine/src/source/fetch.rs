@@ -1,0 +1,581 @@
+//! Reads files ahead of the parser that consumes them.
+//!
+//! One driver task per consumer walks through the files and keeps a window of requests open: a small file is one request,
+//! a large one several ranges. They are answered in any order and delivered in the order of the files. What has been asked
+//! for and not been consumed is bounded four times: by the requests of the window, by the pieces that may lie ready, by the bytes of
+//! this consumer, and by the budget that all consumers share.
+//!
+//! No deadlock comes from the budget: when a consumer waits and nothing is on its way to it, the next piece is fetched even if
+//! others hold the whole budget. So memory is bounded by the budget and one piece per consumer.
+//!
+//! Nothing is decoded here, and no request is made that is not a GET of bytes somebody is going to ask for.
+
+use super::budget::{ByteBudget, FetchedChunk, Share};
+use super::error::SourceError;
+use super::file::SourceFile;
+use super::store::FileStore;
+use super::window::Window;
+use bytes::{Bytes, BytesMut};
+use futures::stream::FuturesUnordered;
+use futures::{Stream, StreamExt};
+use std::collections::VecDeque;
+use std::future::Future;
+use std::ops::Range;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinHandle;
+
+/// Bytes asked for in one ranged read, and the size up to which a file is read whole and arrives in one piece. Small
+/// enough that a resumed read repeats little, large enough that request latency is hidden.
+pub const RANGE_BYTES: u64 = 8 * 1024 * 1024;
+
+/// A piece of a large file is handed over when it has this many bytes. A range need not be complete before its consumer can
+/// start, yet handing over is rare.
+const CHUNK_BYTES: usize = 1024 * 1024;
+
+/// Pieces asked for and not consumed, as a multiple of the requests in flight: enough ready ones to bridge a slow answer.
+const READY_PER_REQUEST: usize = 4;
+
+/// How far ahead is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FetchOptions {
+    /// Requests in flight at the beginning.
+    pub initial_requests: usize,
+    /// Requests in flight at most.
+    pub max_requests: usize,
+    /// Bytes asked for and not consumed, at most; one piece is always allowed.
+    pub window_bytes: u64,
+}
+
+impl Default for FetchOptions {
+    fn default() -> Self {
+        FetchOptions {
+            initial_requests: 8,
+            max_requests: 64,
+            window_bytes: 8 * RANGE_BYTES,
+        }
+    }
+}
+
+/// Starts to read `files` in their order. The driver task runs on `runtime`; the consumer may be anywhere.
+///
+/// `files` is asked for the next file only when the window has room for it.
+/// **Cost**: one request per file of up to [`RANGE_BYTES`], one per [`RANGE_BYTES`] of a larger one, none for an empty one.
+/// **Cancel**: dropping what is returned ends all requests.
+pub fn fetch(
+    store: Arc<dyn FileStore>,
+    files: impl Iterator<Item = SourceFile> + Send + 'static,
+    options: FetchOptions,
+    budget: Arc<ByteBudget>,
+    runtime: &tokio::runtime::Handle,
+) -> FetchedFiles {
+    let (outlet, inlet) = mpsc::unbounded_channel();
+    let traffic = Arc::new(Traffic::default());
+    let driver = Driver {
+        store,
+        files,
+        window: Window::new(options.initial_requests, options.max_requests),
+        options,
+        budget,
+        traffic: traffic.clone(),
+        outlet,
+        current: None,
+        num_slow_downs_seen: 0,
+        num_waits_seen: 0,
+    };
+    FetchedFiles {
+        inlet,
+        traffic,
+        is_complete: false,
+        driver: AbortOnDrop(runtime.spawn(driver.run())),
+    }
+}
+
+/// Files as they arrive, in the order they were asked for. They are to be consumed in that order: a file put aside unread
+/// may hold the bytes that the next one waits for.
+#[derive(Debug)]
+pub struct FetchedFiles {
+    /// Unbounded as a channel; bounded by the pieces that may lie ready, of which every file has at least one.
+    inlet: mpsc::UnboundedReceiver<Delivery>,
+    traffic: Arc<Traffic>,
+    is_complete: bool,
+    driver: AbortOnDrop,
+}
+
+impl FetchedFiles {
+    /// The next file, as soon as it has been asked for; its bytes come through [`FetchedFile::chunks`].
+    ///
+    /// **Errors**: fetching was stopped from outside, by the end of its runtime for instance.
+    /// **Cancel**: safe.
+    pub async fn next(&mut self) -> Option<Result<FetchedFile, SourceError>> {
+        std::future::poll_fn(|context| self.poll_next(context)).await
+    }
+
+    /// Like [`next`](Self::next), for a thread that may block.
+    pub fn blocking_next(&mut self) -> Option<Result<FetchedFile, SourceError>> {
+        if self.is_complete {
+            return None;
+        }
+        self.traffic
+            .num_waits
+            .fetch_add(u64::from(self.inlet.is_empty()), Ordering::Relaxed);
+        let delivery = self.inlet.blocking_recv();
+        self.received(delivery)
+    }
+
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<FetchedFile, SourceError>>> {
+        if self.is_complete {
+            return Poll::Ready(None);
+        }
+        match self.inlet.poll_recv(context) {
+            Poll::Ready(delivery) => Poll::Ready(self.received(delivery)),
+            Poll::Pending => {
+                self.traffic.num_waits.fetch_add(1, Ordering::Relaxed);
+                Poll::Pending
+            }
+        }
+    }
+
+    fn received(&mut self, delivery: Option<Delivery>) -> Option<Result<FetchedFile, SourceError>> {
+        match delivery {
+            Some(Delivery::File(file)) => Some(Ok(file)),
+            Some(Delivery::End) => {
+                self.is_complete = true;
+                None
+            }
+            // The driver says when it is done; if it did not, files are missing.
+            None => {
+                self.is_complete = true;
+                self.driver.0.abort();
+                Some(Err(SourceError::Stopped))
+            }
+        }
+    }
+}
+
+/// One file and its bytes.
+#[derive(Debug)]
+pub struct FetchedFile {
+    /// Which file.
+    pub file: SourceFile,
+    /// Its bytes.
+    pub chunks: FetchedChunks,
+}
+
+/// The bytes of one file, in order. A file of up to [`RANGE_BYTES`] is one chunk. Ends after the first error.
+#[derive(Debug)]
+pub struct FetchedChunks {
+    pieces: mpsc::UnboundedReceiver<Piece>,
+    current: Option<Piece>,
+    num_left_bytes: u64,
+    traffic: Arc<Traffic>,
+    /// An empty file counts as a piece until it is dropped.
+    _ticket: Option<Ticket>,
+}
+
+impl FetchedChunks {
+    /// The next bytes. **Cancel**: safe.
+    pub async fn next(&mut self) -> Option<Result<FetchedChunk, SourceError>> {
+        std::future::poll_fn(|context| self.poll_chunk(context)).await
+    }
+
+    /// Like [`next`](Self::next), for a thread that may block.
+    pub fn blocking_next(&mut self) -> Option<Result<FetchedChunk, SourceError>> {
+        loop {
+            if self.num_left_bytes == 0 {
+                return None;
+            }
+            let Some(piece) = &mut self.current else {
+                self.traffic
+                    .num_waits
+                    .fetch_add(u64::from(self.pieces.is_empty()), Ordering::Relaxed);
+                self.current = self.pieces.blocking_recv();
+                if self.current.is_none() {
+                    return self.stopped();
+                }
+                continue;
+            };
+            self.traffic
+                .num_waits
+                .fetch_add(u64::from(piece.chunks.is_empty()), Ordering::Relaxed);
+            let chunk = piece.chunks.blocking_recv();
+            if let Some(received) = self.received(chunk) {
+                return Some(received);
+            }
+        }
+    }
+
+    fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<FetchedChunk, SourceError>>> {
+        loop {
+            if self.num_left_bytes == 0 {
+                return Poll::Ready(None);
+            }
+            let Some(piece) = &mut self.current else {
+                match self.pieces.poll_recv(context) {
+                    Poll::Ready(Some(piece)) => self.current = Some(piece),
+                    Poll::Ready(None) => return Poll::Ready(self.stopped()),
+                    Poll::Pending => return self.waiting(),
+                }
+                continue;
+            };
+            match piece.chunks.poll_recv(context) {
+                Poll::Ready(chunk) => {
+                    if let Some(received) = self.received(chunk) {
+                        return Poll::Ready(Some(received));
+                    }
+                }
+                Poll::Pending => return self.waiting(),
+            }
+        }
+    }
+
+    fn waiting(&self) -> Poll<Option<Result<FetchedChunk, SourceError>>> {
+        self.traffic.num_waits.fetch_add(1, Ordering::Relaxed);
+        Poll::Pending
+    }
+
+    /// `None`: go on with the next piece.
+    fn received(
+        &mut self,
+        chunk: Option<Result<FetchedChunk, SourceError>>,
+    ) -> Option<Result<FetchedChunk, SourceError>> {
+        let piece = self.current.as_mut().expect("a chunk comes out of a piece");
+        match chunk {
+            Some(Ok(chunk)) => {
+                piece.num_left_bytes = piece.num_left_bytes.saturating_sub(chunk.len() as u64);
+                self.num_left_bytes = self.num_left_bytes.saturating_sub(chunk.len() as u64);
+                if piece.num_left_bytes == 0 {
+                    self.current = None;
+                }
+                Some(Ok(chunk))
+            }
+            Some(Err(error)) => {
+                self.num_left_bytes = 0;
+                self.current = None;
+                Some(Err(error))
+            }
+            None if piece.num_left_bytes == 0 => {
+                self.current = None;
+                None
+            }
+            None => self.stopped(),
+        }
+    }
+
+    fn stopped(&mut self) -> Option<Result<FetchedChunk, SourceError>> {
+        self.num_left_bytes = 0;
+        self.current = None;
+        Some(Err(SourceError::Stopped))
+    }
+}
+
+impl Stream for FetchedChunks {
+    type Item = Result<FetchedChunk, SourceError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll_chunk(context)
+    }
+}
+
+#[derive(Debug)]
+enum Delivery {
+    File(FetchedFile),
+    End,
+}
+
+/// One request's bytes on their way.
+#[derive(Debug)]
+struct Piece {
+    /// Unbounded as a channel; its bytes were taken out of the budget before they were asked for.
+    chunks: mpsc::UnboundedReceiver<Result<FetchedChunk, SourceError>>,
+    num_left_bytes: u64,
+    _ticket: Ticket,
+}
+
+/// What consumer and driver tell each other.
+#[derive(Debug, Default)]
+struct Traffic {
+    /// Pieces asked for and not consumed.
+    num_pieces: AtomicUsize,
+    /// Their bytes.
+    num_bytes: AtomicU64,
+    /// How often the consumer found nothing ready.
+    num_waits: AtomicU64,
+    /// The two first have changed.
+    is_changed: Notify,
+}
+
+/// Counts one piece as long as it lives.
+#[derive(Debug)]
+struct Ticket {
+    traffic: Arc<Traffic>,
+    num_bytes: u64,
+}
+
+impl Ticket {
+    fn new(traffic: &Arc<Traffic>, num_bytes: u64) -> Ticket {
+        traffic.num_pieces.fetch_add(1, Ordering::AcqRel);
+        traffic.num_bytes.fetch_add(num_bytes, Ordering::AcqRel);
+        Ticket {
+            traffic: traffic.clone(),
+            num_bytes,
+        }
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.traffic.num_pieces.fetch_sub(1, Ordering::AcqRel);
+        self.traffic.num_bytes.fetch_sub(self.num_bytes, Ordering::AcqRel);
+        self.traffic.is_changed.notify_one();
+    }
+}
+
+#[derive(Debug)]
+struct AbortOnDrop(JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// A file whose ranges are being asked for.
+struct OpenFile {
+    file: SourceFile,
+    ranges: VecDeque<Range<u64>>,
+    pieces: mpsc::UnboundedSender<Piece>,
+}
+
+struct Driver<I> {
+    store: Arc<dyn FileStore>,
+    files: I,
+    options: FetchOptions,
+    window: Window,
+    budget: Arc<ByteBudget>,
+    traffic: Arc<Traffic>,
+    outlet: mpsc::UnboundedSender<Delivery>,
+    /// The file with ranges still to ask for; `None`: the next file is to be opened.
+    current: Option<OpenFile>,
+    num_slow_downs_seen: u64,
+    num_waits_seen: u64,
+}
+
+type InFlight = FuturesUnordered<Pin<Box<dyn Future<Output = ()> + Send>>>;
+
+impl<I: Iterator<Item = SourceFile> + Send> Driver<I> {
+    async fn run(mut self) {
+        let mut in_flight = InFlight::new();
+        // Granted by the budget for a piece of so many bytes.
+        let mut granted: Option<(u64, Share)> = None;
+        let mut is_exhausted = false;
+        loop {
+            let mut wanted_bytes = None;
+            while !is_exhausted && self.has_room(in_flight.len()) {
+                let Some(bytes) = self.next_bytes() else {
+                    is_exhausted = true;
+                    break;
+                };
+                // A file taken out of the queue is only now known to be too large for the window.
+                if !self.has_room_for(bytes) {
+                    break;
+                }
+                let is_idle = self.traffic.num_pieces.load(Ordering::Acquire) == 0;
+                let waited_for = granted.take().filter(|(granted_bytes, _)| *granted_bytes == bytes);
+                let taken = waited_for
+                    .map(|(_, share)| share)
+                    .or_else(|| self.budget.try_share(bytes));
+                let Some(taken) = taken.or_else(|| is_idle.then(Share::beyond_the_budget)) else {
+                    wanted_bytes = Some(bytes);
+                    break;
+                };
+                if let Some(request) = self.open(taken) {
+                    in_flight.push(request);
+                }
+            }
+            if is_exhausted && in_flight.is_empty() {
+                // The consumer may be gone, and then nobody needs to know.
+                let _ = self.outlet.send(Delivery::End);
+                return;
+            }
+            let traffic = self.traffic.clone();
+            let budget = self.budget.clone();
+            tokio::select! {
+                Some(()) = in_flight.next(), if !in_flight.is_empty() => self.note_answer(in_flight.len()),
+                () = traffic.is_changed.notified() => {}
+                share = budget.share(wanted_bytes.unwrap_or(0)), if wanted_bytes.is_some() => {
+                    granted = wanted_bytes.map(|bytes| (bytes, share));
+                }
+                () = self.outlet.closed() => return,
+            }
+        }
+    }
+
+    fn has_room(&self, num_in_flight: usize) -> bool {
+        let num_requests = self.window.num_requests();
+        num_in_flight < num_requests
+            && self.traffic.num_pieces.load(Ordering::Acquire) < num_requests.saturating_mul(READY_PER_REQUEST)
+    }
+
+    fn has_room_for(&self, bytes: u64) -> bool {
+        let ahead_bytes = self.traffic.num_bytes.load(Ordering::Acquire);
+        ahead_bytes == 0 || ahead_bytes.saturating_add(bytes) <= self.options.window_bytes
+    }
+
+    /// The size of the next piece, if there is one; 0 for an empty file. Announces its file, if it is the first.
+    fn next_bytes(&mut self) -> Option<u64> {
+        if let Some(open) = &self.current
+            && let Some(range) = open.ranges.front()
+            // Nobody reads a file that its consumer has dropped.
+            && !open.pieces.is_closed()
+        {
+            return Some(range.end - range.start);
+        }
+        self.current = None;
+        let file = self.files.next()?;
+        let size_bytes = file.size_bytes;
+        let (pieces, inlet) = mpsc::unbounded_channel();
+        let chunks = FetchedChunks {
+            pieces: inlet,
+            current: None,
+            num_left_bytes: size_bytes,
+            traffic: self.traffic.clone(),
+            _ticket: (size_bytes == 0).then(|| Ticket::new(&self.traffic, 0)),
+        };
+        tracing::debug!(url = self.store.url(&file.key), size_bytes, "open file");
+        let fetched = FetchedFile {
+            file: file.clone(),
+            chunks,
+        };
+        self.outlet.send(Delivery::File(fetched)).ok()?;
+        let ranges = cut(size_bytes);
+        let first_bytes = ranges.front().map_or(0, |range| range.end - range.start);
+        self.current = Some(OpenFile { file, ranges, pieces });
+        Some(first_bytes)
+    }
+
+    /// Starts the next piece.
+    fn open(&mut self, share: Share) -> Option<Pin<Box<dyn Future<Output = ()> + Send>>> {
+        let open = self.current.as_mut()?;
+        let range = open.ranges.pop_front()?;
+        let num_left_bytes = range.end - range.start;
+        let (sender, chunks) = mpsc::unbounded_channel();
+        let piece = Piece {
+            chunks,
+            num_left_bytes,
+            _ticket: Ticket::new(&self.traffic, num_left_bytes),
+        };
+        open.pieces.send(piece).ok()?;
+        let is_whole = num_left_bytes == open.file.size_bytes;
+        let request = Request {
+            store: self.store.clone(),
+            file: open.file.clone(),
+            range,
+            is_whole,
+            sender,
+        };
+        Some(Box::pin(request.run(share)))
+    }
+
+    fn note_answer(&mut self, num_in_flight: usize) {
+        let num_slow_downs = self.store.num_slow_downs();
+        let num_waits = self.traffic.num_waits.load(Ordering::Relaxed);
+        let is_slowed_down = num_slow_downs > self.num_slow_downs_seen;
+        let is_consumer_waiting = num_waits > self.num_waits_seen;
+        self.num_slow_downs_seen = num_slow_downs;
+        self.num_waits_seen = num_waits;
+        self.window.note(is_slowed_down, is_consumer_waiting, num_in_flight);
+    }
+}
+
+/// One GET.
+struct Request {
+    store: Arc<dyn FileStore>,
+    file: SourceFile,
+    range: Range<u64>,
+    /// Whether all of the file comes in one chunk.
+    is_whole: bool,
+    sender: mpsc::UnboundedSender<Result<FetchedChunk, SourceError>>,
+}
+
+impl Request {
+    async fn run(self, share: Share) {
+        let sender = self.sender.clone();
+        tokio::select! {
+            result = self.read(share) => {
+                if let Err(error) = result {
+                    // A consumer that is gone does not care.
+                    let _ = sender.send(Err(error));
+                }
+            }
+            () = sender.closed() => {}
+        }
+    }
+
+    async fn read(self, mut share: Share) -> Result<(), SourceError> {
+        let wanted = self.range.end - self.range.start;
+        let chunk_bytes = if self.is_whole {
+            usize::try_from(wanted).unwrap_or(usize::MAX)
+        } else {
+            CHUNK_BYTES
+        };
+        let mut stream = self.store.get(&self.file, self.range.clone()).await?;
+        let mut left = wanted;
+        let mut joined = BytesMut::new();
+        while left > 0 {
+            let Some(bytes) = stream.next().await else {
+                let received = self.range.end - left;
+                let url = self.store.url(&self.file.key);
+                return Err(SourceError::CutShort {
+                    url,
+                    expected: self.range.end,
+                    received,
+                });
+            };
+            let bytes = bytes?;
+            left = left.saturating_sub(bytes.len() as u64);
+            let is_piece = joined.is_empty() && (bytes.len() >= chunk_bytes || left == 0);
+            if is_piece {
+                self.hand_over(bytes, &mut share);
+                continue;
+            }
+            if joined.is_empty() {
+                let to_come = usize::try_from(left).unwrap_or(usize::MAX).saturating_add(bytes.len());
+                joined.reserve(to_come.min(chunk_bytes.saturating_add(bytes.len())));
+            }
+            joined.extend_from_slice(&bytes);
+            if joined.len() >= chunk_bytes || left == 0 {
+                self.hand_over(std::mem::take(&mut joined).freeze(), &mut share);
+            }
+        }
+        Ok(())
+    }
+
+    fn hand_over(&self, bytes: Bytes, share: &mut Share) {
+        let part = if self.is_whole {
+            std::mem::replace(share, Share::beyond_the_budget())
+        } else {
+            share.split(bytes.len() as u64)
+        };
+        // A consumer that is gone does not care.
+        let _ = self.sender.send(Ok(FetchedChunk::new(bytes, part)));
+    }
+}
+
+/// The ranges a file is read in.
+fn cut(size_bytes: u64) -> VecDeque<Range<u64>> {
+    let mut ranges = VecDeque::new();
+    let mut start = 0;
+    while start < size_bytes {
+        let end = size_bytes.min(start + RANGE_BYTES);
+        ranges.push_back(start..end);
+        start = end;
+    }
+    ranges
+}
+
+#[cfg(test)]
+mod tests;

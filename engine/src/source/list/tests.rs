@@ -1,0 +1,164 @@
+use super::super::file::ArchiveClass;
+use super::super::store::ByteStream;
+use super::*;
+use async_trait::async_trait;
+use std::ops::Range;
+use std::sync::Mutex;
+
+/// Pages of a fixed size over fixed files; remembers what it was asked.
+#[derive(Debug, Default)]
+struct Pages {
+    files: Vec<ListedFile>,
+    page_size: usize,
+    requests: Mutex<Vec<ListRequest>>,
+}
+
+#[async_trait]
+impl FileStore for Pages {
+    async fn list_page(&self, request: &ListRequest) -> Result<ListPage, SourceError> {
+        self.requests.lock().unwrap().push(request.clone());
+        let after = request.page.as_ref().or(request.start_after.as_ref());
+        let is_wanted = |listed: &&ListedFile| {
+            listed.file.key.starts_with(&request.prefix) && after.is_none_or(|after| *listed.file.key > **after)
+        };
+        let found: Vec<ListedFile> = self.files.iter().filter(is_wanted).cloned().collect();
+        let files: Vec<ListedFile> = found.iter().take(self.page_size).cloned().collect();
+        let next_page = (found.len() > files.len()).then(|| files[files.len() - 1].file.key.to_string());
+        Ok(ListPage { files, next_page })
+    }
+
+    async fn head(&self, key: &str) -> Result<SourceFile, SourceError> {
+        let found = self.files.iter().find(|listed| &*listed.file.key == key);
+        found
+            .map(|listed| listed.file.clone())
+            .ok_or_else(|| SourceError::NotFound { url: self.url(key) })
+    }
+
+    async fn get(&self, _: &SourceFile, _: Range<u64>) -> Result<ByteStream, SourceError> {
+        unreachable!("listing reads nothing")
+    }
+
+    fn url(&self, key: &str) -> String {
+        format!("s3://b/{key}")
+    }
+}
+
+fn pages(num_files: usize, page_size: usize) -> Arc<Pages> {
+    let listed = |index: usize| ListedFile {
+        file: SourceFile {
+            key: format!("p/{index:03}").into(),
+            size_bytes: 1,
+            modified_micros: 5_000,
+            etag: None,
+        },
+        archive: None,
+    };
+    Arc::new(Pages {
+        files: (0..num_files).map(listed).collect(),
+        page_size,
+        requests: Mutex::default(),
+    })
+}
+
+fn run(store: &Arc<Pages>, options: &SelectOptions) -> Result<Listing, SourceError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(list(store.clone(), options, 1_000_000))
+}
+
+#[track_caller]
+fn check(store: &Arc<Pages>, options: &SelectOptions, num_files: usize, num_requests: u64) -> Listing {
+    let listing = run(store, options).unwrap();
+    assert_eq!((listing.files.len(), listing.num_requests), (num_files, num_requests));
+    assert!(listing.files.is_sorted_by(|one, other| one.key < other.key));
+    listing
+}
+
+#[test]
+fn all_pages_are_read() {
+    check(&pages(25, 10), &SelectOptions::default(), 25, 3);
+    check(&pages(20, 10), &SelectOptions::default(), 20, 2);
+    check(&pages(0, 10), &SelectOptions::default(), 0, 1);
+}
+
+#[test]
+fn listing_starts_after_the_last_path() {
+    let store = pages(25, 10);
+    let options = SelectOptions {
+        last_path: Some("p/019".to_owned()),
+        ..SelectOptions::default()
+    };
+    let listing = check(&store, &options, 5, 1);
+    assert_eq!(listing.num_listed, 5);
+    assert_eq!(store.requests.lock().unwrap()[0].start_after.as_deref(), Some("p/019"));
+}
+
+#[test]
+fn time_mode_lists_everything() {
+    let store = pages(25, 10);
+    let options = SelectOptions {
+        last_path: Some("p/019".to_owned()),
+        use_modified_time: true,
+        ..SelectOptions::default()
+    };
+    check(&store, &options, 25, 3);
+    assert_eq!(store.requests.lock().unwrap()[0].start_after, None);
+}
+
+#[test]
+fn no_page_is_asked_for_beyond_the_limit() {
+    let options = |limit| SelectOptions {
+        total_file_count_limit: Some(limit),
+        ..SelectOptions::default()
+    };
+    let listing = check(&pages(25, 10), &options(10), 10, 1);
+    assert!(listing.is_limit_reached);
+    check(&pages(25, 10), &options(11), 11, 2);
+    assert!(check(&pages(25, 10), &options(0), 0, 0).is_limit_reached);
+    assert!(!check(&pages(5, 10), &options(6), 5, 1).is_limit_reached);
+}
+
+#[test]
+fn a_single_path_is_one_request() {
+    let options = |path: &str| SelectOptions {
+        path: Some(path.to_owned()),
+        ..SelectOptions::default()
+    };
+    check(&pages(5, 10), &options("p/003"), 1, 1);
+    assert!(matches!(
+        run(&pages(5, 10), &options("p/9")),
+        Err(SourceError::NotFound { .. })
+    ));
+}
+
+#[test]
+fn archived_files_fail_or_are_counted() {
+    let mut store = pages(3, 10);
+    Arc::get_mut(&mut store).unwrap().files[1].archive = Some(ArchiveClass::Glacier);
+    let error = run(&store, &SelectOptions::default()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "detected an object stored at Glacier: `s3://b/p/001` has the storage class `GLACIER`"
+    );
+    let options = SelectOptions {
+        skip_glacier_objects: true,
+        ..SelectOptions::default()
+    };
+    assert_eq!(check(&store, &options, 2, 1).num_skipped_archived, 1);
+}
+
+#[test]
+fn a_bad_pattern_fails_before_any_request() {
+    let store = pages(3, 10);
+    let options = SelectOptions {
+        path_match_pattern: Some("(".to_owned()),
+        ..SelectOptions::default()
+    };
+    assert!(matches!(
+        run(&store, &options),
+        Err(SourceError::Select(SelectError::Pattern(_)))
+    ));
+    assert!(store.requests.lock().unwrap().is_empty());
+}

@@ -1,0 +1,16 @@
+//! Finds the files of a job and fetches their bytes.
+//!
+//! Reading order: [`mod@file`] (what a file is), [`store`] (where files live), [`list`], [`select`] with [`pattern`], [`cursor`],
+//! [`fetch`] with [`budget`] and `window`, [`error`]. `select`, `pattern` and `cursor` are pure; the rest waits for stores.
+
+pub mod budget;
+pub mod cursor;
+pub mod error;
+pub mod fetch;
+pub mod file;
+pub mod list;
+pub mod options;
+pub mod pattern;
+pub mod select;
+pub mod store;
+mod window;

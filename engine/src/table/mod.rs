@@ -1,0 +1,80 @@
+//! Makes staged files visible as a table, all or nothing.
+//!
+//! A load goes through three values, each consuming the one before: [`StagedLoad`] (files written, nobody sees them),
+//! [`delta::PreparedCommit`] (what the commit will say) and [`CommittedLoad`]. Only the last is success; any step before it may
+//! die and be repeated.
+//!
+//! Reading order: [`warehouse`] (where tables live), [`schema`] (what a table's columns are), [`delta`] (the commit),
+//! [`rejects`] (the second table of a load), [`plain`] (bare files, without a log).
+
+pub mod delta;
+pub mod plain;
+pub mod rejects;
+pub mod schema;
+pub mod warehouse;
+
+use crate::write::StagedFile;
+use crate::write::partition::PartitionBy;
+use arrow::datatypes::SchemaRef;
+
+/// What happens to the rows already there; the words of `out.mode`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OutputMode {
+    /// They stay.
+    #[default]
+    Append,
+    /// They go, in the same commit that brings the new ones, even if there are none.
+    Replace,
+    /// They go if there are new ones; otherwise nothing happens.
+    ReplaceOnNewData,
+}
+
+impl OutputMode {
+    /// The word of the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            OutputMode::Append => "append",
+            OutputMode::Replace => "replace",
+            OutputMode::ReplaceOnNewData => "replace_on_new_data",
+        }
+    }
+}
+
+/// How a table is laid out in folders.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableLayout {
+    /// Columns of the files, without the partition columns.
+    pub schema: SchemaRef,
+    /// Width of a partition.
+    pub partition_by: PartitionBy,
+    /// Names of the partition columns, outermost first.
+    pub partition_columns: Vec<String>,
+    /// IANA name of the zone in which partitions are cut.
+    pub timezone: String,
+    /// The column partitions are made of.
+    pub time_column: Option<String>,
+}
+
+/// A load whose files are all written.
+#[derive(Clone, Debug)]
+pub struct StagedLoad {
+    /// The job.
+    pub job_id: String,
+    /// What happens to the rows already there.
+    pub mode: OutputMode,
+    /// How the new files are laid out.
+    pub layout: TableLayout,
+    /// The new files.
+    pub files: Vec<StagedFile>,
+    /// Files of the table of rejects, to be shown exactly when the new files are.
+    pub reject_files: Vec<StagedFile>,
+    /// What the table's log keeps of the job: where the next run goes on, counts.
+    pub bookkeeping: serde_json::Value,
+}
+
+/// A load that everybody sees.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommittedLoad {
+    /// The table's version that shows it; `None` for bare files, which have none, and where nothing had to be committed.
+    pub version: Option<u64>,
+}

@@ -1,0 +1,63 @@
+//! Turns record batches into staged Parquet files: one or few files for each time partition.
+//!
+//! The writer is the root of the job's plan and runs once per plan partition. It keeps one open file per time partition across
+//! tasks, so that the number of files follows the data and not the number of input files. What it writes is *staged*: nobody
+//! lists it, so nobody sees it, until the driver commits the manifest that [`exec::WriteExec`] returns. A partition that is run
+//! again leaves files under other names, and the first ones stay unlisted.
+//!
+//! Reading order: [`partition`] (which rows belong where), [`encoding`], [`statistics`], `file` (one open file), [`writer`]
+//! (all open files of a plan partition), [`exec`] and [`node`] (the writer as DataFusion sees it).
+
+pub mod encoding;
+pub mod exec;
+mod file;
+pub mod node;
+pub mod partition;
+pub mod statistics;
+pub mod writer;
+
+use arrow::error::ArrowError;
+use parquet::errors::ParquetError;
+
+/// A file that is written and not yet visible.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StagedFile {
+    /// Path relative to the table.
+    pub path: String,
+    /// Names and values of the partition columns, outermost first.
+    pub partition_values: Vec<(String, String)>,
+    /// Rows in the file.
+    pub num_rows: u64,
+    /// Bytes of the file.
+    pub size_bytes: u64,
+    /// Per-file statistics in the words of the Delta protocol, JSON.
+    pub statistics: String,
+}
+
+/// Why rows could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The store refused.
+    #[error("cannot write `{path}`")]
+    Store {
+        /// Path relative to the table.
+        path: String,
+        /// The store's answer.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The encoder refused.
+    #[error("cannot encode rows as Parquet")]
+    Encode(#[source] ParquetError),
+    /// A batch could not be cut or joined.
+    #[error("cannot arrange rows by partition")]
+    Batch(#[source] ArrowError),
+    /// A row lacks what its partition is made of, and the configuration wants that to fail the job.
+    #[error("a row has no usable time in column `{column}`: {row}")]
+    NoTime {
+        /// The time column.
+        column: String,
+        /// The row, as text.
+        row: String,
+    },
+}

@@ -1,0 +1,261 @@
+//! Keeps one open file per time partition and brings each row to its own.
+
+use super::encoding::Compression;
+use super::file::FileWriter;
+use super::partition::{PartitionBy, PartitionKey, Partitioner, times_of};
+use super::{StagedFile, WriteError};
+use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, TimestampMicrosecondArray};
+use arrow::compute::filter_record_batch;
+use arrow::datatypes::SchemaRef;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use jiff::tz::TimeZone;
+use object_store::{ObjectStore, ObjectStoreExt};
+use object_store::path::Path;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What is written, and under which names; plain data.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WriteOptions {
+    /// Unique to the attempt; part of every file's name.
+    pub attempt: String,
+    /// Width of a partition.
+    pub partition_by: PartitionBy,
+    /// Names of the partition columns, outermost first.
+    pub partition_columns: Vec<String>,
+    /// IANA name of the zone in which partitions are cut.
+    pub timezone: String,
+    /// The column whose value decides the partition; `None` exactly with [`PartitionBy::None`].
+    pub time_column: Option<String>,
+    /// How many of a long time column's units make a second.
+    pub units_per_second: i64,
+    /// Whether a row without a time ends the job.
+    pub is_missing_time_fatal: bool,
+    /// Compression of the pages.
+    pub compression: Compression,
+    /// Bytes at which a file is completed and the next begun.
+    pub target_file_size_bytes: u64,
+    /// Bytes that all open files together may hold in memory.
+    pub max_held_bytes: usize,
+    /// Files open at a time; the one written longest ago is completed first.
+    pub max_open_files: usize,
+}
+
+/// A row that has no place because it has no time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UntimedRow {
+    /// Why.
+    pub reason: String,
+    /// The row as JSON-like text.
+    pub row: String,
+}
+
+/// All open files of one plan partition.
+pub struct PartitionedWriter {
+    store: Arc<dyn ObjectStore>,
+    options: WriteOptions,
+    partitioner: Partitioner,
+    plan_partition: usize,
+    time_index: Option<usize>,
+    open: BTreeMap<PartitionKey, OpenFile>,
+    staged: Vec<StagedFile>,
+    num_files: usize,
+    clock: u64,
+}
+
+struct OpenFile {
+    writer: FileWriter,
+    /// When it was last written to, counted in batches.
+    last_used: u64,
+}
+
+impl PartitionedWriter {
+    /// A writer below the root of `store`, which is the table's folder.
+    ///
+    /// **Errors**: the time column is not in the schema, or the zone is unknown; both were checked when the job was planned.
+    pub fn new(
+        store: Arc<dyn ObjectStore>,
+        options: WriteOptions,
+        schema: &SchemaRef,
+        plan_partition: usize,
+    ) -> Result<PartitionedWriter, WriteError> {
+        let time_index = match &options.time_column {
+            Some(name) => Some(schema.index_of(name).map_err(WriteError::Batch)?),
+            None => None,
+        };
+        let timezone = TimeZone::get(&options.timezone)
+            .map_err(|error| WriteError::Batch(arrow::error::ArrowError::InvalidArgumentError(error.to_string())))?;
+        Ok(PartitionedWriter {
+            partitioner: Partitioner::new(options.partition_by, timezone),
+            store,
+            options,
+            plan_partition,
+            time_index,
+            open: BTreeMap::new(),
+            staged: Vec::new(),
+            num_files: 0,
+            clock: 0,
+        })
+    }
+
+    /// Writes the rows of a batch that have a time, and gives back those that have none.
+    ///
+    /// **Errors**: after one, call [`PartitionedWriter::abort`].
+    pub async fn write(&mut self, batch: RecordBatch) -> Result<Vec<UntimedRow>, WriteError> {
+        self.clock += 1;
+        let Some(time_index) = self.time_index else {
+            self.write_part(self.partitioner.clone().key(0), batch).await?;
+            return Ok(Vec::new());
+        };
+        let times = times_of(batch.column(time_index), self.options.units_per_second).map_err(WriteError::Batch)?;
+        let (batch, times, untimed) = self.set_untimed_aside(batch, times)?;
+        if batch.num_rows() > 0 {
+            for part in self.partitioner.split(&batch, &times).map_err(WriteError::Batch)? {
+                self.write_part(part.key, part.batch).await?;
+            }
+        }
+        Ok(untimed)
+    }
+
+    /// Completes every open file.
+    pub async fn finish(mut self) -> Result<Vec<StagedFile>, WriteError> {
+        let keys: Vec<PartitionKey> = self.open.keys().copied().collect();
+        for key in keys {
+            self.complete(key).await?;
+        }
+        Ok(self.staged)
+    }
+
+    /// Gives up the open files, and deletes those already complete as far as the store lets us: nobody will ever list them.
+    pub async fn abort(self) {
+        for (_, open_file) in self.open {
+            open_file.writer.abort().await;
+        }
+        for file in self.staged {
+            if let Err(error) = self.store.delete(&Path::from(file.path.as_str())).await {
+                tracing::debug!(path = file.path, %error, "a staged file could not be deleted");
+            }
+        }
+    }
+
+    async fn write_part(&mut self, key: PartitionKey, batch: RecordBatch) -> Result<(), WriteError> {
+        if !self.open.contains_key(&key) {
+            if self.open.len() >= self.options.max_open_files {
+                self.complete_oldest().await?;
+            }
+            let writer = FileWriter::new(Arc::clone(&self.store), self.next_path(key), self.options.compression);
+            self.open.insert(key, OpenFile { writer, last_used: self.clock });
+        }
+        let clock = self.clock;
+        let open_file = self.open.get_mut(&key).expect("inserted above");
+        open_file.last_used = clock;
+        open_file.writer.write(batch).await?;
+        if open_file.writer.estimated_bytes() >= self.options.target_file_size_bytes {
+            self.complete(key).await?;
+        }
+        self.keep_within_memory().await
+    }
+
+    /// Ends the largest open row groups until what is held fits the limit.
+    async fn keep_within_memory(&mut self) -> Result<(), WriteError> {
+        let mut held: usize = self.open.values().map(|open_file| open_file.writer.held_bytes()).sum();
+        while held > self.options.max_held_bytes {
+            let Some(largest) = self.open.values_mut().max_by_key(|open_file| open_file.writer.held_bytes()) else {
+                return Ok(());
+            };
+            let before = largest.writer.held_bytes();
+            largest.writer.flush().await?;
+            let freed = before.saturating_sub(largest.writer.held_bytes());
+            if freed == 0 {
+                return Ok(());
+            }
+            held -= freed;
+        }
+        Ok(())
+    }
+
+    async fn complete_oldest(&mut self) -> Result<(), WriteError> {
+        let oldest = self.open.iter().min_by_key(|(_, open_file)| open_file.last_used).map(|(key, _)| *key);
+        match oldest {
+            Some(key) => self.complete(key).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn complete(&mut self, key: PartitionKey) -> Result<(), WriteError> {
+        let Some(open_file) = self.open.remove(&key) else { return Ok(()) };
+        let values = self.partition_values(key);
+        if let Some(file) = open_file.writer.finish(values, self.options.time_column.as_deref()).await? {
+            self.staged.push(file);
+        }
+        Ok(())
+    }
+
+    fn partition_values(&self, key: PartitionKey) -> Vec<(String, String)> {
+        self.options.partition_columns.iter().cloned().zip(self.partitioner.values(key)).collect()
+    }
+
+    /// `date=2026-11-22/hour=07/ATTEMPT-0-3.snappy.parquet`
+    fn next_path(&mut self, key: PartitionKey) -> Path {
+        let mut path = String::new();
+        for (column, value) in self.partition_values(key) {
+            path.push_str(&format!("{column}={value}/"));
+        }
+        let number = self.num_files;
+        self.num_files += 1;
+        path.push_str(&format!(
+            "{}-{}-{number}{}.parquet",
+            self.options.attempt,
+            self.plan_partition,
+            self.options.compression.file_name_part()
+        ));
+        Path::from(path)
+    }
+
+    /// Splits off the rows whose time is null or has no name.
+    fn set_untimed_aside(
+        &self,
+        batch: RecordBatch,
+        times: TimestampMicrosecondArray,
+    ) -> Result<(RecordBatch, TimestampMicrosecondArray, Vec<UntimedRow>), WriteError> {
+        let is_timed = |row: usize| times.is_valid(row) && self.partitioner.has_name(times.value(row));
+        let untimed_rows: Vec<usize> = (0..times.len()).filter(|row| !is_timed(*row)).collect();
+        if untimed_rows.is_empty() {
+            return Ok((batch, times, Vec::new()));
+        }
+        let column = self.options.time_column.clone().unwrap_or_default();
+        let mut untimed = Vec::with_capacity(untimed_rows.len());
+        for row in &untimed_rows {
+            let text = row_text(&batch, *row).map_err(WriteError::Batch)?;
+            if self.options.is_missing_time_fatal {
+                return Err(WriteError::NoTime { column, row: text });
+            }
+            let reason = match times.is_null(*row) {
+                true => format!("time column `{column}` is null"),
+                false => format!("time column `{column}` is outside the years 1 to 9998"),
+            };
+            untimed.push(UntimedRow { reason, row: text });
+        }
+        let mask: BooleanArray = (0..times.len()).map(|row| Some(is_timed(row))).collect();
+        let kept = filter_record_batch(&batch, &mask).map_err(WriteError::Batch)?;
+        let times: ArrayRef = Arc::new(times);
+        let times = arrow::compute::filter(&times, &mask).map_err(WriteError::Batch)?;
+        let times = times_of(&times, 1_000_000).map_err(WriteError::Batch)?;
+        Ok((kept, times, untimed))
+    }
+}
+
+/// A row as text, for people to find it again.
+fn row_text(batch: &RecordBatch, row: usize) -> Result<String, arrow::error::ArrowError> {
+    let options = FormatOptions::default().with_null("null");
+    let mut text = String::from("{");
+    for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
+        if text.len() > 1 {
+            text.push_str(", ");
+        }
+        let formatter = ArrayFormatter::try_new(column, &options)?;
+        text.push_str(&format!("{}: {}", field.name(), formatter.value(row)));
+    }
+    text.push('}');
+    Ok(text)
+}

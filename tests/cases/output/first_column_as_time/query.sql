@@ -1,0 +1,1 @@
+SELECT s, n, "at", CAST("date" AS VARCHAR) AS "day" FROM d.t

@@ -1,0 +1,1 @@
+SELECT "at", CAST("month" AS VARCHAR) AS "month" FROM d.t ORDER BY "at"

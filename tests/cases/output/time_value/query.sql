@@ -1,0 +1,1 @@
+SELECT s, time, CAST("date" AS VARCHAR) AS "day" FROM d.t

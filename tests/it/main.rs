@@ -1,0 +1,12 @@
+//! The product from outside: one binary for all of it, so that the S3 servers start once.
+//!
+//! [`layering`] reads the engine's sources. Everything else runs the program.
+
+mod atomicity;
+mod cases;
+mod errors;
+mod examples;
+mod layering;
+mod readers;
+mod s3;
+mod servers;

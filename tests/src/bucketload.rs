@@ -1,0 +1,452 @@
+//! Runs the program under test the way a user does.
+
+use crate::folders;
+use crate::servers::{ACCESS_KEY, REGION, SECRET_KEY};
+use crate::wait::wait_until;
+use serde_json::Value;
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::LazyLock;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, SystemTime};
+use std::{env, io};
+use tempfile::TempDir;
+
+/// Longer than any test needs on a machine whose cores are all taken; reached only by a program that hangs.
+const TIME_LIMIT: Duration = Duration::from_secs(180);
+
+/// A temporary folder with a warehouse and a state file of a test's own.
+#[derive(Debug)]
+pub struct Workplace {
+    folder: TempDir,
+}
+
+impl Workplace {
+    /// Makes an empty one.
+    #[expect(
+        clippy::new_without_default,
+        reason = "it makes a folder, which no default value does"
+    )]
+    pub fn new() -> Workplace {
+        let folder = tempfile::Builder::new()
+            .prefix("bucketload-tests-")
+            .tempdir()
+            .expect("the system's temporary folder can be written");
+        Workplace { folder }
+    }
+
+    /// Where tables are.
+    pub fn warehouse(&self) -> PathBuf {
+        self.folder.path().join("warehouse")
+    }
+
+    /// A path in the folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes a file into the folder and gives its path as an argument.
+    #[track_caller]
+    pub fn write(&self, name: &str, contents: impl AsRef<[u8]>) -> String {
+        let path = self.path(name);
+        let parent = path.parent().expect("a file lies in a folder");
+        fs::create_dir_all(parent).expect("a temporary folder can be written");
+        fs::write(&path, contents).expect("a temporary folder can be written");
+        path.to_str().expect("paths of ours are UTF-8").to_owned()
+    }
+
+    /// The program, set up to use this folder and none of the user's settings.
+    pub fn bucketload<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Bucketload {
+        let mut command = Command::new(program());
+        for (name, _) in env::vars_os() {
+            let is_ours = ["AWS_", "BUCKETLOAD_", "S3_", "RUST_"]
+                .iter()
+                .any(|prefix| name.to_string_lossy().starts_with(prefix));
+            if is_ours {
+                command.env_remove(name);
+            }
+        }
+        command
+            .args(arguments)
+            .current_dir(folders::repository())
+            .env("BUCKETLOAD_WAREHOUSE", self.warehouse())
+            .env("BUCKETLOAD_STATE", self.path("state.db"))
+            .env("HOME", self.folder.path())
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        Bucketload { command }
+    }
+
+    /// Loads into the table `d.t`, which is made, and gives the report.
+    #[track_caller]
+    pub fn issue(&self, configuration: &str, more: &[&str]) -> Value {
+        self.issuing(configuration, more).run().succeeded().json()
+    }
+
+    /// A load into the table `d.t`, not yet run.
+    pub fn issuing(&self, configuration: &str, more: &[&str]) -> Bucketload {
+        let target = ["--database", "d", "--table", "t", "--auto-create-table", "--json"];
+        self.bucketload(["issue", configuration]).args(target).args(more)
+    }
+
+    /// What a query gives, as CSV with a header line.
+    #[track_caller]
+    pub fn query(&self, sql: &str) -> String {
+        self.bucketload(["query", sql, "--format", "csv"])
+            .run()
+            .succeeded()
+            .stdout
+    }
+
+    /// The one number that a query gives.
+    #[track_caller]
+    pub fn number(&self, sql: &str) -> i64 {
+        let printed = self.query(sql);
+        let number = printed.lines().nth(1).and_then(|line| line.trim().parse().ok());
+        number.unwrap_or_else(|| panic!("`{sql}` gave no number:\n{printed}"))
+    }
+
+    /// How many rows `d.t` shows; none if there is no such table.
+    pub fn num_rows(&self) -> i64 {
+        let sql = "SELECT count(*) FROM d.t";
+        match self.bucketload(["query", sql, "--format", "csv"]).run() {
+            finished if finished.status == Some(0) => self.number(sql),
+            _ => 0,
+        }
+    }
+
+    /// Every file below the warehouse, with its path from there.
+    pub fn stored_files(&self) -> Vec<String> {
+        let mut files = Vec::new();
+        let mut folders = vec![self.warehouse()];
+        while let Some(folder) = folders.pop() {
+            // A folder may vanish while it is looked at.
+            let Ok(entries) = fs::read_dir(&folder) else { continue };
+            for entry in entries.flatten() {
+                if entry.path().is_dir() {
+                    folders.push(entry.path());
+                } else if let Ok(path) = entry.path().strip_prefix(self.warehouse()) {
+                    files.push(path.to_string_lossy().into_owned());
+                }
+            }
+        }
+        files.sort();
+        files
+    }
+}
+
+/// A command line that has not been run yet.
+#[derive(Debug)]
+pub struct Bucketload {
+    command: Command,
+}
+
+impl Bucketload {
+    /// Adds an argument.
+    #[must_use]
+    pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Bucketload {
+        self.command.arg(argument);
+        self
+    }
+
+    /// Adds arguments.
+    #[must_use]
+    pub fn args<S: AsRef<OsStr>>(mut self, arguments: impl IntoIterator<Item = S>) -> Bucketload {
+        self.command.args(arguments);
+        self
+    }
+
+    /// Sets `PATH=VALUE` in the configuration.
+    #[must_use]
+    pub fn set(self, assignment: impl AsRef<str>) -> Bucketload {
+        self.arg("--set").arg(assignment.as_ref())
+    }
+
+    /// Sets an environment variable.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Bucketload {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Sets the variables that `examples/s3` reads, with keys that the servers know.
+    #[must_use]
+    pub fn s3(self, endpoint: &str, bucket: &str) -> Bucketload {
+        self.env("S3_ENDPOINT", endpoint)
+            .env("S3_BUCKET", bucket)
+            .env("AWS_REGION", REGION)
+            .env("AWS_ACCESS_KEY_ID", ACCESS_KEY)
+            .env("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
+    }
+
+    /// The same command line below a shell, after it has run `script`, `ulimit` say.
+    #[must_use]
+    pub fn after_shell(self, script: &str) -> Bucketload {
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", &format!("{script}\nexec \"$0\" \"$@\"")])
+            .arg(self.command.get_program())
+            .args(self.command.get_args());
+        for (name, value) in self.command.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        if let Some(folder) = self.command.get_current_dir() {
+            command.current_dir(folder);
+        }
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        Bucketload { command }
+    }
+
+    /// Runs to the end.
+    #[track_caller]
+    pub fn run(self) -> Finished {
+        self.spawn().wait()
+    }
+
+    /// Starts and returns at once.
+    #[track_caller]
+    pub fn spawn(mut self) -> Running {
+        let shown = shown(&self.command);
+        let mut child = match self.command.spawn() {
+            Ok(child) => child,
+            Err(error) => panic!("{shown} cannot be run: {error}"),
+        };
+        let stdout = read_to_end(child.stdout.take().expect("it was piped"));
+        let stderr = read_to_end(child.stderr.take().expect("it was piped"));
+        Running {
+            shown,
+            child,
+            printed: Some((stdout, stderr)),
+        }
+    }
+}
+
+/// A process under way; killed if it is dropped.
+#[derive(Debug)]
+pub struct Running {
+    shown: String,
+    child: Child,
+    printed: Option<(JoinHandle<String>, JoinHandle<String>)>,
+}
+
+impl Running {
+    /// Whether it has come to its end.
+    pub fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// `kill -9`
+    pub fn kill(&mut self) {
+        // Fails only if the process has ended already.
+        let _ = self.child.kill();
+    }
+
+    /// What Ctrl-C sends.
+    #[track_caller]
+    pub fn interrupt(&self) {
+        let status = Command::new("kill")
+            .arg("-INT")
+            .arg(self.child.id().to_string())
+            .status();
+        assert!(
+            status.is_ok_and(|status| status.success()),
+            "the process to interrupt has ended"
+        );
+    }
+
+    /// Waits for the end, and kills a process that goes on for too long.
+    #[track_caller]
+    pub fn wait(mut self) -> Finished {
+        let has_ended = wait_until(TIME_LIMIT, || self.has_ended());
+        self.kill();
+        let status = self.child.wait().expect("a child of ours can be waited for");
+        let (stdout, stderr) = self.printed.take().expect("nothing else takes it");
+        let [stdout, stderr] = [stdout, stderr].map(|reader| reader.join().expect("reading does not panic"));
+        let finished = Finished {
+            shown: self.shown.clone(),
+            status: status.code(),
+            stdout,
+            stderr,
+        };
+        assert!(has_ended, "{finished} was still running after {TIME_LIMIT:?}");
+        finished
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What came of a run.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    shown: String,
+    /// The exit code; `None` after a signal.
+    pub status: Option<i32>,
+    /// Data.
+    pub stdout: String,
+    /// Talk.
+    pub stderr: String,
+}
+
+impl Finished {
+    /// Demands exit code 0.
+    #[track_caller]
+    pub fn succeeded(self) -> Finished {
+        self.exited_with(0)
+    }
+
+    /// Demands an exit code, and that nothing was said that no user should read.
+    #[track_caller]
+    pub fn exited_with(self, status: i32) -> Finished {
+        assert_eq!(self.status, Some(status), "{self}");
+        assert!(!self.stderr.contains("panicked at"), "{self}");
+        self
+    }
+
+    /// Demands that no secret of ours was printed.
+    #[track_caller]
+    pub fn kept_secrets(self) -> Finished {
+        for printed in [&self.stdout, &self.stderr] {
+            assert!(!printed.contains(SECRET_KEY), "a secret was printed: {self}");
+            assert!(!printed.contains("X-Amz-Signature"), "a signature was printed: {self}");
+        }
+        self
+    }
+
+    /// The document on standard output.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        match serde_json::from_str(&self.stdout) {
+            Ok(value) => value,
+            Err(error) => panic!("{self} did not print one JSON document: {error}"),
+        }
+    }
+
+    /// The first line that begins with `error: `.
+    #[track_caller]
+    pub fn error_line(&self) -> &str {
+        match self.stderr.lines().find(|line| line.starts_with("error: ")) {
+            Some(line) => line,
+            None => panic!("{self} said nothing that begins with `error: `"),
+        }
+    }
+
+    /// Demands that what it said about the error holds each of these.
+    #[track_caller]
+    pub fn said(self, fragments: &[&str]) -> Finished {
+        for fragment in fragments {
+            assert!(self.stderr.contains(fragment), "`{fragment}` is missing: {self}");
+        }
+        self
+    }
+}
+
+impl std::fmt::Display for Finished {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Finished {
+            shown,
+            status,
+            stdout,
+            stderr,
+        } = self;
+        write!(
+            formatter,
+            "{shown}\nexit code {status:?}\n-- stdout\n{stdout}\n-- stderr\n{stderr}\n--"
+        )
+    }
+}
+
+fn shown(command: &Command) -> String {
+    let words = std::iter::once(OsStr::new("bucketload")).chain(command.get_args());
+    words.map(|word| format!("{word:?}")).collect::<Vec<_>>().join(" ")
+}
+
+fn read_to_end(mut stream: impl Read + Send + 'static) -> JoinHandle<String> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let _ = stream.read_to_end(&mut bytes);
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
+
+/// The program: the one `$BUCKETLOAD_PROGRAM` names, or what Cargo built for the profile of this test, built now if it is
+/// missing or older than its sources.
+///
+/// It is not built anew every time: Cargo may choose other features for one package than for all, and then rebuilds most of them.
+fn program() -> &'static Path {
+    static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
+        let given = ["BUCKETLOAD_PROGRAM", "CARGO_BIN_EXE_bucketload"]
+            .into_iter()
+            .find_map(env::var_os);
+        given.map_or_else(built_program, PathBuf::from)
+    });
+    &PROGRAM
+}
+
+fn built_program() -> PathBuf {
+    let program = folders::profile().join(format!("bucketload{}", env::consts::EXE_SUFFIX));
+    let sources = [
+        "engine/src",
+        "cli/src",
+        "engine/Cargo.toml",
+        "cli/Cargo.toml",
+        "Cargo.lock",
+    ];
+    let newest = sources
+        .iter()
+        .filter_map(|source| newest_change(&folders::repository().join(source)).ok())
+        .max();
+    let built = fs::metadata(&program).and_then(|metadata| metadata.modified()).ok();
+    if built >= newest && built.is_some() {
+        return program;
+    }
+    let profile = folders::profile();
+    let profile = match profile.file_name().and_then(OsStr::to_str) {
+        Some("debug") | None => "dev",
+        Some(name) => name,
+    };
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
+    let status = Command::new(cargo)
+        .args([
+            "build",
+            "--package",
+            "bucketload",
+            "--bin",
+            "bucketload",
+            "--profile",
+            profile,
+            "--target-dir",
+        ])
+        .arg(folders::target())
+        .current_dir(folders::repository())
+        .status();
+    let is_built = matches!(&status, Ok(status) if status.success());
+    assert!(is_built, "bucketload cannot be built: {status:?}");
+    program
+}
+
+fn newest_change(path: &Path) -> io::Result<SystemTime> {
+    let metadata = fs::metadata(path)?;
+    let mut newest = metadata.modified()?;
+    if metadata.is_dir() {
+        for entry in fs::read_dir(path)? {
+            newest = newest.max(newest_change(&entry?.path())?);
+        }
+    }
+    Ok(newest)
+}

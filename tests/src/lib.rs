@@ -1,0 +1,14 @@
+//! Runs the finished program against real servers, real files and real faults.
+//!
+//! Tests here know the command line and what lies on disk, nothing of the engine. In reading order: [`folders`], [`wait`],
+//! [`process`], [`python`], [`servers`], [`bucket`], [`proxy`], [`bucketload`], [`case`].
+
+pub mod bucket;
+pub mod bucketload;
+pub mod case;
+pub mod folders;
+pub mod process;
+pub mod proxy;
+pub mod python;
+pub mod servers;
+pub mod wait;

@@ -1,0 +1,433 @@
+//! A proxy on loopback that counts requests and makes them fail.
+//!
+//! A program under test takes the proxy for the S3 server: path-style requests go through with every header as it was, since
+//! the signature covers them (`Host` too). Each request gets a connection of its own, so that a fault hits exactly one.
+
+use std::collections::VecDeque;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+/// Longest head of a request or answer; what S3 allows is shorter.
+const MAX_HEAD_BYTES: u64 = 64 * 1024;
+
+/// What a request asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestKind {
+    /// Keys of a bucket.
+    List,
+    /// The bytes of a file, or some of them.
+    Get,
+    /// The size and date of a file.
+    Head,
+    /// Writing a file.
+    Put,
+    /// Anything else.
+    Other,
+}
+
+/// What happens instead of a plain answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The connection breaks after so many bytes of the answer's body.
+    CutBody(u64),
+    /// 503 SlowDown, without asking the server.
+    SlowDown,
+    /// The request is passed on after this time.
+    Delay(Duration),
+    /// The request is passed on when [`Proxy::release`] is called, or never.
+    Hold,
+}
+
+/// A request that came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeenRequest {
+    /// What it asked for.
+    pub kind: RequestKind,
+    /// Path and query as sent.
+    pub target: String,
+    /// The `Range` header.
+    pub range: Option<String>,
+}
+
+/// A running proxy; dropping it closes its port.
+#[derive(Debug)]
+pub struct Proxy {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    upstream: SocketAddr,
+    state: Mutex<State>,
+    released: Condvar,
+    is_closed: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    planned: VecDeque<Planned>,
+    seen: Vec<SeenRequest>,
+    num_held: usize,
+    is_released: bool,
+}
+
+/// A fault for the next `times` requests of a kind.
+#[derive(Debug)]
+struct Planned {
+    kind: RequestKind,
+    fault: Fault,
+    times: usize,
+}
+
+impl Proxy {
+    /// Listens on a port of its own and passes everything on to `upstream`.
+    pub fn start(upstream: SocketAddr) -> Proxy {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("the system has a free port");
+        let address = listener.local_addr().expect("a bound socket has an address");
+        let shared = Arc::new(Shared {
+            upstream,
+            state: Mutex::default(),
+            released: Condvar::new(),
+            is_closed: AtomicBool::new(false),
+        });
+        let for_thread = Arc::clone(&shared);
+        thread::spawn(move || accept(&listener, &for_thread));
+        Proxy { address, shared }
+    }
+
+    /// Plans a fault for the next `times` requests of a kind; faults planned earlier come first.
+    #[must_use]
+    pub fn with_fault(self, kind: RequestKind, fault: Fault, times: usize) -> Proxy {
+        self.shared.state().planned.push_back(Planned { kind, fault, times });
+        self
+    }
+
+    /// `http://127.0.0.1:PORT`
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Every request so far, in the order they came.
+    pub fn requests(&self) -> Vec<SeenRequest> {
+        self.shared.state().seen.clone()
+    }
+
+    /// How many requests of a kind came.
+    pub fn count(&self, kind: RequestKind) -> usize {
+        self.shared
+            .state()
+            .seen
+            .iter()
+            .filter(|request| request.kind == kind)
+            .count()
+    }
+
+    /// How many requests are being held now.
+    pub fn num_held(&self) -> usize {
+        self.shared.state().num_held
+    }
+
+    /// Lets held requests go on, and those that would be held from now on.
+    pub fn release(&self) {
+        self.shared.state().is_released = true;
+        self.shared.released.notify_all();
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.shared.is_closed.store(true, Ordering::SeqCst);
+        self.release();
+        // Wakes the thread that waits for a connection.
+        let _ = TcpStream::connect(self.address);
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes the request down and says what is to happen to it.
+    fn register(&self, request: SeenRequest) -> Option<Fault> {
+        let mut state = self.state();
+        let kind = request.kind;
+        state.seen.push(request);
+        let planned = state
+            .planned
+            .iter_mut()
+            .find(|planned| planned.kind == kind && planned.times > 0)?;
+        planned.times -= 1;
+        Some(planned.fault)
+    }
+
+    fn hold(&self) {
+        let mut state = self.state();
+        state.num_held += 1;
+        while !state.is_released {
+            state = self.released.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.num_held -= 1;
+    }
+}
+
+fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
+    for connection in listener.incoming() {
+        if shared.is_closed.load(Ordering::SeqCst) {
+            return;
+        }
+        let Ok(connection) = connection else { continue };
+        let shared = Arc::clone(shared);
+        // A client that goes away while it is served is none of the proxy's business.
+        thread::spawn(move || drop(serve(connection, &shared)));
+    }
+}
+
+/// Passes one request on and its answer back.
+fn serve(client: TcpStream, shared: &Shared) -> io::Result<()> {
+    let mut reader = BufReader::new(client.try_clone()?);
+    let Some(head) = Head::read(&mut reader)? else {
+        return Ok(());
+    };
+    let fault = shared.register(head.request());
+    match fault {
+        Some(Fault::SlowDown) => {
+            drain(&mut reader, head.content_length())?;
+            return answer_slow_down(&client);
+        }
+        Some(Fault::Delay(time)) => thread::sleep(time),
+        Some(Fault::Hold) => shared.hold(),
+        Some(Fault::CutBody(_)) | None => {}
+    }
+    let mut server = TcpStream::connect(shared.upstream)?;
+    server.write_all(&head.closing_bytes())?;
+    io::copy(&mut (&mut reader).take(head.content_length()), &mut server)?;
+    let mut answers = BufReader::new(server);
+    let mut answer = Head::read(&mut answers)?;
+    while let Some(interim) = answer.take_if(|answer| answer.is_interim()) {
+        (&client).write_all(&interim.bytes)?;
+        answer = Head::read(&mut answers)?;
+    }
+    let Some(answer) = answer else { return Ok(()) };
+    (&client).write_all(&answer.closing_bytes())?;
+    match fault {
+        Some(Fault::CutBody(num_bytes)) => io::copy(&mut answers.take(num_bytes), &mut &client)?,
+        _ => io::copy(&mut answers, &mut &client)?,
+    };
+    client.shutdown(Shutdown::Both)
+}
+
+fn answer_slow_down(mut client: &TcpStream) -> io::Result<()> {
+    let body = r#"<?xml version="1.0" encoding="UTF-8"?><Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"#;
+    let length = body.len();
+    write!(
+        client,
+        "HTTP/1.1 503 Slow Down\r\nContent-Type: application/xml\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+    )?;
+    client.shutdown(Shutdown::Write)
+}
+
+fn drain(reader: &mut impl Read, num_bytes: u64) -> io::Result<()> {
+    io::copy(&mut reader.take(num_bytes), &mut io::sink()).map(drop)
+}
+
+/// The lines before a body, the empty one included.
+struct Head {
+    bytes: Vec<u8>,
+}
+
+impl Head {
+    /// `None` if the connection was closed before a whole head came.
+    fn read(reader: &mut impl BufRead) -> io::Result<Option<Head>> {
+        let mut bytes = Vec::new();
+        let mut limited = reader.take(MAX_HEAD_BYTES);
+        while limited.read_until(b'\n', &mut bytes)? > 0 {
+            if bytes.ends_with(b"\r\n\r\n") {
+                return Ok(Some(Head { bytes }));
+            }
+        }
+        Ok(None)
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes).into_owned()
+    }
+
+    fn header(&self, name: &str) -> Option<String> {
+        self.text().lines().skip(1).find_map(|line| {
+            let (key, value) = line.split_once(':')?;
+            key.eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
+        })
+    }
+
+    /// 0 if the header is missing: requests of S3 clients state it, and the end of an answer is told by the connection.
+    fn content_length(&self) -> u64 {
+        self.header("content-length")
+            .and_then(|value| value.parse().ok())
+            .unwrap_or(0)
+    }
+
+    fn is_interim(&self) -> bool {
+        self.text().starts_with("HTTP/1.1 1")
+    }
+
+    fn request(&self) -> SeenRequest {
+        let text = self.text();
+        let mut words = text.split_whitespace();
+        let method = words.next().unwrap_or_default();
+        let target = words.next().unwrap_or_default();
+        let path = target.split('?').next().unwrap_or_default().trim_matches('/');
+        let is_file = path.contains('/');
+        let kind = match method {
+            "GET" if is_file => RequestKind::Get,
+            "GET" => RequestKind::List,
+            "HEAD" => RequestKind::Head,
+            "PUT" => RequestKind::Put,
+            _ => RequestKind::Other,
+        };
+        SeenRequest {
+            kind,
+            target: target.to_owned(),
+            range: self.header("range"),
+        }
+    }
+
+    /// The same head, saying that the connection carries no other request.
+    fn closing_bytes(&self) -> Vec<u8> {
+        let mut result = Vec::with_capacity(self.bytes.len() + 32);
+        for line in self.bytes.split_inclusive(|byte| *byte == b'\n') {
+            let name = line
+                .split(|byte| *byte == b':')
+                .next()
+                .unwrap_or_default()
+                .to_ascii_lowercase();
+            if line == b"\r\n" {
+                result.extend_from_slice(b"Connection: close\r\n");
+            }
+            if name != b"connection" && name != b"keep-alive" {
+                result.extend_from_slice(line);
+            }
+        }
+        result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wait::wait_until;
+
+    const BODY: &str = "0123456789";
+
+    /// A server that answers every request with the request's own head length and `BODY`.
+    fn upstream() -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        thread::spawn(move || {
+            for connection in listener.incoming() {
+                let mut connection = connection.unwrap();
+                let head = Head::read(&mut BufReader::new(connection.try_clone().unwrap())).unwrap();
+                let Some(head) = head else { continue };
+                let host = head.header("host").unwrap();
+                write!(
+                    connection,
+                    "HTTP/1.1 200 OK\r\nX-Host: {host}\r\nContent-Length: 10\r\n\r\n{BODY}"
+                )
+                .unwrap();
+            }
+        });
+        address
+    }
+
+    fn ask(proxy: &Proxy, line: &str) -> String {
+        let mut connection = TcpStream::connect(proxy.address).unwrap();
+        write!(
+            connection,
+            "{line} HTTP/1.1\r\nHost: s3.test\r\nRange: bytes=0-9\r\nConnection: keep-alive\r\n\r\n"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    #[test]
+    fn requests_pass_unchanged_but_for_the_connection() {
+        let proxy = Proxy::start(upstream());
+        let answer = ask(&proxy, "GET /bucket/a/b.csv");
+        assert_eq!(
+            answer,
+            format!("HTTP/1.1 200 OK\r\nX-Host: s3.test\r\nContent-Length: 10\r\nConnection: close\r\n\r\n{BODY}")
+        );
+    }
+
+    #[test]
+    fn requests_are_counted_by_what_they_ask_for() {
+        let proxy = Proxy::start(upstream());
+        for line in [
+            "GET /bucket?list-type=2&prefix=a%2Fb",
+            "GET /bucket/?prefix=",
+            "GET /bucket/a",
+            "HEAD /bucket/a",
+            "PUT /b/a",
+        ] {
+            ask(&proxy, line);
+        }
+        let counts = [
+            RequestKind::List,
+            RequestKind::Get,
+            RequestKind::Head,
+            RequestKind::Put,
+            RequestKind::Other,
+        ]
+        .map(|kind| proxy.count(kind));
+        assert_eq!(counts, [2, 1, 1, 1, 0]);
+        assert_eq!(proxy.requests()[2].range.as_deref(), Some("bytes=0-9"));
+    }
+
+    #[test]
+    fn faults_hit_the_first_requests_of_their_kind() {
+        let proxy = Proxy::start(upstream())
+            .with_fault(RequestKind::Get, Fault::CutBody(4), 1)
+            .with_fault(RequestKind::Get, Fault::SlowDown, 2);
+        assert!(ask(&proxy, "GET /bucket").ends_with(BODY));
+        assert!(ask(&proxy, "GET /bucket/a").ends_with("\r\n\r\n0123"));
+        assert!(ask(&proxy, "GET /bucket/a").starts_with("HTTP/1.1 503"));
+        assert!(ask(&proxy, "GET /bucket/a").contains("<Code>SlowDown</Code>"));
+        assert!(ask(&proxy, "GET /bucket/a").ends_with(BODY));
+    }
+
+    #[test]
+    fn a_held_request_waits_for_its_release() {
+        let proxy = Proxy::start(upstream()).with_fault(RequestKind::Get, Fault::Hold, 1);
+        thread::scope(|scope| {
+            let held = scope.spawn(|| ask(&proxy, "GET /bucket/a"));
+            assert!(wait_until(Duration::from_secs(10), || proxy.num_held() == 1));
+            assert!(ask(&proxy, "GET /bucket/b").ends_with(BODY));
+            assert!(!held.is_finished());
+            proxy.release();
+            assert!(held.join().unwrap().ends_with(BODY));
+        });
+    }
+
+    #[test]
+    fn a_delayed_request_is_answered_all_the_same() {
+        let proxy = Proxy::start(upstream()).with_fault(RequestKind::Get, Fault::Delay(Duration::from_millis(30)), 1);
+        let start = std::time::Instant::now();
+        assert!(ask(&proxy, "GET /bucket/a").ends_with(BODY));
+        assert!(start.elapsed() >= Duration::from_millis(30));
+    }
+
+    #[test]
+    fn a_dropped_proxy_closes_its_port() {
+        let proxy = Proxy::start(upstream());
+        let address = proxy.address;
+        drop(proxy);
+        assert!(wait_until(Duration::from_secs(10), || TcpStream::connect(address).is_err()));
+    }
+}
