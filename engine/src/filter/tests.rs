@@ -2,6 +2,7 @@
 
 use super::rules::*;
 use super::*;
+use crate::parse::Reject;
 use crate::parse::columns::{TYPE_METADATA_KEY, TimestampOptions};
 use arrow::array::*;
 use arrow::datatypes::{Schema, SchemaRef};

@@ -168,6 +168,7 @@ impl PartitionReader {
             Step::Parsed(parsed) => self.hand_on(parsed),
             Step::NeedsInput => {
                 open.chunk = None;
+                open.num_taken_bytes = 0;
                 Ok(None)
             }
             Step::EntryEnded(next_entry) => {
