@@ -9,7 +9,12 @@ use std::path::PathBuf;
 
 /// Loads CSV, TSV and JSON files from object storage into typed, time-partitioned tables.
 #[derive(Debug, Parser)]
-#[command(name = "bucketload", version, arg_required_else_help = true, disable_help_subcommand = true)]
+#[command(
+    name = "bucketload",
+    version,
+    arg_required_else_help = true,
+    disable_help_subcommand = true
+)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) global: GlobalArguments,
@@ -21,7 +26,13 @@ pub(crate) struct Arguments {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct GlobalArguments {
     /// Directory or s3://BUCKET/PREFIX that holds the tables
-    #[arg(long, global = true, env = "BUCKETLOAD_WAREHOUSE", default_value = "./warehouse", value_name = "PLACE")]
+    #[arg(
+        long,
+        global = true,
+        env = "BUCKETLOAD_WAREHOUSE",
+        default_value = "./warehouse",
+        value_name = "PLACE"
+    )]
     pub(crate) warehouse: String,
     /// Print one JSON document on standard output, and nothing else there
     #[arg(long, global = true)]

@@ -1,6 +1,10 @@
 //! Everything that is printed: results on standard output, talk on standard error.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the one place that prints")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this is the one place that prints"
+)]
 
 use crate::args::GlobalArguments;
 use crate::exit::Exit;
@@ -19,7 +23,11 @@ pub(crate) struct Printer {
 
 impl Printer {
     pub(crate) fn new(global: &GlobalArguments) -> Printer {
-        Printer { is_json: global.json, is_quiet: global.quiet > 0, is_verbose: global.verbose > 0 }
+        Printer {
+            is_json: global.json,
+            is_quiet: global.quiet > 0,
+            is_verbose: global.verbose > 0,
+        }
     }
 
     /// Whether one JSON document is to be the only output.

@@ -20,8 +20,12 @@ pub(crate) async fn draw(progress: &Progress, global: &GlobalArguments) {
     if !is_drawn {
         return std::future::pending().await;
     }
-    let bar = Bar(ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(10)));
-    bar.0.set_style(ProgressStyle::with_template("{bar:24} {msg}").unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let bar = Bar(ProgressBar::with_draw_target(
+        Some(0),
+        ProgressDrawTarget::stderr_with_hz(10),
+    ));
+    bar.0
+        .set_style(ProgressStyle::with_template("{bar:24} {msg}").unwrap_or_else(|_| ProgressStyle::default_bar()));
     let begun = Instant::now();
     let mut ticks = tokio::time::interval(REDRAW_INTERVAL);
     loop {

@@ -35,7 +35,14 @@ pub struct Error {
 impl Error {
     /// An error with nothing but its message: what, where, which value; lowercase, no final period.
     pub fn new(blame: Blame, message: impl Into<String>) -> Error {
-        Error { blame, message: message.into(), place: None, hint: None, is_retryable: false, source: None }
+        Error {
+            blame,
+            message: message.into(),
+            place: None,
+            hint: None,
+            is_retryable: false,
+            source: None,
+        }
     }
 
     /// A mistake in the configuration or on the command line.
@@ -78,6 +85,18 @@ impl Error {
         self
     }
 
+    /// The same error for a second reader, without its chain of causes, which cannot be shared.
+    pub fn restated(&self) -> Error {
+        Error {
+            blame: self.blame,
+            message: self.message.clone(),
+            place: self.place.clone(),
+            hint: self.hint.clone(),
+            is_retryable: self.is_retryable,
+            source: None,
+        }
+    }
+
     /// Who has to act.
     pub fn blame(&self) -> Blame {
         self.blame
@@ -97,6 +116,15 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         self.is_retryable
     }
+}
+
+/// The last cause of an error, which mostly names the reason in the fewest words.
+pub fn innermost(error: &(dyn StdError + 'static)) -> String {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string()
 }
 
 impl fmt::Display for Error {

@@ -167,7 +167,8 @@ fn start_seaweedfs(folder: &TempDir) -> io::Result<(SocketAddr, ServerProcess)> 
         "-master.volumeSizeLimitMB=64".to_owned(),
         format!("-master.port={master}"),
         format!("-master.port.grpc={master_grpc}"),
-        "-volume.max=100".to_owned(),
+        // A bucket takes several volumes; a suite has many buckets.
+        "-volume.max=2000".to_owned(),
         format!("-volume.port={volume}"),
         format!("-volume.port.grpc={volume_grpc}"),
         "-filer".to_owned(),

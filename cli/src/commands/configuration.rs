@@ -2,8 +2,8 @@
 
 use crate::args::GlobalArguments;
 use crate::printer::Printer;
-use bucketload_engine::config::{ConfigErrors, Document, Problem, ResolveOptions, Seed, resolve, resolve_seed};
 use bucketload_engine::config::plan::JobPlan;
+use bucketload_engine::config::{ConfigErrors, Document, Problem, ResolveOptions, Seed, resolve, resolve_seed};
 use bucketload_engine::{Error, Result};
 use std::path::Path;
 
@@ -16,8 +16,7 @@ pub(super) fn read_document(path: &Path, overrides: &[String], printer: &Printer
     })?;
     let text = String::from_utf8(bytes)
         .map_err(|_| Error::config(format!("configuration file: {name} is not text in UTF-8")))?;
-    let mut document =
-        Document::parse(&text, &name.to_string()).map_err(|errors| config_error(&errors, printer))?;
+    let mut document = Document::parse(&text, &name.to_string()).map_err(|errors| config_error(&errors, printer))?;
     for assignment in overrides {
         document.set(assignment).map_err(|problem| problem_error(&problem))?;
     }
@@ -32,7 +31,10 @@ pub(super) fn read_plan(
     printer: &Printer,
 ) -> Result<JobPlan> {
     let document = read_document(path, overrides, printer)?;
-    let options = ResolveOptions { is_strict: global.strict, lookup: &variable };
+    let options = ResolveOptions {
+        is_strict: global.strict,
+        lookup: &variable,
+    };
     let resolved = resolve(&document, &options).map_err(|errors| config_error(&errors, printer))?;
     warn(&resolved.warnings, printer);
     Ok(resolved.plan)
@@ -40,7 +42,10 @@ pub(super) fn read_plan(
 
 /// Makes the start of a guess of a document.
 pub(super) fn read_seed(document: &Document, global: &GlobalArguments, printer: &Printer) -> Result<Seed> {
-    let options = ResolveOptions { is_strict: global.strict, lookup: &variable };
+    let options = ResolveOptions {
+        is_strict: global.strict,
+        lookup: &variable,
+    };
     let seed = resolve_seed(document, &options).map_err(|errors| config_error(&errors, printer))?;
     warn(&seed.warnings, printer);
     Ok(seed)

@@ -43,8 +43,11 @@ fn document(explanation: &Explanation) -> Value {
             })
         })
         .collect();
-    let schema: Vec<Value> =
-        explanation.schema.iter().map(|(name, kind)| json!({"name": name, "type": kind})).collect();
+    let schema: Vec<Value> = explanation
+        .schema
+        .iter()
+        .map(|(name, kind)| json!({"name": name, "type": kind}))
+        .collect();
     json!({
         "files": files,
         "tasks": explanation.tasks,
@@ -67,9 +70,16 @@ fn text(explanation: &Explanation) -> String {
         text.push_str(&format!("           {} ({})\n", file.key, bytes(file.size_bytes)));
     }
     if explanation.files.len() > LISTED_FILES {
-        text.push_str(&format!("           and {} more\n", count((explanation.files.len() - LISTED_FILES) as u64)));
+        text.push_str(&format!(
+            "           and {} more\n",
+            count((explanation.files.len() - LISTED_FILES) as u64)
+        ));
     }
-    let columns: Vec<String> = explanation.schema.iter().map(|(name, kind)| format!("{name}:{kind}")).collect();
+    let columns: Vec<String> = explanation
+        .schema
+        .iter()
+        .map(|(name, kind)| format!("{name}:{kind}"))
+        .collect();
     text.push_str(&format!("columns    {}\n", columns.join(" ")));
     text.push_str(&format!("next run   {}\n", explanation.next));
     text.push_str("plan\n");

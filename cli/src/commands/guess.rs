@@ -14,8 +14,11 @@ pub(super) async fn run(global: &GlobalArguments, arguments: &GuessArguments, pr
     let mut seed = read_seed(&document, global, printer)?;
     seed.exec.guess_plugins.extend(arguments.guess.iter().cloned());
     let guessed = guess(&environment(global)?, &document, &seed).await?;
-    let is_json_file =
-        arguments.out.as_deref().and_then(Path::extension).is_some_and(|extension| extension == "json");
+    let is_json_file = arguments
+        .out
+        .as_deref()
+        .and_then(Path::extension)
+        .is_some_and(|extension| extension == "json");
     if let Some(out) = &arguments.out {
         let content = match is_json_file {
             true => {

@@ -30,7 +30,11 @@ pub(super) async fn run(global: &GlobalArguments, arguments: &PreviewArguments, 
             }
         }
         FormatName::Table => {
-            let headers: Vec<String> = shown.columns.iter().map(|(name, kind)| format!("{name}:{kind}")).collect();
+            let headers: Vec<String> = shown
+                .columns
+                .iter()
+                .map(|(name, kind)| format!("{name}:{kind}"))
+                .collect();
             printer.result(&table(&headers, &shown.rows));
         }
     }
@@ -44,7 +48,10 @@ pub(super) async fn run(global: &GlobalArguments, arguments: &PreviewArguments, 
         printer.hint(&format!("rejected: {} at {}", reject.reason, reject.position));
     }
     if shown.num_rejects > TOLD_REJECTS as u64 {
-        printer.hint(&format!("{} more records were rejected", count(shown.num_rejects - TOLD_REJECTS as u64)));
+        printer.hint(&format!(
+            "{} more records were rejected",
+            count(shown.num_rejects - TOLD_REJECTS as u64)
+        ));
     }
     if arguments.format == FormatName::Table {
         printer.hint(&format!(
@@ -56,7 +63,11 @@ pub(super) async fn run(global: &GlobalArguments, arguments: &PreviewArguments, 
 }
 
 fn document(shown: &Preview) -> Value {
-    let columns: Vec<Value> = shown.columns.iter().map(|(name, kind)| json!({"name": name, "type": kind})).collect();
+    let columns: Vec<Value> = shown
+        .columns
+        .iter()
+        .map(|(name, kind)| json!({"name": name, "type": kind}))
+        .collect();
     let rejected: Vec<Value> = shown
         .rejects
         .iter()

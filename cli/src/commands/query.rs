@@ -5,7 +5,7 @@ use crate::args::{FormatName, GlobalArguments, QueryArguments};
 use crate::exit::Exit;
 use crate::printer::Printer;
 use bucketload_engine::Result;
-use bucketload_engine::job::present::{csv_line, json_arrays, json_rows, table};
+use bucketload_engine::job::present::{csv_line, json_rows, table, text_arrays};
 use bucketload_engine::job::query::{Answer, query};
 use serde_json::{Value, json};
 
@@ -15,7 +15,11 @@ const TABLE_ROWS: usize = 10_000;
 pub(super) async fn run(global: &GlobalArguments, arguments: &QueryArguments, printer: &Printer) -> Result<Exit> {
     let environment = environment(global)?;
     let mut answer = query(&environment, &arguments.sql).await?;
-    let format = if printer.is_json() { FormatName::Json } else { arguments.format };
+    let format = if printer.is_json() {
+        FormatName::Json
+    } else {
+        arguments.format
+    };
     match format {
         FormatName::Json => print_json(&mut answer, printer).await?,
         FormatName::Csv => print_csv(&mut answer, printer).await?,
@@ -46,8 +50,8 @@ async fn print_csv(answer: &mut Answer, printer: &Printer) -> Result<()> {
     printer.result(&csv_line(header.iter()));
     while let Some(batch) = answer.next().await? {
         let mut text = String::new();
-        for row in json_arrays(&batch) {
-            text.push_str(&csv_line(row.as_array().into_iter().flatten()));
+        for row in text_arrays(&batch) {
+            text.push_str(&csv_line(row.iter()));
         }
         printer.result(&text);
     }
@@ -55,26 +59,27 @@ async fn print_csv(answer: &mut Answer, printer: &Printer) -> Result<()> {
 }
 
 async fn print_table(answer: &mut Answer, printer: &Printer) -> Result<()> {
-    let headers: Vec<String> = answer.schema.fields().iter().map(|field| field.name().clone()).collect();
+    let headers: Vec<String> = answer
+        .schema
+        .fields()
+        .iter()
+        .map(|field| field.name().clone())
+        .collect();
     let mut rows: Vec<Vec<Value>> = Vec::new();
     let mut is_cut = false;
     while let Some(batch) = answer.next().await? {
-        for row in json_arrays(&batch) {
-            if let Value::Array(values) = row
-                && rows.len() < TABLE_ROWS
-            {
-                rows.push(values);
-            } else {
-                is_cut = true;
-            }
-        }
+        let room = TABLE_ROWS - rows.len();
+        is_cut = batch.num_rows() > room;
+        rows.extend(text_arrays(&batch).into_iter().take(room));
         if is_cut {
             break;
         }
     }
     printer.result(&table(&headers, &rows));
     if is_cut {
-        printer.talk(&format!("only the first {TABLE_ROWS} rows are shown; `--format csv` gives all"));
+        printer.talk(&format!(
+            "only the first {TABLE_ROWS} rows are shown; `--format csv` gives all"
+        ));
     }
     Ok(())
 }

@@ -90,8 +90,14 @@ fn confirm(details: &TableDetails, printer: &Printer) -> Result<()> {
     if !std::io::stdin().is_terminal() {
         return Err(Error::config(format!("table `{name}` is not deleted without a yes")).with_hint("add `--force`"));
     }
-    let rows = details.summary.rows.map_or_else(|| "an unknown number of".to_owned(), count);
-    printer.talk(&format!("delete {name} with {rows} rows ({})? Type the table's name:", bytes(details.summary.bytes)));
+    let rows = details
+        .summary
+        .rows
+        .map_or_else(|| "an unknown number of".to_owned(), count);
+    printer.talk(&format!(
+        "delete {name} with {rows} rows ({})? Type the table's name:",
+        bytes(details.summary.bytes)
+    ));
     let mut answer = String::new();
     let is_read = std::io::stdin().lock().read_line(&mut answer).is_ok();
     match is_read && (answer.trim() == name || answer.trim() == details.summary.table) {
@@ -121,8 +127,11 @@ fn text(details: &TableDetails) -> String {
         }
         line("partitions", partitions);
     }
-    let rows: Vec<Vec<Value>> =
-        details.columns.iter().map(|column| vec![json!(column.name), json!(column.column_type)]).collect();
+    let rows: Vec<Vec<Value>> = details
+        .columns
+        .iter()
+        .map(|column| vec![json!(column.name), json!(column.column_type)])
+        .collect();
     text.push_str(&table(&["column".to_owned(), "type".to_owned()], &rows));
     text
 }

@@ -21,8 +21,8 @@ mod values;
 #[cfg(test)]
 mod tests;
 
-use crate::parse::reject::RejectSink;
 use crate::parse::columns::ColumnType;
+use crate::parse::reject::RejectSink;
 use datafusion::common::{Column, DFSchema, DataFusionError};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::prelude::{DataFrame, SessionContext};

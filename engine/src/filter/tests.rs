@@ -454,11 +454,6 @@ mod column_set {
                  not have `type` and `default`; hint: did you mean `Count`?",
             ),
             (
-                drop_columns(&["flags"]),
-                "error: filters[0] (column): drop_columns: column `flags` doesn't exist in the schema; hint: did you mean \
-                 `flag`?",
-            ),
-            (
                 add(vec![entry("new")]),
                 "error: filters[0] (column): add_columns: column `new` does not have `type` and `default`",
             ),

@@ -2,15 +2,15 @@
 
 use crate::config::plan::ExecPlan;
 use crate::error::{Error, Result};
-use crate::table::warehouse::Warehouse;
 use crate::filter::ConvertPlanner;
+use crate::table::warehouse::Warehouse;
 use crate::write::node::WritePlanner;
 use async_trait::async_trait;
+use datafusion::catalog::Session;
+use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::context::QueryPlanner;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
-use datafusion::catalog::Session;
-use datafusion::execution::SessionStateBuilder;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner};
@@ -35,7 +35,10 @@ pub struct Environment {
 
 impl fmt::Debug for Environment {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Environment").field("warehouse", &self.warehouse).finish_non_exhaustive()
+        formatter
+            .debug_struct("Environment")
+            .field("warehouse", &self.warehouse)
+            .finish_non_exhaustive()
     }
 }
 
@@ -43,10 +46,7 @@ impl Environment {
     /// Starts the runtime for requests and opens the warehouse at a directory or an `s3://` location.
     ///
     /// **Errors**: a location that cannot be a warehouse; no threads to be had.
-    pub fn new(
-        warehouse: &str,
-        clock: impl Fn() -> jiff::Timestamp + Send + Sync + 'static,
-    ) -> Result<Environment> {
+    pub fn new(warehouse: &str, clock: impl Fn() -> jiff::Timestamp + Send + Sync + 'static) -> Result<Environment> {
         let io_runtime = Builder::new_multi_thread()
             .worker_threads(IO_THREADS)
             .thread_name("bucketload-io")
@@ -54,12 +54,19 @@ impl Environment {
             .build()
             .map_err(|error| Error::internal("cannot start the threads for requests").caused_by(error))?;
         let warehouse = Warehouse::open(warehouse, io_runtime.handle())?;
-        Ok(Environment { warehouse, io_runtime: Some(io_runtime), clock: Box::new(clock) })
+        Ok(Environment {
+            warehouse,
+            io_runtime: Some(io_runtime),
+            clock: Box::new(clock),
+        })
     }
 
     /// Runs requests.
     pub fn io_runtime(&self) -> &Handle {
-        self.io_runtime.as_ref().expect("the runtime lives as long as the environment").handle()
+        self.io_runtime
+            .as_ref()
+            .expect("the runtime lives as long as the environment")
+            .handle()
     }
 
     /// The time now.

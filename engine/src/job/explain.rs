@@ -46,10 +46,16 @@ pub async fn explain(environment: &Environment, plan: &JobPlan) -> Result<Explan
     let input = input::open(environment, &plan.input, &plan.exec, &budgets, started).await?;
     let progress = Progress::default();
     let rejects: Arc<dyn RejectSink> = Arc::new(NoRejects);
-    let table = input.table(plan, environment, &budgets, Arc::clone(&rejects), Arc::clone(&progress.scan))?;
+    let table = input.table(
+        plan,
+        environment,
+        &budgets,
+        Arc::clone(&rejects),
+        Arc::clone(&progress.scan),
+    )?;
     let session = environment.session(&budgets)?;
     let rows = run::filtered_rows(&session, table, plan, started, Arc::clone(&rejects)).await?;
-    let arranged = output::arrange(rows, &plan.output, started)?;
+    let arranged = output::arrange(&session, rows, &plan.output, started, Arc::clone(&rejects)).await?;
     let schema = arranged
         .layout
         .schema
@@ -75,9 +81,13 @@ pub async fn explain(environment: &Environment, plan: &JobPlan) -> Result<Explan
         max_held_bytes: budgets.writer_bytes,
         max_open_files: 1,
     };
-    let write =
-        WriteNode::plan(arranged.rows.into_unoptimized_plan(), options, plan.output.is_sorted_by_time, services)
-            .map_err(plan_error)?;
+    let write = WriteNode::plan(
+        arranged.rows.into_unoptimized_plan(),
+        options,
+        plan.output.is_sorted_by_time,
+        services,
+    )
+    .map_err(plan_error)?;
     let write = session.execute_logical_plan(write).await.map_err(plan_error)?;
     let physical = write.create_physical_plan().await.map_err(plan_error)?;
     let tasks = input.tasks(&plan.input);
@@ -89,7 +99,12 @@ pub async fn explain(environment: &Environment, plan: &JobPlan) -> Result<Explan
         next: input.next(),
         schema,
         plan: displayable(physical.as_ref()).indent(false).to_string(),
-        num_requests: input.listing.files.iter().map(|file| file.size_bytes.div_ceil(RANGE_BYTES).max(1)).sum(),
+        num_requests: input
+            .listing
+            .files
+            .iter()
+            .map(|file| file.size_bytes.div_ceil(RANGE_BYTES).max(1))
+            .sum(),
         size_bytes: input.size_bytes(),
         files: input.listing.files,
     })

@@ -43,22 +43,32 @@ pub async fn guess(environment: &Environment, document: &Document, seed: &Seed) 
     let input = input::open(environment, &seed.input, &seed.exec, &budgets, environment.now()).await?;
     let files = &input.listing.files;
     let mut options = GuessOptions {
-        sample_bytes: seed.exec.guess_sample_buffer_bytes.unwrap_or(guess::DEFAULT_SAMPLE_BYTES),
+        sample_bytes: seed
+            .exec
+            .guess_sample_buffer_bytes
+            .unwrap_or(guess::DEFAULT_SAMPLE_BYTES),
         excluded_plugins: seed.exec.exclude_guess_plugins.clone(),
         added_plugins: seed.exec.guess_plugins.clone(),
     };
-    let wanted: Vec<SourceFile> =
-        guess::sampled_indices(files.len(), MAX_SAMPLES).into_iter().map(|index| files[index].clone()).collect();
+    let wanted: Vec<SourceFile> = guess::sampled_indices(files.len(), MAX_SAMPLES)
+        .into_iter()
+        .map(|index| files[index].clone())
+        .collect();
     let (store, sample_bytes) = (Arc::clone(&input.store), options.sample_bytes);
     let samples: Vec<Sample> = environment
         .io_runtime()
         .spawn(async move {
-            let samples = wanted.into_iter().map(|file| read_sample(Arc::clone(&store), file, sample_bytes));
+            let samples = wanted
+                .into_iter()
+                .map(|file| read_sample(Arc::clone(&store), file, sample_bytes));
             stream::iter(samples).buffered(MAX_REQUESTS).try_collect().await
         })
         .await
         .map_err(|error| Error::internal("reading the samples stopped").caused_by(error))??;
-    if samples.iter().any(|sample| sample.bytes.len() as u64 > options.sample_bytes) {
+    if samples
+        .iter()
+        .any(|sample| sample.bytes.len() as u64 > options.sample_bytes)
+    {
         options.sample_bytes = BZIP2_SAMPLE_BYTES;
     }
     let num_sampled = samples.len();
@@ -106,5 +116,8 @@ fn guess_error(error: GuessError, place: &str) -> Error {
         GuessError::AllEmpty => "there is nothing to learn from; write `in.parser` by hand",
         GuessError::Unreadable { .. } => "write what is known of the format under `in.parser`, the rest is guessed",
     };
-    Error::new(Blame::Data, error.to_string()).at(place).with_hint(hint).caused_by(error)
+    Error::new(Blame::Data, error.to_string())
+        .at(place)
+        .with_hint(hint)
+        .caused_by(error)
 }

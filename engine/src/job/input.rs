@@ -63,7 +63,12 @@ pub(super) async fn open(
         max_requests,
         window_bytes: budgets.fetch_bytes / budgets.num_partitions as u64,
     };
-    Ok(OpenInput { store, listing, cursor, fetch })
+    Ok(OpenInput {
+        store,
+        listing,
+        cursor,
+        fetch,
+    })
 }
 
 impl OpenInput {
@@ -97,7 +102,9 @@ impl OpenInput {
         counters: Arc<ScanCounters>,
     ) -> Result<PrefixTable> {
         let parser = plan.input.parser.clone().ok_or_else(|| {
-            Error::config("the configuration has no parser").at("in.parser").with_hint("run `bucketload guess` first")
+            Error::config("the configuration has no parser")
+                .at("in.parser")
+                .with_hint("run `bucketload guess` first")
         })?;
         let options = ScanOptions {
             decode: plan.input.decode.clone(),
@@ -113,6 +120,11 @@ impl OpenInput {
             rejects,
             counters,
         };
-        Ok(PrefixTable::new(options, self.listing.files.clone(), plan.input.min_task_size_bytes, services))
+        Ok(PrefixTable::new(
+            options,
+            self.listing.files.clone(),
+            plan.input.min_task_size_bytes,
+            services,
+        ))
     }
 }

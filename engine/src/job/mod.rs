@@ -1,7 +1,7 @@
 //! The commands: the only place that knows every stage.
 //!
 //! Reading order: [`environment`] (what all commands stand on), [`run`] (a load from beginning to end), then what it is made of:
-//! `input`, `output`, [`rejects`], [`progress`], [`report`]; then the commands that read: [`preview`], [`explain`], [`guess`],
+//! `input`, `output` with `storage`, [`rejects`], [`progress`], [`report`]; then the commands that read: [`preview`], [`explain`], [`guess`],
 //! [`query`], [`tables`], and how rows are shown ([`present`]).
 
 pub mod environment;
@@ -16,55 +16,76 @@ pub mod query;
 pub mod rejects;
 pub mod report;
 pub mod run;
+mod storage;
 pub mod tables;
 
-use crate::error::{Blame, Error};
+use crate::error::{Blame, Error, innermost};
+use crate::filter::InvalidRecord;
 use crate::parse::reject::TooManyRejects;
 use crate::write::WriteError;
+use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
+use std::error::Error as StdError;
 
 /// The error a user reads when planning or running a plan failed: ours if it was one of ours, else the engine's own words.
 fn plan_error(error: DataFusionError) -> Error {
-    match error {
-        DataFusionError::External(source) => match source.downcast::<Error>() {
-            Ok(ours) => *ours,
-            Err(source) => match source.downcast::<WriteError>() {
-                Ok(write) => write_error(*write),
-                Err(source) => match source.downcast::<TooManyRejects>() {
-                    Ok(verdict) => Error::new(Blame::Data, verdict.to_string()).caused_by(*verdict),
-                    Err(source) => match source.downcast::<DataFusionError>() {
-                        Ok(inner) => plan_error(*inner),
-                        Err(source) => Error::new(Blame::Data, source.to_string()),
-                    },
-                },
-            },
-        },
-        DataFusionError::Context(_, inner) => plan_error(*inner),
-        DataFusionError::Diagnostic(_, inner) => plan_error(*inner),
-        DataFusionError::Collection(mut errors) if !errors.is_empty() => plan_error(errors.swap_remove(0)),
-        DataFusionError::Shared(shared) => match std::sync::Arc::try_unwrap(shared) {
-            Ok(inner) => plan_error(inner),
-            Err(shared) => Error::new(Blame::Data, shared.strip_backtrace()),
-        },
+    explain_plan_error(&error).unwrap_or_else(|| match &error {
         DataFusionError::SQL(source, _) => Error::config(format!("cannot read the SQL: {source}")),
-        DataFusionError::Plan(message) => Error::config(message),
+        DataFusionError::Plan(message) => Error::config(message.clone()),
         DataFusionError::SchemaError(source, _) => Error::config(source.to_string()),
+        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => {
+            Error::new(Blame::Config, inner.strip_backtrace())
+        }
         DataFusionError::ResourcesExhausted(message) => Error::new(Blame::Config, format!("out of memory: {message}"))
             .at("exec.memory_limit")
             .with_hint("raise `exec.memory_limit`"),
-        other => Error::new(Blame::Data, other.strip_backtrace()).caused_by(other),
+        _ => Error::new(Blame::Data, error.strip_backtrace()),
+    })
+}
+
+/// Our own error inside one of the engine's, which wraps, shares and collects them on their way up.
+fn explain_plan_error(error: &DataFusionError) -> Option<Error> {
+    match error {
+        DataFusionError::External(source) => explain_source(source.as_ref()),
+        DataFusionError::ArrowError(source, _) => match source.as_ref() {
+            ArrowError::ExternalError(source) => explain_source(source.as_ref()),
+            _ => None,
+        },
+        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => explain_plan_error(inner),
+        DataFusionError::Collection(errors) => errors.iter().find_map(explain_plan_error),
+        DataFusionError::Shared(inner) => explain_plan_error(inner),
+        _ => None,
     }
 }
 
-fn write_error(error: WriteError) -> Error {
+fn explain_source(source: &(dyn StdError + 'static)) -> Option<Error> {
+    if let Some(ours) = source.downcast_ref::<Error>() {
+        return Some(ours.restated());
+    }
+    if let Some(write) = source.downcast_ref::<WriteError>() {
+        return Some(write_error(write));
+    }
+    if let Some(verdict) = source.downcast_ref::<TooManyRejects>() {
+        return Some(Error::new(Blame::Data, verdict.to_string()).caused_by(verdict.clone()));
+    }
+    if let Some(invalid) = source.downcast_ref::<InvalidRecord>() {
+        return Some(Error::new(Blame::Data, invalid.to_string()));
+    }
+    source.downcast_ref::<DataFusionError>().and_then(explain_plan_error)
+}
+
+fn write_error(error: &WriteError) -> Error {
     match error {
         WriteError::NoTime { .. } => Error::new(Blame::Data, error.to_string())
             .at("out.time_column")
             .with_hint("set `out.stop_on_invalid_record: false` to reject such rows and keep going"),
-        WriteError::Store { ref source, .. } => {
+        WriteError::Store { source, .. } => {
             let text = format!("{source:?}");
             let hint = match () {
-                () if text.contains("StorageFull") || text.contains("No space left") || text.contains("FileTooLarge") => {
+                () if text.contains("StorageFull")
+                    || text.contains("No space left")
+                    || text.contains("FileTooLarge") =>
+                {
                     Some("free some space; nothing was committed".to_owned())
                 }
                 () if text.contains("PermissionDenied") || text.contains("Permission denied") => {
@@ -72,20 +93,9 @@ fn write_error(error: WriteError) -> Error {
                 }
                 () => Some("nothing was committed".to_owned()),
             };
-            let message = match source.source().or(Some(source.as_ref() as &dyn std::error::Error)) {
-                Some(cause) => format!("{error}: {}", last_cause(cause)),
-                None => error.to_string(),
-            };
-            Error::new(Blame::Storage, message).with_optional_hint(hint).caused_by(error)
+            let message = format!("{error}: {}", innermost(source.as_ref()));
+            Error::new(Blame::Storage, message).with_optional_hint(hint)
         }
-        WriteError::Encode(_) | WriteError::Batch(_) => Error::internal(error.to_string()).caused_by(error),
+        WriteError::Encode(_) | WriteError::Batch(_) => Error::internal(format!("{error}: {}", innermost(error))),
     }
-}
-
-/// The innermost cause, which names the reason in the fewest words.
-fn last_cause(mut error: &dyn std::error::Error) -> String {
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error.to_string()
 }

@@ -1,8 +1,12 @@
 //! Gives the rows of a job the shape their table wants: a time column to make partitions of, and types a table can hold.
 
+use super::run::filter_error;
+use super::storage;
 use crate::config::plan::OutputPlan;
 use crate::error::{Error, Result};
 use crate::filter::rules::{AddTimeRule, FilterRule, UnixUnit};
+use crate::filter::{self, FilterSurroundings};
+use crate::parse::reject::RejectSink;
 use crate::table::TableLayout;
 use crate::table::schema::{partition_column_names, storable_type, type_name};
 use crate::write::partition::PartitionBy;
@@ -11,6 +15,7 @@ use datafusion::common::{Column, ScalarValue};
 use datafusion::dataframe::DataFrame;
 use datafusion::logical_expr::expr_fn::cast;
 use datafusion::logical_expr::{Expr, lit};
+use datafusion::prelude::SessionContext;
 use std::sync::Arc;
 
 /// Name of the time column that is added when the data has none, and that is looked for when none is configured.
@@ -27,9 +32,25 @@ pub(super) struct ArrangedOutput {
 /// Arranges the rows for their table.
 ///
 /// **Errors**: the time column does not exist or has a type that tells no time; two columns differ in case only.
-pub(super) fn arrange(rows: DataFrame, output: &OutputPlan, started: jiff::Timestamp) -> Result<ArrangedOutput> {
+pub(super) async fn arrange(
+    session: &SessionContext,
+    rows: DataFrame,
+    output: &OutputPlan,
+    started: jiff::Timestamp,
+    rejects: Arc<dyn RejectSink>,
+) -> Result<ArrangedOutput> {
     let rows = with_storable_types(rows)?;
     let (rows, time_column) = with_time_column(rows, output, started)?;
+    let (mut rows, casts) = storage::convert(rows, &output.storage, time_column.as_deref())?;
+    if let Some(casts) = casts {
+        let surroundings = FilterSurroundings {
+            started_micros: started.as_microsecond(),
+            rejects,
+        };
+        rows = filter::apply(session, rows, &[casts], &surroundings)
+            .await
+            .map_err(filter_error)?;
+    }
     let schema = Arc::new(rows.schema().as_arrow().clone());
     check_names(&schema)?;
     let time_column = match output.partition_by {
@@ -43,7 +64,11 @@ pub(super) fn arrange(rows: DataFrame, output: &OutputPlan, started: jiff::Times
         timezone: output.timezone.clone(),
         time_column,
     };
-    Ok(ArrangedOutput { rows, layout, units_per_second: units_per_second(output.unix_timestamp_unit) })
+    Ok(ArrangedOutput {
+        rows,
+        layout,
+        units_per_second: units_per_second(output.unix_timestamp_unit),
+    })
 }
 
 fn units_per_second(unit: UnixUnit) -> i64 {
@@ -71,7 +96,8 @@ fn with_storable_types(rows: DataFrame) -> Result<DataFrame> {
             }
         })
         .collect();
-    rows.select(columns).map_err(|error| Error::internal("cannot cast the output's columns").caused_by(error))
+    rows.select(columns)
+        .map_err(|error| Error::internal("cannot cast the output's columns").caused_by(error))
 }
 
 /// The rule that adds the configured constant or counted time, unless a `time` column of the data is preferred.
@@ -80,7 +106,11 @@ pub(super) fn time_value_rule(output: &OutputPlan, schema: &Schema) -> Option<Fi
     if output.is_existing_time_preferred && schema.field_with_name(TIME_COLUMN).is_ok() {
         return None;
     }
-    Some(FilterRule::AddTime(AddTimeRule { to_column: TIME_COLUMN.to_owned(), to_unit: None, source }))
+    Some(FilterRule::AddTime(AddTimeRule {
+        to_column: TIME_COLUMN.to_owned(),
+        to_unit: None,
+        source,
+    }))
 }
 
 /// Finds the time column, or adds one; the rules of section 8.2 of the configuration reference.
@@ -105,7 +135,9 @@ fn with_time_column(
                 type_name(field)
             ))
             .at("out.time_column")
-            .with_hint(format!("give `{name}` `type: timestamp` and a `format` in `in.parser.columns`")));
+            .with_hint(format!(
+                "give `{name}` `type: timestamp` and a `format` in `in.parser.columns`"
+            )));
         }
         return Ok((rows, Some(name.clone())));
     }
@@ -126,7 +158,10 @@ fn with_time_column(
     if output.is_first_time_column_taken
         && let Some(field) = schema.fields().iter().find(|field| tells_time(field.data_type()))
     {
-        tracing::info!(column = field.name(), "the first column that tells a time is the time column");
+        tracing::info!(
+            column = field.name(),
+            "the first column that tells a time is the time column"
+        );
         return Ok((rows, Some(field.name().clone())));
     }
     if output.partition_by == PartitionBy::None {
@@ -134,7 +169,10 @@ fn with_time_column(
     }
     tracing::info!("no time column was found, column `time` with the upload time is added");
     let upload_time = ScalarValue::TimestampMicrosecond(Some(started.as_microsecond()), Some(Arc::from("UTC")));
-    let upload_time = cast(lit(upload_time), DataType::Timestamp(TimeUnit::Microsecond, Some(Arc::from("UTC"))));
+    let upload_time = cast(
+        lit(upload_time),
+        DataType::Timestamp(TimeUnit::Microsecond, Some(Arc::from("UTC"))),
+    );
     let rows = rows
         .with_column(TIME_COLUMN, upload_time)
         .map_err(|error| Error::internal("cannot add the upload time").caused_by(error))?;
@@ -144,7 +182,9 @@ fn with_time_column(
 /// Readers compare the names of columns without regard to case, so a table must not have two that differ in it alone.
 fn check_names(schema: &Schema) -> Result<()> {
     for (index, field) in schema.fields().iter().enumerate() {
-        let twin = schema.fields()[..index].iter().find(|other| other.name().eq_ignore_ascii_case(field.name()));
+        let twin = schema.fields()[..index]
+            .iter()
+            .find(|other| other.name().eq_ignore_ascii_case(field.name()));
         if let Some(twin) = twin {
             return Err(Error::config(format!(
                 "columns `{}` and `{}` differ in case only, readers cannot tell them apart",

@@ -6,12 +6,13 @@
 use crate::parse::columns::{ColumnType, TYPE_METADATA_KEY};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{
-    DataType, Date32Type, Field, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
-    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, TimeUnit, UInt8Type,
+    DataType, Date32Type, Field, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimeUnit,
+    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type,
     UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use serde_json::{Map, Value, json};
+use std::collections::HashMap;
 
 /// How rows are printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -79,7 +80,10 @@ fn double(number: f64) -> Value {
 }
 
 fn text(field: &Field, value: &str) -> Value {
-    let is_json = field.metadata().get(TYPE_METADATA_KEY).is_some_and(|name| name == ColumnType::Json.name());
+    let is_json = field
+        .metadata()
+        .get(TYPE_METADATA_KEY)
+        .is_some_and(|name| name == ColumnType::Json.name());
     match is_json {
         true => serde_json::from_str(value).unwrap_or_else(|_| json!(value)),
         false => json!(value),
@@ -95,9 +99,9 @@ fn timestamp(unit: TimeUnit, column: &ArrayRef, row: usize) -> Value {
         TimeUnit::Microsecond => {
             jiff::Timestamp::from_microsecond(column.as_primitive::<TimestampMicrosecondType>().value(row))
         }
-        TimeUnit::Nanosecond => jiff::Timestamp::from_nanosecond(i128::from(
-            column.as_primitive::<TimestampNanosecondType>().value(row),
-        )),
+        TimeUnit::Nanosecond => {
+            jiff::Timestamp::from_nanosecond(i128::from(column.as_primitive::<TimestampNanosecondType>().value(row)))
+        }
     };
     match instant {
         Ok(instant) => json!(instant.to_string()),
@@ -121,13 +125,26 @@ pub fn json_rows(batch: &RecordBatch) -> Vec<Value> {
         .collect()
 }
 
-/// The rows of a batch as JSON arrays, in column order.
-pub fn json_arrays(batch: &RecordBatch) -> Vec<Value> {
+/// The rows of a batch, one value a column, as JSON.
+pub fn json_arrays(batch: &RecordBatch) -> Vec<Vec<Value>> {
     let schema = batch.schema();
     (0..batch.num_rows())
         .map(|row| {
             let values = schema.fields().iter().zip(batch.columns());
-            Value::Array(values.map(|(field, column)| json_value(field, column, row)).collect())
+            values.map(|(field, column)| json_value(field, column, row)).collect()
+        })
+        .collect()
+}
+
+/// The same for people and for CSV: a JSON column is its text, as it is stored.
+pub fn text_arrays(batch: &RecordBatch) -> Vec<Vec<Value>> {
+    let schema = batch.schema();
+    (0..batch.num_rows())
+        .map(|row| {
+            let values = schema.fields().iter().zip(batch.columns());
+            values
+                .map(|(field, column)| json_value(&Field::clone(field).with_metadata(HashMap::new()), column, row))
+                .collect()
         })
         .collect()
 }
@@ -155,7 +172,11 @@ pub fn table(headers: &[String], rows: &[Vec<Value>]) -> String {
     let cells: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(cell).collect()).collect();
     let is_number: Vec<bool> = (0..headers.len())
         .map(|column| {
-            let mut values = rows.iter().filter_map(|row| row.get(column)).filter(|value| !value.is_null()).peekable();
+            let mut values = rows
+                .iter()
+                .filter_map(|row| row.get(column))
+                .filter(|value| !value.is_null())
+                .peekable();
             values.peek().is_some() && values.all(Value::is_number)
         })
         .collect();
@@ -200,8 +221,15 @@ fn width(text: &str) -> usize {
     text.chars()
         .map(|character| match u32::from(character) {
             0x0300..=0x036F | 0x200B..=0x200F => 0,
-            0x1100..=0x115F | 0x2E80..=0xA4CF | 0xAC00..=0xD7A3 | 0xF900..=0xFAFF | 0xFE30..=0xFE6F
-            | 0xFF00..=0xFF60 | 0xFFE0..=0xFFE6 | 0x1F300..=0x1FAFF | 0x20000..=0x3FFFD => 2,
+            0x1100..=0x115F
+            | 0x2E80..=0xA4CF
+            | 0xAC00..=0xD7A3
+            | 0xF900..=0xFAFF
+            | 0xFE30..=0xFE6F
+            | 0xFF00..=0xFF60
+            | 0xFFE0..=0xFFE6
+            | 0x1F300..=0x1FAFF
+            | 0x20000..=0x3FFFD => 2,
             _ => 1,
         })
         .sum()
@@ -220,7 +248,8 @@ pub fn csv_line<'v>(values: impl Iterator<Item = &'v Value>) -> String {
 }
 
 fn csv_field(text: &str) -> String {
-    let needs_quotes = text.is_empty() || text.contains(['"', ',', '\n', '\r']) || text.starts_with(' ') || text.ends_with(' ');
+    let needs_quotes =
+        text.is_empty() || text.contains(['"', ',', '\n', '\r']) || text.starts_with(' ') || text.ends_with(' ');
     match needs_quotes {
         true => format!("\"{}\"", text.replace('"', "\"\"")),
         false => text.to_owned(),
@@ -239,19 +268,36 @@ mod tests {
 
     #[test]
     fn values_are_written_as_their_types_say() {
-        let timestamp = |micros| value(
-            &ColumnType::Timestamp.field("c"),
-            Arc::new(TimestampMicrosecondArray::from(vec![micros]).with_timezone("UTC")),
-        );
+        let timestamp = |micros| {
+            value(
+                &ColumnType::Timestamp.field("c"),
+                Arc::new(TimestampMicrosecondArray::from(vec![micros]).with_timezone("UTC")),
+            )
+        };
         assert_eq!(timestamp(1_427_782_357_000_000), json!("2015-03-31T06:12:37Z"));
         assert_eq!(timestamp(1_427_782_357_500_000), json!("2015-03-31T06:12:37.5Z"));
         assert_eq!(timestamp(-1), json!("1969-12-31T23:59:59.999999Z"));
         assert_eq!(
-            value(&ColumnType::Json.field("c"), Arc::new(StringArray::from(vec![r#"{"a":[1]}"#]))),
+            value(
+                &ColumnType::Json.field("c"),
+                Arc::new(StringArray::from(vec![r#"{"a":[1]}"#]))
+            ),
             json!({"a": [1]})
         );
-        assert_eq!(value(&ColumnType::Double.field("c"), Arc::new(Float64Array::from(vec![f64::NAN]))), json!("NaN"));
-        assert_eq!(value(&ColumnType::Boolean.field("c"), Arc::new(BooleanArray::from(vec![None]))), Value::Null);
+        assert_eq!(
+            value(
+                &ColumnType::Double.field("c"),
+                Arc::new(Float64Array::from(vec![f64::NAN]))
+            ),
+            json!("NaN")
+        );
+        assert_eq!(
+            value(
+                &ColumnType::Boolean.field("c"),
+                Arc::new(BooleanArray::from(vec![None]))
+            ),
+            Value::Null
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::environment::{Budgets, Environment};
 use super::present::json_arrays;
 use super::progress::Progress;
 use super::{input, plan_error, run};
-use crate::config::plan::JobPlan;
+use crate::config::plan::{ExecPlan, JobPlan};
 use crate::error::Result;
 use crate::parse::Reject;
 use crate::parse::reject::RejectSink;
@@ -14,6 +14,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Rows shown where nobody says how many.
 const DEFAULT_ROWS: usize = 15;
+
+/// Bounds of the rows parsed at a time: a few at least, since filters may drop some, and no more than a job's.
+const MIN_BATCH_ROWS: usize = 8;
+const MAX_BATCH_ROWS: usize = 8_192;
 
 /// Rejects kept for display; more are only counted.
 const SHOWN_REJECTS: usize = 100;
@@ -39,12 +43,29 @@ pub struct Preview {
 /// **Cost**: the listing, and of the files what the rows need.
 pub async fn preview(environment: &Environment, plan: &JobPlan, num_rows: Option<usize>) -> Result<Preview> {
     let started = environment.now();
-    // One partition reads the files in order, so the rows shown are the first ones.
-    let budgets = Budgets { num_partitions: 1, ..Budgets::new(&plan.exec) };
-    let input = input::open(environment, &plan.input, &plan.exec, &budgets, started).await?;
+    let num_rows = num_rows.or(plan.exec.preview_sample_rows).unwrap_or(DEFAULT_ROWS);
+    // One partition reads the files in order, so the rows shown are the first ones; small batches and one request at a time,
+    // so that little is read beyond them.
+    let batch_rows = num_rows.clamp(MIN_BATCH_ROWS, MAX_BATCH_ROWS);
+    let budgets = Budgets {
+        num_partitions: 1,
+        batch_rows,
+        ..Budgets::new(&plan.exec)
+    };
+    let exec = ExecPlan {
+        max_requests: Some(1),
+        ..plan.exec.clone()
+    };
+    let input = input::open(environment, &plan.input, &exec, &budgets, started).await?;
     let rejects = Arc::new(ShownRejects::default());
     let progress = Progress::default();
-    let table = input.table(plan, environment, &budgets, Arc::clone(&rejects) as _, Arc::clone(&progress.scan))?;
+    let table = input.table(
+        plan,
+        environment,
+        &budgets,
+        Arc::clone(&rejects) as _,
+        Arc::clone(&progress.scan),
+    )?;
     let session = environment.session(&budgets)?;
     let rows = run::filtered_rows(&session, table, plan, started, Arc::clone(&rejects) as _).await?;
     let columns = rows
@@ -53,18 +74,21 @@ pub async fn preview(environment: &Environment, plan: &JobPlan, num_rows: Option
         .iter()
         .map(|field| (field.name().clone(), type_name(field)))
         .collect();
-    let num_rows = num_rows.or(plan.exec.preview_sample_rows).unwrap_or(DEFAULT_ROWS);
-    let batches = rows.limit(0, Some(num_rows)).map_err(plan_error)?.collect().await.map_err(plan_error)?;
-    let rows = batches
-        .iter()
-        .flat_map(json_arrays)
-        .filter_map(|row| match row {
-            Value::Array(values) => Some(values),
-            _ => None,
-        })
-        .collect();
+    let batches = rows
+        .limit(0, Some(num_rows))
+        .map_err(plan_error)?
+        .collect()
+        .await
+        .map_err(plan_error)?;
+    let rows = batches.iter().flat_map(json_arrays).collect();
     let (shown, num_rejects) = rejects.take();
-    Ok(Preview { columns, rows, rejects: shown, num_rejects, num_files: input.listing.files.len() as u64 })
+    Ok(Preview {
+        columns,
+        rows,
+        rejects: shown,
+        num_rejects,
+        num_files: input.listing.files.len() as u64,
+    })
 }
 
 #[derive(Debug, Default)]

@@ -7,7 +7,7 @@ use crate::config::plan::ExecPlan;
 use crate::error::{Blame, Error, Result};
 use crate::filter::register_functions;
 use crate::table::warehouse::{TableFolder, TableName};
-use crate::table::{delta, rejects};
+use crate::table::{delta, plain, rejects};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::catalog::{MemorySchemaProvider, SchemaProvider};
@@ -17,8 +17,7 @@ use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTable
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::context::SQLOptions;
 use datafusion::prelude::SessionContext;
-use futures::{StreamExt, TryStreamExt};
-use object_store::{ObjectMeta, ObjectStore};
+use futures::StreamExt;
 use std::sync::Arc;
 
 /// The rows of an answer as they come.
@@ -30,7 +29,10 @@ pub struct Answer {
 
 impl std::fmt::Debug for Answer {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Answer").field("schema", &self.schema).finish_non_exhaustive()
+        formatter
+            .debug_struct("Answer")
+            .field("schema", &self.schema)
+            .finish_non_exhaustive()
     }
 }
 
@@ -81,23 +83,31 @@ async fn register(environment: &Environment, session: &SessionContext, reference
         .catalog(&session.state().config().options().catalog.default_catalog)
         .ok_or_else(|| Error::internal("the session has no catalog"))?;
     if catalog.schema(database).is_none() {
-        catalog.register_schema(database, Arc::new(MemorySchemaProvider::new())).map_err(plan_error)?;
+        catalog
+            .register_schema(database, Arc::new(MemorySchemaProvider::new()))
+            .map_err(plan_error)?;
     }
     let provider = match delta::open(&folder).await? {
         Some(table) => {
             let broken = |error: deltalake_core::DeltaTableError| {
                 Error::new(Blame::Storage, format!("cannot read table `{name}`")).caused_by(error)
             };
-            table.delta_table().update_datafusion_session(&session.state()).map_err(broken)?;
+            table
+                .delta_table()
+                .update_datafusion_session(&session.state())
+                .map_err(broken)?;
             table.delta_table().table_provider().await.map_err(plan_error)?
         }
-        None if folder.has_any_file().await? => Arc::new(plain_table(session, &folder).await?),
+        None if plain::exists(&folder).await? => Arc::new(plain_table(session, &folder).await?),
         None => return Err(no_such_table(environment, &name).await),
     };
-    let schema: Arc<dyn SchemaProvider> =
-        catalog.schema(database).ok_or_else(|| Error::internal("a database that was registered is gone"))?;
+    let schema: Arc<dyn SchemaProvider> = catalog
+        .schema(database)
+        .ok_or_else(|| Error::internal("a database that was registered is gone"))?;
     if !schema.table_exist(&name.table) {
-        schema.register_table(name.table.clone(), provider).map_err(plan_error)?;
+        schema
+            .register_table(name.table.clone(), provider)
+            .map_err(plan_error)?;
     }
     Ok(())
 }
@@ -107,17 +117,6 @@ async fn settle(environment: &Environment, name: &TableName) -> Result<()> {
         Some(table) => rejects::settle(&environment.warehouse, &table, name).await,
         None => Ok(()),
     }
-}
-
-/// The Parquet files of a table without a log.
-pub(super) async fn plain_files(folder: &TableFolder) -> Result<Vec<ObjectMeta>> {
-    let files: Vec<ObjectMeta> = folder
-        .store()
-        .list(None)
-        .try_collect()
-        .await
-        .map_err(|error| Error::new(Blame::Storage, format!("cannot list `{}`", folder.url)).caused_by(error))?;
-    Ok(files.into_iter().filter(|file| file.location.extension() == Some("parquet")).collect())
 }
 
 /// The columns of a table without a log, as its files and folders tell.
@@ -132,7 +131,10 @@ async fn plain_table(session: &SessionContext, folder: &TableFolder) -> Result<L
     let url = ListingTableUrl::parse(&folder.url).map_err(plan_error)?;
     let options = ListingOptions::new(Arc::new(ParquetFormat::default())).with_file_extension(".parquet");
     let config = ListingTableConfig::new(url).with_listing_options(options);
-    let config = config.infer_partitions_from_path(&session.state()).await.map_err(plan_error)?;
+    let config = config
+        .infer_partitions_from_path(&session.state())
+        .await
+        .map_err(plan_error)?;
     let config = config.infer_schema(&session.state()).await.map_err(plan_error)?;
     ListingTable::try_new(config).map_err(plan_error)
 }

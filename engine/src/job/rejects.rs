@@ -86,7 +86,10 @@ impl RejectCollector {
             limits,
             scan,
             num_rejects: AtomicU64::new(0),
-            state: Mutex::new(State { writer, ..State::default() }),
+            state: Mutex::new(State {
+                writer,
+                ..State::default()
+            }),
         }
     }
 
@@ -106,13 +109,19 @@ impl RejectCollector {
         };
         let num_rejects = self.num_rejects();
         if num_rejects > LOGGED_REJECTS {
-            tracing::warn!(num_rejects, "{} more records were skipped", num_rejects - LOGGED_REJECTS);
+            tracing::warn!(
+                num_rejects,
+                "{} more records were skipped",
+                num_rejects - LOGGED_REJECTS
+            );
         }
         let staged = match writer {
             None => Vec::new(),
             Some(RejectWriter { batches, thread }) => {
                 drop(batches);
-                thread.await.map_err(|error| Error::internal("the writer of rejects stopped").caused_by(error))??
+                thread
+                    .await
+                    .map_err(|error| Error::internal("the writer of rejects stopped").caused_by(error))??
             }
         };
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -147,14 +156,22 @@ impl RejectCollector {
             let first = state.first.as_ref();
             first.map(|first| first.reason.clone())
         } else if let Some(max_errors) = self.limits.max_errors.filter(|max_errors| num_rejects > *max_errors) {
-            Some(format!("{num_rejects} records could not be read, `max_errors` allows {max_errors}"))
+            Some(format!(
+                "{num_rejects} records could not be read, `max_errors` allows {max_errors}"
+            ))
         } else {
-            self.limits.max_error_ratio.filter(|max| ratio > *max && num_records >= min_records).map(|max| {
-                format!("{num_rejects} of {num_records} records could not be read, `max_error_ratio` allows {max}")
-            })
+            self.limits
+                .max_error_ratio
+                .filter(|max| ratio > *max && num_records >= min_records)
+                .map(|max| {
+                    format!("{num_rejects} of {num_records} records could not be read, `max_error_ratio` allows {max}")
+                })
         };
         if let Some(message) = message {
-            state.verdict = Some(TooManyRejects { message, first: state.first.clone() });
+            state.verdict = Some(TooManyRejects {
+                message,
+                first: state.first.clone(),
+            });
         }
     }
 }
@@ -195,7 +212,11 @@ impl RejectSink for RejectCollector {
         if self.num_rejects() == 0 {
             return None;
         }
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).verdict.clone()
+        self.state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .verdict
+            .clone()
     }
 }
 

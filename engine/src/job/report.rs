@@ -37,7 +37,10 @@ pub struct JobReport {
 }
 
 /// Counts of input files.
-#[expect(missing_docs, reason = "the names of the JSON document, explained in its specification")]
+#[expect(
+    missing_docs,
+    reason = "the names of the JSON document, explained in its specification"
+)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct FileCounts {
     pub listed: u64,
@@ -48,7 +51,10 @@ pub struct FileCounts {
 }
 
 /// Counts of bytes: as stored, after decoding, in the table's new files.
-#[expect(missing_docs, reason = "the names of the JSON document, explained in its specification")]
+#[expect(
+    missing_docs,
+    reason = "the names of the JSON document, explained in its specification"
+)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ByteCounts {
     pub fetched: u64,
@@ -57,7 +63,10 @@ pub struct ByteCounts {
 }
 
 /// Counts of rows. `read` are rows and rejects together; `filtered` are rows that a filter left out.
-#[expect(missing_docs, reason = "the names of the JSON document, explained in its specification")]
+#[expect(
+    missing_docs,
+    reason = "the names of the JSON document, explained in its specification"
+)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct RowCounts {
     pub read: u64,
@@ -67,7 +76,10 @@ pub struct RowCounts {
 }
 
 /// Wall time in seconds.
-#[expect(missing_docs, reason = "the names of the JSON document, explained in its specification")]
+#[expect(
+    missing_docs,
+    reason = "the names of the JSON document, explained in its specification"
+)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Seconds {
     pub total: f64,

@@ -3,17 +3,17 @@
 use super::environment::{Budgets, Environment};
 use super::input::{self, OpenInput};
 use super::output::{self, ArrangedOutput};
+use super::plan_error;
 use super::progress::{Progress, Stage};
 use super::rejects::{RejectCollector, RejectLimits};
 use super::report::{ByteCounts, FileCounts, JobReport, RowCounts};
-use super::plan_error;
 use crate::config::plan::{JobPlan, OutputLayout};
 use crate::error::{Blame, Error, Result};
 use crate::filter::{self, FilterError};
 use crate::parse::reject::RejectSink;
 use crate::scan::table::PrefixTable;
 use crate::table::warehouse::{TableFolder, TableName};
-use crate::table::{CommittedLoad, StagedLoad, TableLayout, delta, plain, rejects};
+use crate::table::{CommittedLoad, OutputMode, StagedLoad, TableLayout, delta, plain, rejects};
 use crate::write::StagedFile;
 use crate::write::exec::{WriteServices, from_manifest};
 use crate::write::node::WriteNode;
@@ -112,14 +112,30 @@ async fn load(
         &report.job_id,
         RejectLimits::of(&plan.input.on_error),
         Arc::clone(&progress.scan),
-        plan.input.on_error.has_rejects_table.then(|| environment.warehouse.table(&target.rejects()).store()),
+        plan.input
+            .on_error
+            .has_rejects_table
+            .then(|| environment.warehouse.table(&target.rejects()).store()),
         environment.io_runtime(),
     ));
-    let table = input.table(plan, environment, &budgets, Arc::clone(&collector) as _, Arc::clone(&progress.scan))?;
+    let table = input.table(
+        plan,
+        environment,
+        &budgets,
+        Arc::clone(&collector) as _,
+        Arc::clone(&progress.scan),
+    )?;
     report.tasks = table.tasks().len() as u64;
     let session = environment.session(&budgets)?;
     let rows = filtered_rows(&session, table, plan, started, Arc::clone(&collector) as _).await?;
-    let arranged = output::arrange(rows, &plan.output, started)?;
+    let arranged = output::arrange(
+        &session,
+        rows,
+        &plan.output,
+        started,
+        Arc::clone(&collector) as Arc<dyn RejectSink>,
+    )
+    .await?;
     check_fit(&existing, target, &arranged.layout, plan)?;
     progress.begin_loading(report.files.selected, input.size_bytes());
 
@@ -140,9 +156,13 @@ async fn load(
     report.output_files = files.len() as u64;
     report.seconds.run = begun.elapsed().as_secs_f64();
 
+    report.next = input.next();
+    if report.files.selected == 0 && plan.output.mode == OutputMode::Append && existing.is_there() {
+        // Nothing new: no rows, and the next run goes on where this one would have.
+        return Ok(());
+    }
     let begun = Instant::now();
     progress.begin_committing();
-    report.next = input.next();
     let staged = StagedLoad {
         job_id: report.job_id.clone(),
         mode: plan.output.mode,
@@ -160,6 +180,15 @@ async fn load(
 enum Existing {
     Delta(Option<Box<delta::ExistingTable>>),
     Plain { exists: bool },
+}
+
+impl Existing {
+    fn is_there(&self) -> bool {
+        match self {
+            Existing::Delta(existing) => existing.is_some(),
+            Existing::Plain { exists } => *exists,
+        }
+    }
 }
 
 async fn existing_table(environment: &Environment, plan: &JobPlan, folder: &TableFolder) -> Result<Existing> {
@@ -191,15 +220,24 @@ async fn existing_table(environment: &Environment, plan: &JobPlan, folder: &Tabl
 }
 
 fn missing_table(name: &TableName) -> Error {
-    Error::config(format!("database `{}` or table `{}` doesn't exist", name.database, name.table))
-        .with_hint(format!("add `--auto-create-table`, or run `bucketload table create {name}` first"))
+    Error::config(format!(
+        "database `{}` or table `{}` doesn't exist",
+        name.database, name.table
+    ))
+    .with_hint(format!(
+        "add `--auto-create-table`, or run `bucketload table create {name}` first"
+    ))
 }
 
 fn check_fit(existing: &Existing, target: &TableName, layout: &TableLayout, plan: &JobPlan) -> Result<()> {
     match existing {
-        Existing::Delta(existing) => {
-            delta::check_fit(existing.as_deref(), target, layout, plan.output.mode, plan.output.auto_create_table)
-        }
+        Existing::Delta(existing) => delta::check_fit(
+            existing.as_deref(),
+            target,
+            layout,
+            plan.output.mode,
+            plan.output.auto_create_table,
+        ),
         Existing::Plain { exists } => {
             tracing::debug!(exists, "bare files fit any others");
             Ok(())
@@ -216,22 +254,36 @@ pub(super) async fn filtered_rows(
     rejects: Arc<dyn RejectSink>,
 ) -> Result<DataFrame> {
     let rows = session.read_table(Arc::new(table)).map_err(plan_error)?;
-    let surroundings = filter::FilterSurroundings { started_micros: started.as_microsecond(), rejects };
-    let rows = filter::apply(session, rows, &plan.filters, &surroundings).await.map_err(filter_error)?;
+    let surroundings = filter::FilterSurroundings {
+        started_micros: started.as_microsecond(),
+        rejects,
+    };
+    let rows = filter::apply(session, rows, &plan.filters, &surroundings)
+        .await
+        .map_err(filter_error)?;
     match output::time_value_rule(&plan.output, rows.schema().as_arrow()) {
-        Some(rule) => filter::apply(session, rows, &[rule], &surroundings).await.map_err(filter_error),
+        Some(rule) => filter::apply(session, rows, &[rule], &surroundings)
+            .await
+            .map_err(filter_error),
         None => Ok(rows),
     }
 }
 
-fn filter_error(error: FilterError) -> Error {
+pub(super) fn filter_error(error: FilterError) -> Error {
     match error {
-        FilterError::Schema { index, kind, reason, hint } => {
-            Error::config(format!("{reason} (type `{kind}`)")).at(format!("filters[{index}]")).with_optional_hint(hint)
-        }
+        FilterError::Schema {
+            index,
+            kind,
+            reason,
+            hint,
+        } => Error::config(format!("{reason} (type `{kind}`)"))
+            .at(format!("filters[{index}]"))
+            .with_optional_hint(hint),
         FilterError::Plan { index, kind, source } => {
             let planned = plan_error(*source);
-            Error::config(format!("{planned} (type `{kind}`)")).at(format!("filters[{index}]")).caused_by(planned)
+            Error::config(format!("{planned} (type `{kind}`)"))
+                .at(format!("filters[{index}]"))
+                .caused_by(planned)
         }
         FilterError::Input(source) => plan_error(*source),
     }
@@ -265,13 +317,20 @@ async fn write(
     };
     let rows = arranged.rows.into_unoptimized_plan();
     let write = WriteNode::plan(rows, options, plan.output.is_sorted_by_time, services).map_err(plan_error)?;
-    let manifest = session.execute_logical_plan(write).await.map_err(plan_error)?.collect().await;
+    let manifest = session
+        .execute_logical_plan(write)
+        .await
+        .map_err(plan_error)?
+        .collect()
+        .await;
     from_manifest(&manifest.map_err(plan_error)?).map_err(plan_error)
 }
 
 /// A job that failed because of a reject says where that reject stands.
 fn explain_rejects(error: Error, collector: &RejectCollector) -> Error {
-    let Some(verdict) = collector.verdict() else { return error };
+    let Some(verdict) = collector.verdict() else {
+        return error;
+    };
     let mut explained = Error::new(Blame::Data, verdict.message.clone());
     if let Some(first) = &verdict.first {
         if !first.position.file.is_empty() {

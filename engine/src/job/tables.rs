@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::parse::columns::ColumnType;
 use crate::table::schema::{partition_column_names, type_name};
 use crate::table::warehouse::TableName;
-use crate::table::{TableLayout, delta, rejects};
+use crate::table::{TableLayout, delta, plain, rejects};
 use crate::write::partition::PartitionBy;
 use arrow::datatypes::Schema;
 use serde::Serialize;
@@ -75,8 +75,8 @@ pub struct NewTable {
 /// Lists the tables of the warehouse, by name.
 pub async fn tables(environment: &Environment) -> Result<Vec<TableSummary>> {
     let mut summaries = Vec::new();
-    for name in environment.warehouse.tables().await? {
-        summaries.push(details(environment, &name).await?.summary);
+    for name in environment.warehouse.folders_of_tables().await? {
+        summaries.extend(details(environment, &name).await?.map(|details| details.summary));
     }
     Ok(summaries)
 }
@@ -85,20 +85,24 @@ pub async fn tables(environment: &Environment) -> Result<Vec<TableSummary>> {
 ///
 /// **Errors**: there is none of that name.
 pub async fn show(environment: &Environment, name: &TableName) -> Result<TableDetails> {
-    let folder = environment.warehouse.table(name);
-    if !folder.has_any_file().await? {
-        return Err(no_such_table(environment, name).await);
+    match details(environment, name).await? {
+        Some(details) => Ok(details),
+        None => Err(no_such_table(environment, name).await),
     }
-    details(environment, name).await
 }
 
 /// The error for a name that is no table, with the nearest that is one.
 pub(super) async fn no_such_table(environment: &Environment, name: &TableName) -> Error {
     let error = Error::config(format!("table `{name}` doesn't exist"));
-    let known = environment.warehouse.tables().await.unwrap_or_default();
+    let known = environment.warehouse.folders_of_tables().await.unwrap_or_default();
     let nearest = known
         .iter()
-        .map(|known| (strsim::damerau_levenshtein(&known.to_string(), &name.to_string()), known))
+        .map(|known| {
+            (
+                strsim::damerau_levenshtein(&known.to_string(), &name.to_string()),
+                known,
+            )
+        })
         .min_by_key(|(distance, _)| *distance)
         .filter(|(distance, _)| *distance <= 3);
     match nearest {
@@ -107,7 +111,8 @@ pub(super) async fn no_such_table(environment: &Environment, name: &TableName) -
     }
 }
 
-async fn details(environment: &Environment, name: &TableName) -> Result<TableDetails> {
+/// What is in a folder; `None` if it is no table, or not yet.
+async fn details(environment: &Environment, name: &TableName) -> Result<Option<TableDetails>> {
     let folder = environment.warehouse.table(name);
     let column = |field: &arrow::datatypes::Field| ColumnSummary {
         name: field.name().clone(),
@@ -116,7 +121,7 @@ async fn details(environment: &Environment, name: &TableName) -> Result<TableDet
     if let Some(table) = delta::open(&folder).await? {
         rejects::settle(&environment.warehouse, &table, name).await?;
         let totals = table.totals()?;
-        return Ok(TableDetails {
+        return Ok(Some(TableDetails {
             summary: TableSummary {
                 database: name.database.clone(),
                 table: name.table.clone(),
@@ -126,16 +131,19 @@ async fn details(environment: &Environment, name: &TableName) -> Result<TableDet
                 rows: totals.num_rows,
                 bytes: totals.size_bytes,
             },
-            location: table.url().to_owned(),
+            location: table.place().to_owned(),
             partition_columns: table.partition_columns()?,
             time_column: table.property("time_column")?,
             timezone: table.property("timezone")?,
             columns: table.schema()?.fields().iter().map(|field| column(field)).collect(),
-        });
+        }));
     }
-    let files = super::query::plain_files(&folder).await?;
+    if !plain::exists(&folder).await? {
+        return Ok(None);
+    }
+    let files = plain::files(&folder).await?;
     let schema = super::query::plain_schema(environment, &folder).await?;
-    Ok(TableDetails {
+    Ok(Some(TableDetails {
         summary: TableSummary {
             database: name.database.clone(),
             table: name.table.clone(),
@@ -145,12 +153,12 @@ async fn details(environment: &Environment, name: &TableName) -> Result<TableDet
             rows: None,
             bytes: files.iter().map(|file| file.size).sum(),
         },
-        location: folder.url.to_string(),
+        location: folder.place(),
         partition_columns: Vec::new(),
         time_column: None,
         timezone: None,
         columns: schema.fields().iter().map(|field| column(field)).collect(),
-    })
+    }))
 }
 
 /// Makes an empty table.
@@ -169,8 +177,10 @@ pub async fn create(environment: &Environment, name: &TableName, new: &NewTable)
         _ => {
             let found = columns.iter().find(|(column, _)| *column == time_name);
             if !found.is_some_and(|(_, kind)| matches!(kind, ColumnType::Timestamp | ColumnType::Long)) {
-                return Err(Error::config(format!("the table has no timestamp or long column `{time_name}`"))
-                    .with_hint("name one with `--time-column`, or use `--partition-by none`"));
+                return Err(
+                    Error::config(format!("the table has no timestamp or long column `{time_name}`"))
+                        .with_hint("name one with `--time-column`, or use `--partition-by none`"),
+                );
             }
             Some(time_name)
         }

@@ -131,7 +131,10 @@ impl ParserOptions {
             }
             ParserOptions::Json(options) => &options.columns,
         };
-        columns.iter().map(|column| column.column_type.field(&column.name)).collect()
+        columns
+            .iter()
+            .map(|column| column.column_type.field(&column.name))
+            .collect()
     }
 
     /// A parser of some of the columns.
@@ -147,11 +150,23 @@ impl ParserOptions {
         let projection = Some(projection.to_vec());
         match self {
             ParserOptions::Csv(options) => {
-                let options = csv::CsvOptions { projection, batch_rows, has_record_numbers, ..options.clone() };
-                Ok(Box::new(csv::CsvParser::new(&options).map_err(|error| wrong(error.to_string()))?))
+                let options = csv::CsvOptions {
+                    projection,
+                    batch_rows,
+                    has_record_numbers,
+                    ..options.clone()
+                };
+                Ok(Box::new(
+                    csv::CsvParser::new(&options).map_err(|error| wrong(error.to_string()))?,
+                ))
             }
             ParserOptions::Json(options) => {
-                let options = json::JsonOptions { projection, batch_rows, has_record_numbers, ..options.clone() };
+                let options = json::JsonOptions {
+                    projection,
+                    batch_rows,
+                    has_record_numbers,
+                    ..options.clone()
+                };
                 json::new_parser(&options).map_err(|error| wrong(error.to_string()))
             }
         }

@@ -67,7 +67,15 @@ impl ScanExec {
             queue: Arc::new(TaskQueue::new(&tasks, num_partitions)),
             has_begun: vec![false; num_partitions],
         });
-        Ok(ScanExec { options, tasks, projection, limit, services, properties, run })
+        Ok(ScanExec {
+            options,
+            tasks,
+            projection,
+            limit,
+            services,
+            properties,
+            run,
+        })
     }
 
     /// The tasks of this scan.
@@ -90,8 +98,14 @@ impl ScanExec {
 impl DisplayAs for ScanExec {
     fn fmt_as(&self, _format: DisplayFormatType, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let num_files: usize = self.tasks.iter().map(|task| task.files.len()).sum();
-        let columns: Vec<&str> =
-            self.properties.eq_properties.schema().fields().iter().map(|field| field.name().as_str()).collect();
+        let columns: Vec<&str> = self
+            .properties
+            .eq_properties
+            .schema()
+            .fields()
+            .iter()
+            .map(|field| field.name().as_str())
+            .collect();
         write!(
             formatter,
             "ScanExec: format={}, tasks={}, files={num_files}, projection=[{}]",
@@ -134,10 +148,7 @@ impl ExecutionPlan for ScanExec {
         Ok(self)
     }
 
-    fn with_new_children(
-        self: Arc<Self>,
-        _children: Vec<Arc<dyn ExecutionPlan>>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
+    fn with_new_children(self: Arc<Self>, _children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
         Ok(self)
     }
 

@@ -86,12 +86,14 @@ impl MetadataColumn {
         let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         Some(match self.kind {
             MetadataKind::FilePath => Arc::new(StringArray::from_iter_values(files.map(|(_, path)| path))),
-            MetadataKind::FileName => Arc::new(StringArray::from_iter_values(
-                files.map(|(_, path)| path.rsplit_once('/').map_or(path, |(_, file_name)| file_name)),
-            )),
-            MetadataKind::FileSize => {
-                Arc::new(Int64Array::from_iter_values(files.map(|(file, _)| signed(file.size_bytes))))
+            MetadataKind::FileName => {
+                Arc::new(StringArray::from_iter_values(files.map(|(_, path)| {
+                    path.rsplit_once('/').map_or(path, |(_, file_name)| file_name)
+                })))
             }
+            MetadataKind::FileSize => Arc::new(Int64Array::from_iter_values(
+                files.map(|(file, _)| signed(file.size_bytes)),
+            )),
             MetadataKind::FileModified => Arc::new(
                 TimestampMicrosecondArray::from_iter_values(files.map(|(file, _)| file.modified_micros))
                     .with_timezone("UTC"),

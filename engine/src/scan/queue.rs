@@ -30,7 +30,10 @@ impl TaskQueue {
     pub fn new(tasks: &[Task], num_partitions: usize) -> TaskQueue {
         let files: VecDeque<SourceFile> = tasks.iter().flat_map(|task| task.files.iter().cloned()).collect();
         let bytes = files.iter().map(|file| file.size_bytes).sum();
-        TaskQueue { waiting: Mutex::new(Waiting { files, bytes }), num_partitions: num_partitions.max(1) as u64 }
+        TaskQueue {
+            waiting: Mutex::new(Waiting { files, bytes }),
+            num_partitions: num_partitions.max(1) as u64,
+        }
     }
 
     /// Takes the next share; empty once nothing is left.

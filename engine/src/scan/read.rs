@@ -53,7 +53,13 @@ impl PartitionReader {
         services: ScanServices,
     ) -> Result<PartitionReader> {
         let output = OutputColumns::new(&options, projection)?;
-        let new_unpacker = || Unpacker::new(&options, &output, limit.map_or(batch_rows, |limit| limit.clamp(1, batch_rows)));
+        let new_unpacker = || {
+            Unpacker::new(
+                &options,
+                &output,
+                limit.map_or(batch_rows, |limit| limit.clamp(1, batch_rows)),
+            )
+        };
         let verifier = match options.on_file_error {
             OnFileError::Fail => None,
             OnFileError::Skip => Some(new_unpacker()?),
@@ -90,7 +96,11 @@ impl PartitionReader {
                     Some(fetched) => self.open(fetched?).await?,
                     None => {
                         self.is_finished = true;
-                        let rest = self.unpacker.parser.flush().map_err(|error| Error::internal(error.to_string()))?;
+                        let rest = self
+                            .unpacker
+                            .parser
+                            .flush()
+                            .map_err(|error| Error::internal(error.to_string()))?;
                         if let Some(batch) = rest.map(|parsed| self.hand_on(parsed)).transpose()?.flatten() {
                             return Ok(Some(batch));
                         }
@@ -135,11 +145,20 @@ impl PartitionReader {
                 )
                 .next()
                 .await;
-                chunks = again.ok_or_else(|| Error::internal("a file that was asked for is not fetched"))??.chunks;
+                chunks = again
+                    .ok_or_else(|| Error::internal("a file that was asked for is not fetched"))??
+                    .chunks;
             }
         }
         self.unpacker.begin(Arc::clone(&name));
-        self.current = Some(OpenFile { file, name, chunks, chunk: first_chunk, num_taken_bytes: 0, has_ended: false });
+        self.current = Some(OpenFile {
+            file,
+            name,
+            chunks,
+            chunk: first_chunk,
+            num_taken_bytes: 0,
+            has_ended: false,
+        });
         Ok(())
     }
 
@@ -150,7 +169,10 @@ impl PartitionReader {
             match open.chunks.next().await.transpose()? {
                 None => open.has_ended = true,
                 Some(chunk) => {
-                    self.services.counters.fetched_bytes.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+                    self.services
+                        .counters
+                        .fetched_bytes
+                        .fetch_add(chunk.len() as u64, Ordering::Relaxed);
                     open.num_taken_bytes = 0;
                     if chunk.len() as u64 == open.file.size_bytes && self.unpacker.take_whole(&chunk) {
                         open.has_ended = true;
@@ -163,7 +185,10 @@ impl PartitionReader {
         let input: &[u8] = open.chunk.as_ref().map_or(&[], |chunk| chunk.bytes());
         let step = self.unpacker.step(input, &mut open.num_taken_bytes, open.has_ended);
         let step = step.map_err(|error| error.at(&open.name))?;
-        self.services.counters.decoded_bytes.fetch_add(self.unpacker.take_decoded_count(), Ordering::Relaxed);
+        self.services
+            .counters
+            .decoded_bytes
+            .fetch_add(self.unpacker.take_decoded_count(), Ordering::Relaxed);
         match step {
             Step::Parsed(parsed) => self.hand_on(parsed),
             Step::NeedsInput => {
@@ -191,14 +216,21 @@ impl PartitionReader {
         if self.output.metadata.is_empty() {
             return Ok(None);
         }
-        let rest = self.unpacker.parser.flush().map_err(|error| Error::internal(error.to_string()))?;
+        let rest = self
+            .unpacker
+            .parser
+            .flush()
+            .map_err(|error| Error::internal(error.to_string()))?;
         Ok(rest.map(|parsed| self.hand_on(parsed)).transpose()?.flatten())
     }
 
     /// Turns what the parser gave into a batch of the scan's schema. `None`: rejects only.
     fn hand_on(&mut self, parsed: Parsed) -> Result<Option<RecordBatch>> {
         if !parsed.rejects.is_empty() {
-            self.services.counters.num_rejects.fetch_add(parsed.rejects.len() as u64, Ordering::Relaxed);
+            self.services
+                .counters
+                .num_rejects
+                .fetch_add(parsed.rejects.len() as u64, Ordering::Relaxed);
             self.services.rejects.push(parsed.rejects);
         }
         let mut batch = parsed.batch;
@@ -212,7 +244,10 @@ impl PartitionReader {
             record_numbers.iter_mut().for_each(|numbers| numbers.truncate(num_rows));
             *num_rows_left -= num_rows;
         }
-        self.services.counters.num_rows.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
+        self.services
+            .counters
+            .num_rows
+            .fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
         let described = self.current.as_ref().map(|open| (&open.file, open.name.as_ref()));
         self.output.arrange(&batch, record_numbers, described).map(Some)
     }
@@ -247,7 +282,9 @@ impl OutputColumns {
         let mut fields = Vec::new();
         for index in projection {
             if let Some(field) = parser_fields.get(*index) {
-                output.sources.push(ColumnSource::Parser(output.parser_projection.len()));
+                output
+                    .sources
+                    .push(ColumnSource::Parser(output.parser_projection.len()));
                 output.parser_projection.push(*index);
                 fields.push(field.clone());
             } else {
@@ -265,7 +302,9 @@ impl OutputColumns {
     }
 
     fn has_row_numbers(&self) -> bool {
-        self.metadata.iter().any(|column| column.kind == MetadataKind::RowNumber)
+        self.metadata
+            .iter()
+            .any(|column| column.kind == MetadataKind::RowNumber)
     }
 
     fn arrange(
@@ -452,7 +491,10 @@ impl Unpacker {
         self.begin(Arc::clone(file_name));
         let mut num_taken = 0;
         loop {
-            match self.step(file, &mut num_taken, true).map_err(|error| error.at(file_name)) {
+            match self
+                .step(file, &mut num_taken, true)
+                .map_err(|error| error.at(file_name))
+            {
                 Ok(Step::FileEnded) => break self.forget(),
                 Ok(_) => {}
                 Err(error) => {
@@ -470,7 +512,10 @@ impl Unpacker {
         let mut num_taken = 0;
         loop {
             let input: &[u8] = chunk.as_ref().map_or(&[], |chunk| chunk.bytes());
-            match self.step(input, &mut num_taken, chunk.is_none()).map_err(|error| error.at(file_name)) {
+            match self
+                .step(input, &mut num_taken, chunk.is_none())
+                .map_err(|error| error.at(file_name))
+            {
                 Ok(Step::FileEnded) => break Ok(self.forget()),
                 Ok(Step::NeedsInput) => {
                     chunk = chunks.next().await.transpose()?;
@@ -487,6 +532,9 @@ impl Unpacker {
 
     /// Drops the rows and rejects that the parser holds.
     fn forget(&mut self) -> Result<()> {
-        self.parser.flush().map(drop).map_err(|error| Error::internal(error.to_string()))
+        self.parser
+            .flush()
+            .map(drop)
+            .map_err(|error| Error::internal(error.to_string()))
     }
 }

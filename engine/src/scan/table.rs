@@ -66,23 +66,35 @@ impl PrefixTable {
         !columns.is_empty()
             && !predicate.is_volatile()
             && columns.iter().all(|column| {
-                self.metadata_column(&column.name).is_some_and(|column| column.kind.is_known_from_listing())
+                self.metadata_column(&column.name)
+                    .is_some_and(|column| column.kind.is_known_from_listing())
             })
     }
 
     /// The tasks left when files that fail a predicate are left out.
     fn prune(&self, state: &dyn Session, predicates: &[Expr]) -> Result<Arc<Vec<Task>>> {
-        let decided = predicates.iter().filter(|predicate| self.is_decided_by_listing(predicate)).cloned();
-        let Some(predicate) = conjunction(decided) else { return Ok(Arc::clone(&self.tasks)) };
+        let decided = predicates
+            .iter()
+            .filter(|predicate| self.is_decided_by_listing(predicate))
+            .cloned();
+        let Some(predicate) = conjunction(decided) else {
+            return Ok(Arc::clone(&self.tasks));
+        };
         let files: Vec<&SourceFile> = self.tasks.iter().flat_map(|task| &task.files).collect();
         let urls: Vec<String> = files.iter().map(|file| self.services.store.url(&file.key)).collect();
-        let known: Vec<&MetadataColumn> =
-            self.options.metadata_columns.iter().filter(|column| column.kind.is_known_from_listing()).collect();
+        let known: Vec<&MetadataColumn> = self
+            .options
+            .metadata_columns
+            .iter()
+            .filter(|column| column.kind.is_known_from_listing())
+            .collect();
         let columns = known
             .iter()
             .filter_map(|column| column.of_files(files.iter().copied().zip(urls.iter().map(String::as_str))))
             .collect();
-        let schema = Arc::new(Schema::new(known.iter().map(|column| column.field()).collect::<Vec<_>>()));
+        let schema = Arc::new(Schema::new(
+            known.iter().map(|column| column.field()).collect::<Vec<_>>(),
+        ));
         let row_count = RecordBatchOptions::new().with_row_count(Some(files.len()));
         let listing = RecordBatch::try_new_with_options(Arc::clone(&schema), columns, &row_count)?;
         let predicate = state.create_physical_expr(predicate, &DFSchema::try_from(schema)?)?;

@@ -94,8 +94,6 @@ pub enum SourceError {
     },
     #[error("`{url}` does not exist")]
     NotFound { url: String },
-    #[error("no such directory: `{path}`")]
-    NoSuchDirectory { path: String },
     #[error("`{url}` was replaced while the job was running")]
     Changed { url: String },
     #[error("`{url}` is archived and cannot be read")]
@@ -172,16 +170,8 @@ impl SourceError {
     pub fn blame(&self) -> SourceBlame {
         match self {
             SourceError::Setting { .. }
-            | SourceError::NoSuchBucket { .. }
             | SourceError::InvalidBucketName { .. }
-            | SourceError::AccessDenied { .. }
-            | SourceError::InvalidCredentials { .. }
-            | SourceError::ExpiredToken { .. }
             | SourceError::NoCredentials { .. }
-            | SourceError::AssumeRole { .. }
-            | SourceError::WrongRegion { .. }
-            | SourceError::NotFound { .. }
-            | SourceError::NoSuchDirectory { .. }
             | SourceError::ArchivedSelected { .. }
             | SourceError::UnaddressableKey { .. }
             | SourceError::Select(_) => SourceBlame::Config,
@@ -227,9 +217,6 @@ impl SourceError {
                 "check `in.endpoint` and `in.http_proxy`, and that this machine can reach them".to_owned()
             }
             SourceError::NotFound { .. } => "check `in.path`; keys are case-sensitive and have no leading slash".to_owned(),
-            SourceError::NoSuchDirectory { .. } => {
-                "check `in.path_prefix`; a relative one starts at the working directory".to_owned()
-            }
             SourceError::Changed { .. } => "run the job again once nothing overwrites its files".to_owned(),
             SourceError::Archived { .. } => "restore the file, or leave it out with `in.path_match_pattern`".to_owned(),
             SourceError::ArchivedSelected { .. } => {
@@ -264,4 +251,3 @@ impl From<SourceError> for crate::error::Error {
             .caused_by(error)
     }
 }
-

@@ -9,16 +9,14 @@
 use super::schema::{merged_schema, table_schema};
 use super::warehouse::{TableFolder, TableName, storage_error};
 use super::{CommittedLoad, OutputMode, StagedLoad, TableLayout};
-use crate::error::{Blame, Error, Result};
+use crate::error::{Blame, Error, Result, innermost};
 use crate::write::StagedFile;
 use crate::write::partition::PartitionBy;
 use arrow::datatypes::{Schema, SchemaRef};
 use deltalake_core::kernel::engine::arrow_conversion::{TryIntoArrow, TryIntoKernel};
 use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties, TransactionError};
-use deltalake_core::kernel::{
-    Action, Add, Metadata, MetadataExt, Protocol, StructType, Transaction, new_metadata,
-};
-use deltalake_core::logstore::{StorageConfig, logstore_with};
+use deltalake_core::kernel::{Action, Add, Metadata, MetadataExt, Protocol, StructType, Transaction, new_metadata};
+use deltalake_core::logstore::{StorageConfig, default_logstore};
 use deltalake_core::protocol::{DeltaOperation, SaveMode};
 use deltalake_core::{DeltaTable, DeltaTableError};
 use futures::TryStreamExt;
@@ -42,31 +40,41 @@ const MAX_REPLANS: usize = 10;
 pub struct ExistingTable {
     pub(super) table: DeltaTable,
     name: TableName,
-    url: String,
+    place: String,
 }
 
 /// Opens the log of a table; `None` if there is none.
 ///
 /// **Errors**: the store refused, or the log cannot be read.
 pub async fn open(folder: &TableFolder) -> Result<Option<ExistingTable>> {
-    let mut table = unopened(folder)?;
-    let failed = |error| delta_error(&format!("cannot read table `{}`", folder.name), error);
+    let mut table = unopened(folder);
+    let failed = |error| delta_error(&format!("cannot read table `{}`", folder.name), error).at(folder.place());
     if !table.log_store().is_delta_table_location().await.map_err(failed)? {
         return Ok(None);
     }
     table.load().await.map_err(failed)?;
-    Ok(Some(ExistingTable { table, name: folder.name.clone(), url: folder.url.to_string() }))
+    Ok(Some(ExistingTable {
+        table,
+        name: folder.name.clone(),
+        place: folder.place(),
+    }))
 }
 
-fn unopened(folder: &TableFolder) -> Result<DeltaTable> {
-    let log_store = logstore_with(Arc::clone(&folder.root_store), &folder.url, StorageConfig::default())
-        .map_err(|error| delta_error(&format!("cannot open table `{}`", folder.name), error))?;
-    Ok(DeltaTable::new(log_store))
+/// A handle on the folder, whether or not a log is in it. The log is written by conditional puts, which the local file system
+/// and S3 both have.
+fn unopened(folder: &TableFolder) -> DeltaTable {
+    let root_store = Arc::clone(&folder.root_store);
+    DeltaTable::new(default_logstore(
+        folder.store(),
+        root_store,
+        &folder.url,
+        &StorageConfig::default(),
+    ))
 }
 
 impl ExistingTable {
     fn failed(&self, error: DeltaTableError) -> Error {
-        delta_error(&format!("cannot read table `{}`", self.name), error)
+        delta_error(&format!("cannot read table `{}`", self.name), error).at(&self.place)
     }
 
     fn metadata(&self) -> Result<&Metadata> {
@@ -78,9 +86,9 @@ impl ExistingTable {
         self.table.version().unwrap_or_default()
     }
 
-    /// Place of the table.
-    pub fn url(&self) -> &str {
-        &self.url
+    /// Where the table is, as users know it.
+    pub fn place(&self) -> &str {
+        &self.place
     }
 
     /// The library's own handle, to be queried.
@@ -92,7 +100,11 @@ impl ExistingTable {
     pub fn schema(&self) -> Result<SchemaRef> {
         let snapshot = self.table.snapshot().map_err(|error| self.failed(error))?;
         let schema: Schema = snapshot.schema().as_ref().try_into_arrow().map_err(|error| {
-            Error::new(Blame::Storage, format!("cannot read the schema of table `{}`", self.name)).caused_by(error)
+            Error::new(
+                Blame::Storage,
+                format!("cannot read the schema of table `{}`", self.name),
+            )
+            .caused_by(error)
         })?;
         Ok(Arc::new(schema))
     }
@@ -104,13 +116,21 @@ impl ExistingTable {
 
     /// A property that a load of ours left, by its name without our prefix.
     pub fn property(&self, name: &str) -> Result<Option<String>> {
-        Ok(self.metadata()?.configuration().get(&format!("{PROPERTY_PREFIX}{name}")).cloned())
+        Ok(self
+            .metadata()?
+            .configuration()
+            .get(&format!("{PROPERTY_PREFIX}{name}"))
+            .cloned())
     }
 
     /// Files, rows (where every file tells) and bytes of the version that was read.
     pub fn totals(&self) -> Result<TableTotals> {
         let snapshot = self.table.snapshot().map_err(|error| self.failed(error))?;
-        let mut totals = TableTotals { num_files: 0, num_rows: Some(0), size_bytes: 0 };
+        let mut totals = TableTotals {
+            num_files: 0,
+            num_rows: Some(0),
+            size_bytes: 0,
+        };
         for file in snapshot.log_data().iter() {
             totals.num_files += 1;
             totals.size_bytes += u64::try_from(file.size()).unwrap_or_default();
@@ -126,13 +146,24 @@ impl ExistingTable {
     pub(super) async fn transaction_version(&self, application: &str) -> Result<Option<i64>> {
         let snapshot = self.table.snapshot().map_err(|error| self.failed(error))?;
         let log_store = self.table.log_store();
-        snapshot.transaction_version(log_store.as_ref(), application).await.map_err(|error| self.failed(error))
+        snapshot
+            .transaction_version(log_store.as_ref(), application)
+            .await
+            .map_err(|error| self.failed(error))
     }
 
     /// What our commits keep of their jobs, newest first.
     pub(super) async fn bookkeeping(&self) -> Result<Vec<Value>> {
-        let commits: Vec<_> = self.table.history(None).try_collect().await.map_err(|error| self.failed(error))?;
-        Ok(commits.into_iter().filter_map(|mut commit| commit.info.remove(BOOKKEEPING_KEY)).collect())
+        let commits: Vec<_> = self
+            .table
+            .history(None)
+            .try_collect()
+            .await
+            .map_err(|error| self.failed(error))?;
+        Ok(commits
+            .into_iter()
+            .filter_map(|mut commit| commit.info.remove(BOOKKEEPING_KEY))
+            .collect())
     }
 
     /// Whether nothing was ever loaded and the columns stand only for a table that waits for its first load.
@@ -166,8 +197,13 @@ pub fn check_fit(
         if is_created {
             return Ok(());
         }
-        return Err(Error::config(format!("database `{}` or table `{}` doesn't exist", name.database, name.table))
-            .with_hint(format!("add `--auto-create-table`, or run `bucketload table create {name}` first")));
+        return Err(Error::config(format!(
+            "database `{}` or table `{}` doesn't exist",
+            name.database, name.table
+        ))
+        .with_hint(format!(
+            "add `--auto-create-table`, or run `bucketload table create {name}` first"
+        )));
     };
     if mode != OutputMode::Append || existing.is_blank()? {
         return Ok(());
@@ -231,7 +267,10 @@ impl StagedLoad {
                 if self.mode != OutputMode::Append {
                     let snapshot = table.table.snapshot().map_err(|error| table.failed(error))?;
                     actions.extend(
-                        snapshot.log_data().iter().map(|file| Action::Remove(file.remove_action(true))),
+                        snapshot
+                            .log_data()
+                            .iter()
+                            .map(|file| Action::Remove(file.remove_action(true))),
                     );
                 }
             }
@@ -239,7 +278,12 @@ impl StagedLoad {
         for file in &self.files {
             actions.push(Action::Add(add_action(file, &self.layout)));
         }
-        Ok(Some(PreparedCommit { folder, load: self, existing, actions }))
+        Ok(Some(PreparedCommit {
+            folder,
+            load: self,
+            existing,
+            actions,
+        }))
     }
 }
 
@@ -248,13 +292,18 @@ impl PreparedCommit<'_> {
     ///
     /// **Errors**: another job changed what this one stands on (retryable), or the store refused; nothing is visible then.
     async fn try_commit(self) -> Result<CommittedLoad> {
-        let failed = |error| delta_error(&format!("cannot commit to table `{}`", self.folder.name), error);
+        let failed = |error| {
+            delta_error(&format!("cannot commit to table `{}`", self.folder.name), error).at(self.folder.place())
+        };
         let mut bookkeeping = self.load.bookkeeping.clone();
         bookkeeping["job_id"] = json!(self.load.job_id);
         let mut actions = self.actions;
         if !self.load.reject_files.is_empty() {
             let last = match &self.existing {
-                Some(table) => table.transaction_version(PROMISE_APPLICATION).await?.unwrap_or_default(),
+                Some(table) => table
+                    .transaction_version(PROMISE_APPLICATION)
+                    .await?
+                    .unwrap_or_default(),
                 None => 0,
             };
             bookkeeping["rejects"] = super::rejects::promise(last + 1, &self.load.reject_files);
@@ -263,7 +312,11 @@ impl PreparedCommit<'_> {
         let properties = CommitProperties::default().with_metadata([(BOOKKEEPING_KEY.to_owned(), bookkeeping)]);
         let builder = CommitBuilder::from(properties).with_actions(actions);
         let operation = DeltaOperation::Write {
-            mode: if self.load.mode == OutputMode::Append { SaveMode::Append } else { SaveMode::Overwrite },
+            mode: if self.load.mode == OutputMode::Append {
+                SaveMode::Append
+            } else {
+                SaveMode::Overwrite
+            },
             partition_by: Some(self.load.layout.partition_columns.clone()).filter(|columns| !columns.is_empty()),
             predicate: None,
         };
@@ -273,9 +326,11 @@ impl PreparedCommit<'_> {
                 let log_store = existing.table.log_store();
                 builder.build(Some(snapshot.snapshot()), log_store, operation).await
             }
-            None => builder.build(None, unopened(self.folder)?.log_store(), operation).await,
+            None => builder.build(None, unopened(self.folder).log_store(), operation).await,
         };
-        Ok(CommittedLoad { version: Some(finished.map_err(failed)?.version()) })
+        Ok(CommittedLoad {
+            version: Some(finished.map_err(failed)?.version()),
+        })
     }
 }
 
@@ -285,7 +340,9 @@ impl PreparedCommit<'_> {
 pub async fn commit(folder: &TableFolder, load: StagedLoad) -> Result<CommittedLoad> {
     let mut num_replans = 0;
     loop {
-        let Some(prepared) = load.clone().prepare(folder).await? else { return Ok(CommittedLoad { version: None }) };
+        let Some(prepared) = load.clone().prepare(folder).await? else {
+            return Ok(CommittedLoad { version: None });
+        };
         match prepared.try_commit().await {
             Err(error) if error.is_retryable() && num_replans < MAX_REPLANS => {
                 tracing::warn!(table = %folder.name, %error, "another job came first, the commit is planned anew");
@@ -303,7 +360,7 @@ pub async fn create(folder: &TableFolder, layout: &TableLayout, is_blank: bool) 
     if open(folder).await?.is_some() {
         return Err(Error::config(format!("table `{}` exists already", folder.name)));
     }
-    let failed = |error| delta_error(&format!("cannot create table `{}`", folder.name), error);
+    let failed = |error| delta_error(&format!("cannot create table `{}`", folder.name), error).at(folder.place());
     let mut metadata = new_table_metadata(layout, &folder.name)?;
     if is_blank {
         metadata = metadata
@@ -320,7 +377,7 @@ pub async fn create(folder: &TableFolder, layout: &TableLayout, is_blank: bool) 
     CommitBuilder::default()
         .with_max_retries(0)
         .with_actions(vec![Action::Protocol(protocol), Action::Metadata(metadata)])
-        .build(None, unopened(folder)?.log_store(), operation)
+        .build(None, unopened(folder).log_store(), operation)
         .await
         .map_err(failed)?;
     Ok(())
@@ -342,7 +399,10 @@ fn kernel_schema(schema: &Schema) -> Result<StructType> {
 
 fn layout_properties(layout: &TableLayout) -> Vec<(String, String)> {
     let mut properties = vec![
-        (format!("{PROPERTY_PREFIX}partition_by"), layout.partition_by.name().to_owned()),
+        (
+            format!("{PROPERTY_PREFIX}partition_by"),
+            layout.partition_by.name().to_owned(),
+        ),
         (format!("{PROPERTY_PREFIX}timezone"), layout.timezone.clone()),
     ];
     if let Some(time_column) = &layout.time_column {
@@ -352,9 +412,13 @@ fn layout_properties(layout: &TableLayout) -> Vec<(String, String)> {
 }
 
 fn new_table_metadata(layout: &TableLayout, name: &TableName) -> Result<Metadata> {
-    new_metadata(&kernel_schema(&table_schema(layout))?, layout.partition_columns.clone(), layout_properties(layout))
-        .and_then(|metadata| Ok(metadata.with_name(name.table.clone())?))
-        .map_err(|error| Error::internal("cannot write a metadata action").caused_by(error))
+    new_metadata(
+        &kernel_schema(&table_schema(layout))?,
+        layout.partition_columns.clone(),
+        layout_properties(layout),
+    )
+    .and_then(|metadata| Ok(metadata.with_name(name.table.clone())?))
+    .map_err(|error| Error::internal("cannot write a metadata action").caused_by(error))
 }
 
 /// The table's metadata after the load, if it changes.
@@ -367,7 +431,9 @@ fn changed_metadata(
     let wrong = |error| Error::internal("cannot write a metadata action").caused_by(error);
     let current = table.metadata()?;
     if is_replaced {
-        let metadata = new_table_metadata(layout, name)?.with_table_id(current.id().to_owned()).map_err(wrong)?;
+        let metadata = new_table_metadata(layout, name)?
+            .with_table_id(current.id().to_owned())
+            .map_err(wrong)?;
         return Ok(Some(metadata));
     }
     let existing = table.schema()?;
@@ -375,7 +441,11 @@ fn changed_metadata(
     if merged.fields().len() == existing.fields().len() {
         return Ok(None);
     }
-    current.clone().with_schema(&kernel_schema(&merged)?).map(Some).map_err(wrong)
+    current
+        .clone()
+        .with_schema(&kernel_schema(&merged)?)
+        .map(Some)
+        .map_err(wrong)
 }
 
 fn add_action(file: &StagedFile, layout: &TableLayout) -> Add {
@@ -417,15 +487,18 @@ pub(super) fn delta_error(message: &str, error: DeltaTableError) -> Error {
         DeltaTableError::ObjectStore { source } => storage_error(message, source),
         DeltaTableError::Transaction {
             source: source @ (TransactionError::CommitConflict(_) | TransactionError::MaxCommitAttempts(_)),
-        } => Error::new(Blame::Storage, format!("{message}: another job changed it at the same time"))
-            .with_hint("run the job again; nothing was committed")
-            .retryable(true)
-            .caused_by(source),
+        } => Error::new(
+            Blame::Storage,
+            format!("{message}: another job changed it at the same time"),
+        )
+        .with_hint("run the job again; nothing was committed")
+        .retryable(true)
+        .caused_by(source),
         DeltaTableError::VersionAlreadyExists(version) => {
             Error::new(Blame::Storage, format!("{message}: another job took version {version}"))
                 .with_hint("run the job again; nothing was committed")
                 .retryable(true)
         }
-        other => Error::new(Blame::Storage, message).caused_by(other),
+        other => Error::new(Blame::Storage, format!("{message}: {}", innermost(&other))).caused_by(other),
     }
 }

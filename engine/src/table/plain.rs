@@ -1,6 +1,7 @@
 //! A table as bare Parquet files in folders, for tools that only glob.
 //!
-//! There is no log, so there is no version. Files are staged under names that start with `_`, which every globbing reader passes
+//! There is no log, so there is no version. A file `_bucketload.json` says that the folder is a table and how it is laid out;
+//! without it, files in a folder may be what a load of a Delta table staged and nobody may see yet. Files are staged under names that start with `_`, which every globbing reader passes
 //! over, and are renamed when all of them are there; a replace removes the old files once the new ones are in place, so a glob
 //! sees the new data alone. A process that dies while it renames leaves some files visible: that is the price of having no log,
 //! and the reason why a Delta table is the default.
@@ -10,10 +11,14 @@ use super::{CommittedLoad, OutputMode, StagedLoad};
 use crate::error::Result;
 use futures::TryStreamExt;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt};
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+use serde_json::json;
 
 /// In front of the name of a staged file.
 pub const STAGED_PREFIX: &str = "_staged-";
+
+/// The file that makes a folder a table.
+const MARKER: &str = "_bucketload.json";
 
 /// Makes a staged load visible.
 ///
@@ -26,8 +31,21 @@ pub async fn commit(folder: &TableFolder, load: &StagedLoad) -> Result<Committed
     }
     let old_files: Vec<Path> = match load.mode {
         OutputMode::Append => Vec::new(),
-        OutputMode::Replace | OutputMode::ReplaceOnNewData => visible_files(store.as_ref()).await.map_err(failed)?,
+        OutputMode::Replace | OutputMode::ReplaceOnNewData => {
+            files(folder).await?.into_iter().map(|file| file.location).collect()
+        }
     };
+    let marker = json!({
+        "type": "parquet",
+        "partition_by": load.layout.partition_by.name(),
+        "partition_columns": load.layout.partition_columns,
+        "time_column": load.layout.time_column,
+        "timezone": load.layout.timezone,
+    });
+    store
+        .put(&Path::from(MARKER), marker.to_string().into())
+        .await
+        .map_err(failed)?;
     for file in &load.files {
         let staged = Path::from(file.path.as_str());
         store.rename(&staged, &visible_path(&file.path)).await.map_err(failed)?;
@@ -43,17 +61,24 @@ fn visible_path(staged: &str) -> Path {
     Path::from(staged.replacen(STAGED_PREFIX, "", 1))
 }
 
-/// Whether anything can be seen in the folder.
+/// Whether the folder is a table of bare files.
 pub async fn exists(folder: &TableFolder) -> Result<bool> {
-    let files = visible_files(folder.store().as_ref()).await;
-    Ok(!files.map_err(|error| storage_error(&format!("cannot list `{}`", folder.url), error))?.is_empty())
+    match folder.store().head(&Path::from(MARKER)).await {
+        Ok(_) => Ok(true),
+        Err(object_store::Error::NotFound { .. }) => Ok(false),
+        Err(error) => Err(storage_error(&format!("cannot look into `{}`", folder.place()), error)),
+    }
 }
 
-async fn visible_files(store: &dyn ObjectStore) -> object_store::Result<Vec<Path>> {
-    let files: Vec<_> = store.list(None).try_collect().await?;
-    let is_visible =
-        |path: &Path| path.extension() == Some("parquet") && !path.filename().unwrap_or_default().starts_with('_');
-    Ok(files.into_iter().map(|file| file.location).filter(is_visible).collect())
+/// The Parquet files readers see.
+pub async fn files(folder: &TableFolder) -> Result<Vec<ObjectMeta>> {
+    let failed = |error| storage_error(&format!("cannot list `{}`", folder.place()), error);
+    let files: Vec<_> = folder.store().list(None).try_collect().await.map_err(failed)?;
+    Ok(files.into_iter().filter(|file| is_visible(&file.location)).collect())
+}
+
+fn is_visible(path: &Path) -> bool {
+    path.extension() == Some("parquet") && !path.filename().unwrap_or_default().starts_with('_')
 }
 
 #[cfg(test)]

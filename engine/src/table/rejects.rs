@@ -50,11 +50,30 @@ pub fn reject_batch(job_id: &str, rejects: &[Reject]) -> Result<RecordBatch> {
                 .map(|reject| Some(reject.position.file.as_ref()).filter(|file| !file.is_empty()))
                 .collect::<StringArray>(),
         ),
-        Arc::new(rejects.iter().map(|reject| known(reject, reject.position.line)).collect::<Int64Array>()),
-        Arc::new(rejects.iter().map(|reject| known(reject, reject.position.byte)).collect::<Int64Array>()),
-        Arc::new(rejects.iter().map(|reject| reject.column.as_deref()).collect::<StringArray>()),
-        Arc::new(StringArray::from_iter_values(rejects.iter().map(|reject| &reject.reason))),
-        Arc::new(StringArray::from_iter_values(rejects.iter().map(|reject| &reject.record))),
+        Arc::new(
+            rejects
+                .iter()
+                .map(|reject| known(reject, reject.position.line))
+                .collect::<Int64Array>(),
+        ),
+        Arc::new(
+            rejects
+                .iter()
+                .map(|reject| known(reject, reject.position.byte))
+                .collect::<Int64Array>(),
+        ),
+        Arc::new(
+            rejects
+                .iter()
+                .map(|reject| reject.column.as_deref())
+                .collect::<StringArray>(),
+        ),
+        Arc::new(StringArray::from_iter_values(
+            rejects.iter().map(|reject| &reject.reason),
+        )),
+        Arc::new(StringArray::from_iter_values(
+            rejects.iter().map(|reject| &reject.record),
+        )),
     ];
     RecordBatch::try_new(reject_schema(), columns)
         .map_err(|error| Error::internal("cannot build a batch of rejects").caused_by(error))
@@ -104,7 +123,9 @@ pub(super) fn promise(number: i64, files: &[StagedFile]) -> Value {
 ///
 /// **Cost**: two transaction look-ups when there is nothing to do.
 pub async fn settle(warehouse: &Warehouse, data: &ExistingTable, name: &TableName) -> Result<()> {
-    let Some(promised) = data.transaction_version(PROMISE_APPLICATION).await? else { return Ok(()) };
+    let Some(promised) = data.transaction_version(PROMISE_APPLICATION).await? else {
+        return Ok(());
+    };
     let folder = warehouse.table(&name.rejects());
     let settled = match delta::open(&folder).await? {
         Some(rejects) => last_settled(&rejects).await?,
@@ -115,12 +136,20 @@ pub async fn settle(warehouse: &Warehouse, data: &ExistingTable, name: &TableNam
     }
     let mut open_promises: Vec<(Promise, String)> = Vec::new();
     for bookkeeping in data.bookkeeping().await? {
-        let Some(promise) = bookkeeping.get("rejects") else { continue };
-        let Ok(promise) = Promise::deserialize(promise) else { continue };
+        let Some(promise) = bookkeeping.get("rejects") else {
+            continue;
+        };
+        let Ok(promise) = Promise::deserialize(promise) else {
+            continue;
+        };
         if promise.number <= settled {
             break;
         }
-        let job_id = bookkeeping.get("job_id").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let job_id = bookkeeping
+            .get("job_id")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned();
         open_promises.push((promise, job_id));
     }
     open_promises.reverse();
@@ -167,6 +196,9 @@ pub async fn add(warehouse: &Warehouse, name: &TableName, job_id: &str, files: V
 
 async fn last_settled(rejects: &ExistingTable) -> Result<i64> {
     let commits = rejects.bookkeeping().await?;
-    Ok(commits.iter().filter_map(|commit| commit.get(SETTLED_KEY)?.as_i64()).max().unwrap_or_default())
+    Ok(commits
+        .iter()
+        .filter_map(|commit| commit.get(SETTLED_KEY)?.as_i64())
+        .max()
+        .unwrap_or_default())
 }
-

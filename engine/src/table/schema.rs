@@ -8,7 +8,12 @@ use std::sync::Arc;
 
 /// Names for the partition columns that the data does not have itself: a taken one gets underscores in front.
 pub fn partition_column_names(partition_by: PartitionBy, schema: &Schema) -> Vec<String> {
-    let is_taken = |name: &str| schema.fields().iter().any(|field| field.name().eq_ignore_ascii_case(name));
+    let is_taken = |name: &str| {
+        schema
+            .fields()
+            .iter()
+            .any(|field| field.name().eq_ignore_ascii_case(name))
+    };
     partition_by
         .column_names()
         .iter()
@@ -41,7 +46,12 @@ pub fn partition_fields(layout: &TableLayout) -> Vec<Field> {
 
 /// All columns of the table: those of the files, then the partition columns.
 pub fn table_schema(layout: &TableLayout) -> SchemaRef {
-    let mut fields: Vec<Field> = layout.schema.fields().iter().map(|field| field.as_ref().clone()).collect();
+    let mut fields: Vec<Field> = layout
+        .schema
+        .fields()
+        .iter()
+        .map(|field| field.as_ref().clone())
+        .collect();
     fields.extend(partition_fields(layout));
     Arc::new(Schema::new(fields))
 }
@@ -77,7 +87,11 @@ pub fn storable_type(data_type: &DataType) -> Option<DataType> {
 pub fn merged_schema(existing: &Schema, loaded: &Schema, table: &str) -> Result<Schema> {
     let mut fields: Vec<Arc<Field>> = existing.fields().iter().cloned().collect();
     for field in loaded.fields() {
-        match existing.fields().iter().find(|known| known.name().eq_ignore_ascii_case(field.name())) {
+        match existing
+            .fields()
+            .iter()
+            .find(|known| known.name().eq_ignore_ascii_case(field.name()))
+        {
             None => fields.push(Arc::clone(field)),
             Some(known) if known.name() != field.name() => {
                 return Err(Error::config(format!(
@@ -109,7 +123,11 @@ pub fn merged_schema(existing: &Schema, loaded: &Schema, table: &str) -> Result<
 /// The type of a column in the words of the configuration where it has one.
 pub fn type_name(field: &Field) -> String {
     use crate::parse::columns::{ColumnType, TYPE_METADATA_KEY};
-    if field.metadata().get(TYPE_METADATA_KEY).is_some_and(|name| name == ColumnType::Json.name()) {
+    if field
+        .metadata()
+        .get(TYPE_METADATA_KEY)
+        .is_some_and(|name| name == ColumnType::Json.name())
+    {
         return ColumnType::Json.name().to_owned();
     }
     match field.data_type() {
@@ -128,7 +146,10 @@ mod tests {
 
     fn schema(columns: &[(&str, DataType)]) -> Schema {
         Schema::new(
-            columns.iter().map(|(name, data_type)| Field::new(*name, data_type.clone(), true)).collect::<Vec<_>>(),
+            columns
+                .iter()
+                .map(|(name, data_type)| Field::new(*name, data_type.clone(), true))
+                .collect::<Vec<_>>(),
         )
     }
 
@@ -152,8 +173,15 @@ mod tests {
 
     #[test]
     fn another_type_is_refused_by_name() {
-        let error = merged_schema(&schema(&[("a", DataType::Int64)]), &schema(&[("a", DataType::Utf8)]), "db.t")
-            .expect_err("types differ");
-        assert_eq!(error.to_string(), "column `a` is long in table `db.t` and string in this load");
+        let error = merged_schema(
+            &schema(&[("a", DataType::Int64)]),
+            &schema(&[("a", DataType::Utf8)]),
+            "db.t",
+        )
+        .expect_err("types differ");
+        assert_eq!(
+            error.to_string(),
+            "column `a` is long in table `db.t` and string in this load"
+        );
     }
 }

@@ -1,6 +1,6 @@
 //! Where tables live: a directory, or a prefix of a bucket.
 
-use crate::error::{Blame, Error, Result};
+use crate::error::{Blame, Error, Result, innermost};
 use futures::TryStreamExt;
 use object_store::aws::AmazonS3Builder;
 use object_store::client::SpawnedReqwestConnector;
@@ -34,20 +34,28 @@ impl TableName {
                     .with_hint("use letters, digits, `_` and `-`, at most 128 of them"));
             }
         }
-        Ok(TableName { database: database.to_owned(), table: table.to_owned() })
+        Ok(TableName {
+            database: database.to_owned(),
+            table: table.to_owned(),
+        })
     }
 
     /// Reads `DB.TABLE`.
     pub fn parse(text: &str) -> Result<TableName> {
         match text.split_once('.') {
             Some((database, table)) => TableName::new(database, table),
-            None => Err(Error::config(format!("`{text}` is not the name of a table")).with_hint("write `DATABASE.TABLE`")),
+            None => {
+                Err(Error::config(format!("`{text}` is not the name of a table")).with_hint("write `DATABASE.TABLE`"))
+            }
         }
     }
 
     /// The table that keeps the rejects of this one.
     pub fn rejects(&self) -> TableName {
-        TableName { database: self.database.clone(), table: format!("{}__rejects", self.table) }
+        TableName {
+            database: self.database.clone(),
+            table: format!("{}__rejects", self.table),
+        }
     }
 }
 
@@ -81,7 +89,9 @@ impl Warehouse {
                 return Err(broken(format!("`{}` is not supported", url.scheme())));
             }
             let bucket = url.host_str().filter(|bucket| !bucket.is_empty());
-            let bucket = bucket.ok_or_else(|| broken("it names no bucket".to_owned()))?.to_owned();
+            let bucket = bucket
+                .ok_or_else(|| broken("it names no bucket".to_owned()))?
+                .to_owned();
             let store = AmazonS3Builder::from_env()
                 .with_bucket_name(bucket)
                 .with_allow_http(true)
@@ -90,36 +100,49 @@ impl Warehouse {
                 .map_err(|error| broken(error.to_string()))?;
             let prefix = Path::from_url_path(url.path()).map_err(|error| broken(error.to_string()))?;
             url.set_path(&format!("{}/", prefix.as_ref().trim_end_matches('/')));
-            return Ok(Warehouse { root_url: url, root_store: Arc::new(store), prefix });
+            return Ok(Warehouse {
+                root_url: url,
+                root_store: Arc::new(store),
+                prefix,
+            });
         }
         let directory = location.strip_prefix("file://").unwrap_or(location);
         let directory = std::path::absolute(directory).map_err(|error| broken(error.to_string()))?;
         let root_url =
             Url::from_directory_path(&directory).map_err(|()| broken("it is not a path of this system".to_owned()))?;
         let prefix = Path::from_absolute_path(&directory).map_err(|error| broken(error.to_string()))?;
-        Ok(Warehouse { root_url, root_store: Arc::new(LocalFileSystem::new()), prefix })
+        Ok(Warehouse {
+            root_url,
+            root_store: Arc::new(LocalFileSystem::new()),
+            prefix,
+        })
     }
 
     /// The folder of a table.
     pub fn table(&self, name: &TableName) -> TableFolder {
-        let path = self.prefix.clone().join(name.database.as_str()).join(name.table.as_str());
+        let path = self
+            .prefix
+            .clone()
+            .join(name.database.as_str())
+            .join(name.table.as_str());
         let url = self
             .root_url
             .join(&format!("{}/{}/", name.database, name.table))
             .expect("checked names join any folder's URL");
-        TableFolder { name: name.clone(), url, root_store: Arc::clone(&self.root_store), path }
+        TableFolder {
+            name: name.clone(),
+            url,
+            root_store: Arc::clone(&self.root_store),
+            path,
+        }
     }
 
-    /// The tables there are, by name. Folders that hold neither a log nor files are none.
-    pub async fn tables(&self) -> Result<Vec<TableName>> {
+    /// The folders where tables may be, by name. What is in them has to be looked at.
+    pub async fn folders_of_tables(&self) -> Result<Vec<TableName>> {
         let mut names = Vec::new();
         for database in self.folders(&self.prefix).await? {
             for table in self.folders(&self.prefix.clone().join(database.as_str())).await? {
-                if let Ok(name) = TableName::new(&database, &table)
-                    && self.table(&name).has_any_file().await?
-                {
-                    names.push(name);
-                }
+                names.extend(TableName::new(&database, &table));
             }
         }
         names.sort();
@@ -134,7 +157,10 @@ impl Warehouse {
                 .filter_map(|prefix| prefix.filename().map(str::to_owned))
                 .collect()),
             Err(object_store::Error::NotFound { .. }) => Ok(Vec::new()),
-            Err(error) => Err(storage_error(&format!("cannot list the warehouse `{}`", self.root_url), error)),
+            Err(error) => Err(storage_error(
+                &format!("cannot list the warehouse `{}`", self.root_url),
+                error,
+            )),
         }
     }
 }
@@ -153,6 +179,14 @@ pub struct TableFolder {
 }
 
 impl TableFolder {
+    /// How users know the folder: a path, or `s3://bucket/prefix`.
+    pub fn place(&self) -> String {
+        match self.url.to_file_path() {
+            Ok(path) => path.display().to_string(),
+            Err(()) => self.url.to_string(),
+        }
+    }
+
     /// The folder as a store of its own.
     pub fn store(&self) -> Arc<dyn ObjectStore> {
         Arc::new(PrefixStore::new(Arc::clone(&self.root_store), self.path.clone()))
@@ -188,10 +222,17 @@ impl TableFolder {
     /// **Shape**: the number of files deleted.
     pub async fn delete_all(&self) -> Result<u64> {
         let failed = |error| storage_error(&format!("cannot delete `{}`", self.url), error);
-        let files: Vec<_> = self.root_store.list(Some(&self.path)).try_collect().await.map_err(failed)?;
+        let files: Vec<_> = self
+            .root_store
+            .list(Some(&self.path))
+            .try_collect()
+            .await
+            .map_err(failed)?;
         let log = self.path.clone().join("_delta_log");
-        let (log_files, data_files): (Vec<_>, Vec<_>) =
-            files.into_iter().map(|file| file.location).partition(|path| path.prefix_matches(&log));
+        let (log_files, data_files): (Vec<_>, Vec<_>) = files
+            .into_iter()
+            .map(|file| file.location)
+            .partition(|path| path.prefix_matches(&log));
         let mut num_deleted = 0;
         for path in data_files.into_iter().chain(log_files) {
             self.root_store.delete(&path).await.map_err(failed)?;
@@ -209,11 +250,15 @@ pub(crate) fn storage_error(message: &str, error: object_store::Error) -> Error 
         }
         _ => None,
     };
-    let text = error.to_string();
+    let text = innermost(&error);
     let hint = hint.or_else(|| match () {
-        () if text.contains("Permission denied") => Some("check who may write there".to_owned()),
+        () if text.contains("Permission denied") || text.contains("Not a directory") => {
+            Some("check who may write there".to_owned())
+        }
         () if text.contains("No space left") => Some("free some space; nothing was committed".to_owned()),
         () => None,
     });
-    Error::new(Blame::Storage, message).with_optional_hint(hint).caused_by(error)
+    Error::new(Blame::Storage, format!("{message}: {}", innermost(&error)))
+        .with_optional_hint(hint)
+        .caused_by(error)
 }

@@ -87,15 +87,29 @@ fn pays_dictionary(column: &ArrayRef) -> bool {
         return true;
     }
     let num_distinct = match sample.data_type() {
-        DataType::Utf8 => sample.as_string::<i32>().iter().flatten().collect::<HashSet<&str>>().len(),
-        DataType::Int64 => sample.as_primitive::<Int64Type>().iter().flatten().collect::<HashSet<i64>>().len(),
+        DataType::Utf8 => sample
+            .as_string::<i32>()
+            .iter()
+            .flatten()
+            .collect::<HashSet<&str>>()
+            .len(),
+        DataType::Int64 => sample
+            .as_primitive::<Int64Type>()
+            .iter()
+            .flatten()
+            .collect::<HashSet<i64>>()
+            .len(),
         DataType::Timestamp(_, _) => match sample.as_primitive_opt::<TimestampMicrosecondType>() {
             Some(times) => times.iter().flatten().collect::<HashSet<i64>>().len(),
             None => return true,
         },
-        DataType::Float64 => {
-            sample.as_primitive::<Float64Type>().iter().flatten().map(f64::to_bits).collect::<HashSet<u64>>().len()
-        }
+        DataType::Float64 => sample
+            .as_primitive::<Float64Type>()
+            .iter()
+            .flatten()
+            .map(f64::to_bits)
+            .collect::<HashSet<u64>>()
+            .len(),
         _ => return true,
     };
     #[expect(clippy::cast_precision_loss, reason = "both counts are at most SAMPLE_ROWS")]
@@ -115,13 +129,24 @@ mod tests {
 
     #[test]
     fn repeating_values_get_a_dictionary() {
-        check(Arc::new(StringArray::from_iter_values((0..5_000).map(|row| format!("host{}", row % 7)))), true);
-        check(Arc::new(Int64Array::from_iter_values((0..5_000).map(|row| row % 500))), true);
+        check(
+            Arc::new(StringArray::from_iter_values(
+                (0..5_000).map(|row| format!("host{}", row % 7)),
+            )),
+            true,
+        );
+        check(
+            Arc::new(Int64Array::from_iter_values((0..5_000).map(|row| row % 500))),
+            true,
+        );
     }
 
     #[test]
     fn values_that_are_nearly_all_new_do_not() {
-        check(Arc::new(StringArray::from_iter_values((0..5_000).map(|row| format!("id{row}")))), false);
+        check(
+            Arc::new(StringArray::from_iter_values((0..5_000).map(|row| format!("id{row}")))),
+            false,
+        );
         check(Arc::new(Int64Array::from_iter_values(0..5_000)), false);
     }
 

@@ -70,8 +70,12 @@ pub fn to_manifest(files: &[StagedFile]) -> Result<RecordBatch> {
     let columns: Vec<ArrayRef> = vec![
         Arc::new(StringArray::from_iter_values(files.iter().map(|file| &file.path))),
         Arc::new(StringArray::from_iter_values(partition_values)),
-        Arc::new(Int64Array::from_iter_values(files.iter().map(|file| count(file.num_rows)))),
-        Arc::new(Int64Array::from_iter_values(files.iter().map(|file| count(file.size_bytes)))),
+        Arc::new(Int64Array::from_iter_values(
+            files.iter().map(|file| count(file.num_rows)),
+        )),
+        Arc::new(Int64Array::from_iter_values(
+            files.iter().map(|file| count(file.size_bytes)),
+        )),
         Arc::new(StringArray::from_iter_values(files.iter().map(|file| &file.statistics))),
     ];
     Ok(RecordBatch::try_new(manifest_schema(), columns)?)
@@ -123,7 +127,13 @@ impl WriteExec {
             EmissionType::Final,
             Boundedness::Bounded,
         ));
-        WriteExec { input, options, is_sorted_by_time, services, properties }
+        WriteExec {
+            input,
+            options,
+            is_sorted_by_time,
+            services,
+            properties,
+        }
     }
 }
 
@@ -156,7 +166,9 @@ impl ExecutionPlan for WriteExec {
         let Some(time_column) = self.options.time_column.as_deref().filter(|_| self.is_sorted_by_time) else {
             return vec![None];
         };
-        let Ok(index) = self.input.schema().index_of(time_column) else { return vec![None] };
+        let Ok(index) = self.input.schema().index_of(time_column) else {
+            return vec![None];
+        };
         let by_time = PhysicalSortExpr::new_default(Arc::new(Column::new(time_column, index)));
         vec![LexOrdering::new(vec![by_time]).map(OrderingRequirements::from)]
     }
@@ -184,10 +196,7 @@ impl ExecutionPlan for WriteExec {
         }
     }
 
-    fn with_new_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
+    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
         self.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
     }
 
@@ -201,7 +210,10 @@ impl ExecutionPlan for WriteExec {
         )
         .map_err(external)?;
         let manifest = write_all(input, writer, self.services.clone());
-        Ok(Box::pin(RecordBatchStreamAdapter::new(manifest_schema(), futures::stream::once(manifest))))
+        Ok(Box::pin(RecordBatchStreamAdapter::new(
+            manifest_schema(),
+            futures::stream::once(manifest),
+        )))
     }
 }
 
@@ -217,7 +229,10 @@ async fn write_all(
             Some(Err(error)) => break Err(error),
             Some(Ok(batch)) => batch,
         };
-        services.counters.num_rows.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
+        services
+            .counters
+            .num_rows
+            .fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
         match writer.write(batch).await {
             Err(error) => break Err(external(error)),
             Ok(untimed) if untimed.is_empty() => {}
@@ -225,7 +240,12 @@ async fn write_all(
                 untimed
                     .into_iter()
                     .map(|untimed| Reject {
-                        position: Position { file: Arc::from(""), line: 0, byte: 0, record: 0 },
+                        position: Position {
+                            file: Arc::from(""),
+                            line: 0,
+                            byte: 0,
+                            record: 0,
+                        },
                         column: None,
                         reason: untimed.reason,
                         record: untimed.row,

@@ -58,7 +58,11 @@ impl FileWriter {
 
     /// Bytes the file has or will have, as far as is known.
     pub(super) fn estimated_bytes(&self) -> u64 {
-        self.size_bytes + self.encoder.as_ref().map_or(0, |encoder| encoder.in_progress_size() as u64)
+        self.size_bytes
+            + self
+                .encoder
+                .as_ref()
+                .map_or(0, |encoder| encoder.in_progress_size() as u64)
     }
 
     /// Appends rows.
@@ -93,12 +97,17 @@ impl FileWriter {
         time_column: Option<&str>,
     ) -> Result<Option<StagedFile>, WriteError> {
         self.encode_waiting()?;
-        let Some(mut encoder) = self.encoder.take() else { return Ok(None) };
+        let Some(mut encoder) = self.encoder.take() else {
+            return Ok(None);
+        };
         let metadata = encoder.finish().map_err(WriteError::Encode)?;
         let rest = std::mem::take(encoder.inner_mut());
         self.size_bytes += rest.len() as u64;
         self.put(rest).await?;
-        self.upload.shutdown().await.map_err(|source| self.store_error(source))?;
+        self.upload
+            .shutdown()
+            .await
+            .map_err(|source| self.store_error(source))?;
         Ok(Some(StagedFile {
             path: self.path.to_string(),
             partition_values,
@@ -116,7 +125,9 @@ impl FileWriter {
     }
 
     fn encode_waiting(&mut self) -> Result<(), WriteError> {
-        let Some(first) = self.waiting.first() else { return Ok(()) };
+        let Some(first) = self.waiting.first() else {
+            return Ok(());
+        };
         let batch = match self.waiting.len() {
             1 => first.clone(),
             _ => concat_batches(&first.schema(), &self.waiting).map_err(WriteError::Batch)?,
@@ -139,7 +150,9 @@ impl FileWriter {
 
     /// Sends what the encoder has finished.
     async fn send(&mut self) -> Result<(), WriteError> {
-        let Some(encoder) = &mut self.encoder else { return Ok(()) };
+        let Some(encoder) = &mut self.encoder else {
+            return Ok(());
+        };
         // Only whole row groups are in the encoder's buffer; before the first is done there is nothing to send but the magic.
         if encoder.inner().len() < PART_BYTES {
             return Ok(());
@@ -156,10 +169,16 @@ impl FileWriter {
         self.upload
             .put(Bytes::from(bytes))
             .await
-            .map_err(|source| WriteError::Store { path: self.path.to_string(), source: Box::new(source) })
+            .map_err(|source| WriteError::Store {
+                path: self.path.to_string(),
+                source: Box::new(source),
+            })
     }
 
     fn store_error(&self, source: std::io::Error) -> WriteError {
-        WriteError::Store { path: self.path.to_string(), source: Box::new(source) }
+        WriteError::Store {
+            path: self.path.to_string(),
+            source: Box::new(source),
+        }
     }
 }

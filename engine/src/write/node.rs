@@ -3,9 +3,9 @@
 use super::exec::{WriteExec, WriteServices, manifest_schema};
 use super::writer::WriteOptions;
 use async_trait::async_trait;
+use datafusion::catalog::Session;
 use datafusion::common::{DFSchema, DFSchemaRef};
 use datafusion::error::{DataFusionError, Result};
-use datafusion::catalog::Session;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{Expr, Extension, LogicalPlan, UserDefinedLogicalNode, UserDefinedLogicalNodeCore};
 use datafusion::physical_plan::ExecutionPlan;
@@ -34,7 +34,13 @@ impl WriteNode {
         services: WriteServices,
     ) -> Result<LogicalPlan> {
         let schema = Arc::new(DFSchema::try_from(manifest_schema().as_ref().clone())?);
-        let node = WriteNode { input, options: Arc::new(options), is_sorted_by_time, services, schema };
+        let node = WriteNode {
+            input,
+            options: Arc::new(options),
+            is_sorted_by_time,
+            services,
+            schema,
+        };
         Ok(LogicalPlan::Extension(Extension { node: Arc::new(node) }))
     }
 }
@@ -88,7 +94,9 @@ impl UserDefinedLogicalNodeCore for WriteNode {
     }
 
     fn with_exprs_and_inputs(&self, _expressions: Vec<Expr>, mut inputs: Vec<LogicalPlan>) -> Result<WriteNode> {
-        let input = inputs.pop().ok_or_else(|| DataFusionError::Internal("Write has one input".to_owned()))?;
+        let input = inputs
+            .pop()
+            .ok_or_else(|| DataFusionError::Internal("Write has one input".to_owned()))?;
         Ok(WriteNode { input, ..self.clone() })
     }
 
@@ -113,7 +121,9 @@ impl ExtensionPlanner for WritePlanner {
         _session: &dyn Session,
         _context: &PhysicalPlanningContext,
     ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
-        let Some(write) = node.as_any().downcast_ref::<WriteNode>() else { return Ok(None) };
+        let Some(write) = node.as_any().downcast_ref::<WriteNode>() else {
+            return Ok(None);
+        };
         let [input] = physical_inputs else {
             return Err(DataFusionError::Internal("Write has one input".to_owned()));
         };

@@ -85,7 +85,11 @@ pub struct Partitioner {
 impl Partitioner {
     /// Partitions of this width on the wall clock of `timezone`.
     pub fn new(partition_by: PartitionBy, timezone: TimeZone) -> Partitioner {
-        Partitioner { partition_by, timezone, last: None }
+        Partitioner {
+            partition_by,
+            timezone,
+            last: None,
+        }
     }
 
     /// Whether a time can be put into a partition at all.
@@ -124,12 +128,22 @@ impl Partitioner {
             PartitionBy::Hour => {
                 let ordinal = local.div_euclid(MICROS_PER_HOUR);
                 let start = ordinal * MICROS_PER_HOUR;
-                (if is_utc { start..start + MICROS_PER_HOUR } else { certain }, PartitionKey(ordinal))
+                (
+                    if is_utc {
+                        start..start + MICROS_PER_HOUR
+                    } else {
+                        certain
+                    },
+                    PartitionKey(ordinal),
+                )
             }
             PartitionBy::Day => {
                 let ordinal = local.div_euclid(MICROS_PER_DAY);
                 let start = ordinal * MICROS_PER_DAY;
-                (if is_utc { start..start + MICROS_PER_DAY } else { certain }, PartitionKey(ordinal))
+                (
+                    if is_utc { start..start + MICROS_PER_DAY } else { certain },
+                    PartitionKey(ordinal),
+                )
             }
             PartitionBy::Month | PartitionBy::Year => {
                 let date = jiff::civil::Date::constant(1970, 1, 1)
@@ -172,12 +186,17 @@ impl Partitioner {
         times: &TimestampMicrosecondArray,
     ) -> Result<Vec<PartitionedRows>, ArrowError> {
         debug_assert_eq!(times.null_count(), 0, "the caller rejects rows without a time");
-        let (Some(first), Some(last)) = (min(times), max(times)) else { return Ok(Vec::new()) };
+        let (Some(first), Some(last)) = (min(times), max(times)) else {
+            return Ok(Vec::new());
+        };
         let first_key = self.key(first);
         // A wall clock that is set back shows an hour twice in a row; it never leaves a partition and returns to it. So equal
         // keys at both ends mean that all rows between share the key.
         if first_key == self.key(last) {
-            return Ok(vec![PartitionedRows { key: first_key, batch: batch.clone() }]);
+            return Ok(vec![PartitionedRows {
+                key: first_key,
+                batch: batch.clone(),
+            }]);
         }
         let keys: Vec<PartitionKey> = times.values().iter().map(|micros| self.key(*micros)).collect();
         let mut counts: HashMap<PartitionKey, u32> = HashMap::new();
@@ -203,7 +222,10 @@ impl Partitioner {
         let mut offset = 0;
         for (key, count) in ordered {
             let count = count as usize;
-            parts.push(PartitionedRows { key, batch: sorted.slice(offset, count) });
+            parts.push(PartitionedRows {
+                key,
+                batch: sorted.slice(offset, count),
+            });
             offset += count;
         }
         Ok(parts)
@@ -218,12 +240,14 @@ pub fn times_of(column: &ArrayRef, units_per_second: i64) -> Result<TimestampMic
     use arrow::array::{AsArray, Int64Array};
     use arrow::datatypes::{DataType, Int64Type, TimeUnit};
     match column.data_type() {
-        DataType::Timestamp(TimeUnit::Microsecond, _) => {
-            Ok(column.as_primitive::<arrow::datatypes::TimestampMicrosecondType>().clone())
-        }
+        DataType::Timestamp(TimeUnit::Microsecond, _) => Ok(column
+            .as_primitive::<arrow::datatypes::TimestampMicrosecondType>()
+            .clone()),
         DataType::Timestamp(_, zone) => {
             let micros = arrow::compute::cast(column, &DataType::Timestamp(TimeUnit::Microsecond, zone.clone()))?;
-            Ok(micros.as_primitive::<arrow::datatypes::TimestampMicrosecondType>().clone())
+            Ok(micros
+                .as_primitive::<arrow::datatypes::TimestampMicrosecondType>()
+                .clone())
         }
         DataType::Int64 => {
             let numbers: &Int64Array = column.as_primitive::<Int64Type>();
@@ -239,7 +263,9 @@ pub fn times_of(column: &ArrayRef, units_per_second: i64) -> Result<TimestampMic
                 })
                 .collect())
         }
-        other => Err(ArrowError::InvalidArgumentError(format!("a time column cannot have the type {other}"))),
+        other => Err(ArrowError::InvalidArgumentError(format!(
+            "a time column cannot have the type {other}"
+        ))),
     }
 }
 
@@ -262,7 +288,10 @@ mod tests {
 
     #[test]
     fn each_width_names_its_folders() {
-        assert_eq!(folder(PartitionBy::Hour, "UTC", "2026-11-22T07:59:59.999999Z"), "2026-11-22/07");
+        assert_eq!(
+            folder(PartitionBy::Hour, "UTC", "2026-11-22T07:59:59.999999Z"),
+            "2026-11-22/07"
+        );
         assert_eq!(folder(PartitionBy::Day, "UTC", "2026-11-22T23:59:59Z"), "2026-11-22");
         assert_eq!(folder(PartitionBy::Month, "UTC", "2026-12-31T23:00:00Z"), "2026-12");
         assert_eq!(folder(PartitionBy::Year, "UTC", "1969-12-31T23:00:00Z"), "1969");
@@ -271,16 +300,34 @@ mod tests {
 
     #[test]
     fn partitions_are_cut_on_the_wall_clock_of_the_zone() {
-        assert_eq!(folder(PartitionBy::Hour, "Asia/Tokyo", "2026-11-22T15:30:00Z"), "2026-11-23/00");
-        assert_eq!(folder(PartitionBy::Hour, "Asia/Kolkata", "2026-11-22T18:29:59Z"), "2026-11-22/23");
-        assert_eq!(folder(PartitionBy::Hour, "Asia/Kolkata", "2026-11-22T18:30:00Z"), "2026-11-23/00");
-        assert_eq!(folder(PartitionBy::Month, "America/New_York", "2026-12-01T04:59:59Z"), "2026-11");
+        assert_eq!(
+            folder(PartitionBy::Hour, "Asia/Tokyo", "2026-11-22T15:30:00Z"),
+            "2026-11-23/00"
+        );
+        assert_eq!(
+            folder(PartitionBy::Hour, "Asia/Kolkata", "2026-11-22T18:29:59Z"),
+            "2026-11-22/23"
+        );
+        assert_eq!(
+            folder(PartitionBy::Hour, "Asia/Kolkata", "2026-11-22T18:30:00Z"),
+            "2026-11-23/00"
+        );
+        assert_eq!(
+            folder(PartitionBy::Month, "America/New_York", "2026-12-01T04:59:59Z"),
+            "2026-11"
+        );
     }
 
     #[test]
     fn an_hour_shown_twice_is_one_partition() {
-        assert_eq!(folder(PartitionBy::Hour, "America/New_York", "2026-11-01T05:30:00Z"), "2026-11-01/01");
-        assert_eq!(folder(PartitionBy::Hour, "America/New_York", "2026-11-01T06:30:00Z"), "2026-11-01/01");
+        assert_eq!(
+            folder(PartitionBy::Hour, "America/New_York", "2026-11-01T05:30:00Z"),
+            "2026-11-01/01"
+        );
+        assert_eq!(
+            folder(PartitionBy::Hour, "America/New_York", "2026-11-01T06:30:00Z"),
+            "2026-11-01/01"
+        );
     }
 
     #[test]
@@ -288,7 +335,9 @@ mod tests {
         let mut state = 7u64;
         let times: Vec<i64> = (0..5_000)
             .map(|_| {
-                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                state = state
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1_442_695_040_888_963_407);
                 micros("2026-01-01T00:00:00Z") + i64::try_from(state >> 40).expect("24 bits") * 11_000
             })
             .collect();
@@ -296,8 +345,9 @@ mod tests {
         let schema = Arc::new(Schema::new(vec![Field::new("row", DataType::Int64, true)]));
         let batch = RecordBatch::try_new(schema, vec![Arc::new(rows)]).expect("a batch");
         let mut partitioner = Partitioner::new(PartitionBy::Hour, TimeZone::UTC);
-        let parts =
-            partitioner.split(&batch, &TimestampMicrosecondArray::from(times.clone())).expect("a batch can be split");
+        let parts = partitioner
+            .split(&batch, &TimestampMicrosecondArray::from(times.clone()))
+            .expect("a batch can be split");
         assert!(parts.len() > 40, "48 hours are hit");
         let mut seen = Vec::new();
         for part in &parts {
@@ -318,7 +368,10 @@ mod tests {
         let batch = RecordBatch::try_from_iter([("row", Arc::clone(&rows))]).expect("a batch");
         let start = micros("2026-01-01T00:00:00Z");
         let parts = Partitioner::new(PartitionBy::Hour, TimeZone::UTC)
-            .split(&batch, &TimestampMicrosecondArray::from(vec![start, start + 3_599_999_999, start + 5]))
+            .split(
+                &batch,
+                &TimestampMicrosecondArray::from(vec![start, start + 3_599_999_999, start + 5]),
+            )
             .expect("a batch can be split");
         assert_eq!(parts.len(), 1);
         assert!(Arc::ptr_eq(parts[0].batch.column(0), &rows));

@@ -129,8 +129,8 @@ fn bounds(statistics: &Statistics, column: &ColumnDescriptor) -> Option<(Bound, 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
     use arrow::array::TimestampMicrosecondArray;
+    use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
     use parquet::arrow::ArrowWriter;
     use std::sync::Arc;
 

@@ -9,8 +9,8 @@ use arrow::compute::filter_record_batch;
 use arrow::datatypes::SchemaRef;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use jiff::tz::TimeZone;
-use object_store::{ObjectStore, ObjectStoreExt};
 use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -144,7 +144,13 @@ impl PartitionedWriter {
                 self.complete_oldest().await?;
             }
             let writer = FileWriter::new(Arc::clone(&self.store), self.next_path(key), self.options.compression);
-            self.open.insert(key, OpenFile { writer, last_used: self.clock });
+            self.open.insert(
+                key,
+                OpenFile {
+                    writer,
+                    last_used: self.clock,
+                },
+            );
         }
         let clock = self.clock;
         let open_file = self.open.get_mut(&key).expect("inserted above");
@@ -160,7 +166,11 @@ impl PartitionedWriter {
     async fn keep_within_memory(&mut self) -> Result<(), WriteError> {
         let mut held: usize = self.open.values().map(|open_file| open_file.writer.held_bytes()).sum();
         while held > self.options.max_held_bytes {
-            let Some(largest) = self.open.values_mut().max_by_key(|open_file| open_file.writer.held_bytes()) else {
+            let Some(largest) = self
+                .open
+                .values_mut()
+                .max_by_key(|open_file| open_file.writer.held_bytes())
+            else {
                 return Ok(());
             };
             let before = largest.writer.held_bytes();
@@ -175,7 +185,11 @@ impl PartitionedWriter {
     }
 
     async fn complete_oldest(&mut self) -> Result<(), WriteError> {
-        let oldest = self.open.iter().min_by_key(|(_, open_file)| open_file.last_used).map(|(key, _)| *key);
+        let oldest = self
+            .open
+            .iter()
+            .min_by_key(|(_, open_file)| open_file.last_used)
+            .map(|(key, _)| *key);
         match oldest {
             Some(key) => self.complete(key).await,
             None => Ok(()),
@@ -183,16 +197,27 @@ impl PartitionedWriter {
     }
 
     async fn complete(&mut self, key: PartitionKey) -> Result<(), WriteError> {
-        let Some(open_file) = self.open.remove(&key) else { return Ok(()) };
+        let Some(open_file) = self.open.remove(&key) else {
+            return Ok(());
+        };
         let values = self.partition_values(key);
-        if let Some(file) = open_file.writer.finish(values, self.options.time_column.as_deref()).await? {
+        if let Some(file) = open_file
+            .writer
+            .finish(values, self.options.time_column.as_deref())
+            .await?
+        {
             self.staged.push(file);
         }
         Ok(())
     }
 
     fn partition_values(&self, key: PartitionKey) -> Vec<(String, String)> {
-        self.options.partition_columns.iter().cloned().zip(self.partitioner.values(key)).collect()
+        self.options
+            .partition_columns
+            .iter()
+            .cloned()
+            .zip(self.partitioner.values(key))
+            .collect()
     }
 
     /// `date=2026-11-22/hour=07/ATTEMPT-0-3.snappy.parquet`

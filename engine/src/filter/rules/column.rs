@@ -66,8 +66,8 @@ pub(in crate::filter) fn compile(
         } else if names.contains(name) {
             outputs.retain(|(output, _)| output != name);
         } else {
-            let reason = format!("drop_columns: column `{name}` doesn't exist in the schema");
-            return Err(stage.missing_column(reason, name, input.schema()));
+            // Files written for the original rely on this; a slip must not pass in silence, though.
+            tracing::warn!("drop_columns: column `{name}` doesn't exist in the schema, nothing is dropped for it");
         }
     }
     for entry in &rule.add_columns {

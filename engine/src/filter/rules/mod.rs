@@ -40,7 +40,7 @@ pub struct ColumnRule {
     pub columns: Option<Vec<ColumnEntry>>,
     /// Appended after them.
     pub add_columns: Vec<ColumnEntry>,
-    /// Removed. Unknown names are an error (the original ignores them silently).
+    /// Removed. Unknown names are passed over with a warning.
     pub drop_columns: Vec<String>,
 }
 

@@ -141,7 +141,10 @@ fn column(name: &str, column_type: ColumnType) -> ColumnOptions {
     ColumnOptions {
         name: name.to_owned(),
         column_type,
-        timestamp: TimestampOptions::default(),
+        timestamp: TimestampOptions {
+            formats: vec!["%Y-%m-%dT%H:%M:%S%z".to_owned(), "%s".to_owned()],
+            ..TimestampOptions::default()
+        },
         element_at: None,
     }
 }

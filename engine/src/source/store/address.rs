@@ -3,8 +3,8 @@
 //! Keys are written into the path byte by byte, without any normalisation: `a//b` and `/a` are keys like any other. Everything
 //! that is not unreserved is percent-encoded, because the path is signed exactly as it is sent.
 
-use crate::source::options::S3Options;
 use crate::source::error::SourceError;
+use crate::source::options::S3Options;
 use url::Url;
 
 /// Where requests are sent if nothing says where the bucket is; AWS answers with the right region.

@@ -6,8 +6,8 @@
 //! cannot be.
 
 use super::assume_role::AssumeRole;
-use crate::source::options::CredentialOptions;
 use crate::source::error::SourceError;
+use crate::source::options::CredentialOptions;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, AwsCredential, AwsCredentialProvider};
 use object_store::{BackoffConfig, RetryConfig};
 use secrecy::{ExposeSecret, SecretString};

@@ -20,8 +20,8 @@ pub use object_files::ObjectFiles;
 pub use s3::S3Store;
 
 use super::error::SourceError;
-use super::options::Location;
 use super::file::{ListedFile, SourceFile};
+use super::options::Location;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
@@ -87,10 +87,11 @@ pub fn open_store(location: &Location) -> Result<Arc<dyn FileStore>, SourceError
     match location {
         Location::S3(options) => Ok(Arc::new(S3Store::new(options)?)),
         Location::Local => {
-            let working_directory = std::env::current_dir()
-                .map_err(|error| SourceError::File { path: ".".to_owned(), source: Box::new(error) })?;
+            let working_directory = std::env::current_dir().map_err(|error| SourceError::File {
+                path: ".".to_owned(),
+                source: Box::new(error),
+            })?;
             Ok(Arc::new(ObjectFiles::local(working_directory)))
         }
     }
 }
-

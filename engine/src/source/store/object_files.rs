@@ -102,21 +102,14 @@ impl ObjectFiles {
         Ok(files)
     }
 
-    async fn check_directory(&self, directory: &Path, spelled: &str) -> Result<(), SourceError> {
+    async fn is_directory(&self, directory: &Path) -> bool {
         if !matches!(self.root, Root::Directory(_)) {
-            return Ok(());
+            return true;
         }
         let path = PathBuf::from(format!("/{directory}"));
-        let is_there = tokio::task::spawn_blocking(move || path.is_dir())
+        tokio::task::spawn_blocking(move || path.is_dir())
             .await
-            .unwrap_or(false);
-        if is_there {
-            Ok(())
-        } else {
-            Err(SourceError::NoSuchDirectory {
-                path: spelled.to_owned(),
-            })
-        }
+            .unwrap_or(false)
     }
 
     fn failure(&self, location: &Path, error: object_store::Error) -> SourceError {
@@ -143,9 +136,9 @@ impl FileStore for ObjectFiles {
         let (spelled, beginning) = request.prefix.split_at(spelled_length);
         let directory = self.location(spelled)?;
         let found = self.walk(&directory, beginning).await?;
-        if found.is_empty() {
-            self.check_directory(&directory, if spelled.is_empty() { "." } else { spelled })
-                .await?;
+        if found.is_empty() && !self.is_directory(&directory).await {
+            // A prefix that finds nothing is no error, in a bucket or here; but mostly it is a slip.
+            tracing::warn!("no such directory: `{spelled}`; a relative one starts at the working directory");
         }
         let skipped = if directory.as_ref().is_empty() {
             0

@@ -3,8 +3,8 @@
 //! The waits double from the first to a cap, without jitter, as the configuration reference has them. When all retries are used
 //! up, the first failure is reported. A failure that no repetition can mend is reported at once, whatever came before it.
 
-use crate::source::options::RetryOptions;
 use crate::source::error::SourceError;
+use crate::source::options::RetryOptions;
 use std::time::Duration;
 
 /// The retries of one operation.
