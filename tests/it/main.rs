@@ -4,6 +4,7 @@
 
 mod atomicity;
 mod cases;
+mod documentation;
 mod errors;
 mod examples;
 mod layering;

@@ -421,3 +421,37 @@ fn a_client_that_goes_away_stops_asking() {
     let num_requests = proxy.requests().len();
     assert!(num_requests <= 1 + ACCESS_LOGS.files, "{num_requests} requests");
 }
+
+#[test]
+fn a_warehouse_in_a_bucket_holds_tables_as_a_directory_does() {
+    let bucket = Bucket::new(servers::seaweedfs());
+    let place = format!("s3://{}/warehouse", bucket.name());
+    let workplace = Workplace::new();
+    let run = |arguments: &[&str]| {
+        workplace
+            .bucketload(arguments)
+            .args(["--warehouse", &place])
+            .env("AWS_ENDPOINT_URL", bucket.server().endpoint())
+            .env("AWS_ACCESS_KEY_ID", ACCESS_KEY)
+            .env("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
+            .env("AWS_REGION", REGION)
+            .run()
+    };
+    let issue = |mode: &str| {
+        let load = "examples/access-logs/load.yml";
+        let flags = ["--database", "d", "--table", "t", "--auto-create-table", "--json", "--mode", mode];
+        run(&[&["issue", load][..], &flags].concat()).succeeded().kept_secrets().json()
+    };
+    assert_eq!(issue("append")["table_version"], json!(0));
+    assert_eq!(issue("append")["table_version"], json!(1));
+    let count = |table: &str| {
+        let sql = format!("SELECT count(*) AS n FROM {table}");
+        run(&["query", &sql, "--json"]).succeeded().json()[0]["n"].clone()
+    };
+    assert_eq!(count("d.t"), json!(2 * ACCESS_LOGS.written));
+    issue("replace");
+    assert_eq!(count("d.t"), json!(ACCESS_LOGS.written));
+    assert_eq!(count("d.t__rejects"), json!(3 * ACCESS_LOGS.rejects));
+    let tables = run(&["tables", "--json"]).succeeded().json();
+    assert_eq!(tables.as_array().map(Vec::len), Some(2));
+}

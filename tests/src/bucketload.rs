@@ -384,10 +384,10 @@ fn read_to_end(mut stream: impl Read + Send + 'static) -> JoinHandle<String> {
     })
 }
 
-/// The program: the one `$BUCKETLOAD_PROGRAM` names, or what Cargo built for the profile of this test, built now if it is
-/// missing or older than its sources.
+/// The program: the one `$BUCKETLOAD_PROGRAM` names, or what Cargo built for the profile of this test.
 ///
-/// It is not built anew every time: Cargo may choose other features for one package than for all, and then rebuilds most of them.
+/// A Cargo inside of Cargo would set other variables for build scripts, and so rebuild most dependencies at every turn. That is
+/// why a program that is missing or older than its sources is an error here; `cargo test --workspace` builds it first.
 fn program() -> &'static Path {
     static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
         let given = ["BUCKETLOAD_PROGRAM", "CARGO_BIN_EXE_bucketload"]
@@ -412,31 +412,11 @@ fn built_program() -> PathBuf {
         .filter_map(|source| newest_change(&folders::repository().join(source)).ok())
         .max();
     let built = fs::metadata(&program).and_then(|metadata| metadata.modified()).ok();
-    if built >= newest && built.is_some() {
-        return program;
-    }
-    let profile = folders::profile();
-    let profile = match profile.file_name().and_then(OsStr::to_str) {
-        Some("debug") | None => "dev",
-        Some(name) => name,
-    };
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
-    let status = Command::new(cargo)
-        .args([
-            "build",
-            "--package",
-            "bucketload",
-            "--bin",
-            "bucketload",
-            "--profile",
-            profile,
-            "--target-dir",
-        ])
-        .arg(folders::target())
-        .current_dir(folders::repository())
-        .status();
-    let is_built = matches!(&status, Ok(status) if status.success());
-    assert!(is_built, "bucketload cannot be built: {status:?}");
+    assert!(
+        built.is_some() && built >= newest,
+        "`{}` is missing or older than its sources; run `cargo build --workspace`, or test with `cargo test --workspace`",
+        program.display()
+    );
     program
 }
 

@@ -3,11 +3,11 @@
 use super::newline::NewlineCounts;
 use super::null_string::{Field, GuessedNull};
 use super::split::split;
-use super::table::{Names, Table, column_type, fields, names_of, rows};
+use super::table::{Names, Table, column_type, fields, names_of, rows, text_of, values};
 use super::types::{GuessedType, shorten};
 use super::{
     GuessError, GuessOptions, GuessedColumn, GuessedParser, Seed, Setting, TextSample, comment, dialect, disagreement,
-    majority, names, newline, null_string, num_of,
+    majority, names, newline, null_string, num_of, time,
 };
 use crate::parse::columns::ColumnType;
 use serde_json::Value;
@@ -90,13 +90,26 @@ pub(crate) fn guess(
     };
     let (is_trimmed, trim_note) = trim(seed, found, &columns, &typed);
     let mut column_types = typed(is_trimmed);
-    if options.adds("csv_all_strings") {
+    let mut date_and_time = None;
+    if !options.adds("csv_all_strings") {
+        date_and_time = time::date_and_time(&column_names, |date, time| {
+            let (dates, times) = (columns[date].iter(), columns[time].iter());
+            dates
+                .zip(times)
+                .map(|(date, time)| {
+                    let null = null.as_deref();
+                    (text_of(date, null, is_trimmed), text_of(time, null, is_trimmed))
+                })
+                .collect()
+        });
+    } else {
         for column in &mut column_types {
             *column = GuessedType {
                 column_type: ColumnType::String,
                 formats: Vec::new(),
                 note: "all strings asked for".to_owned(),
-                doubt: None,
+                num_misfits: 0,
+                doubts: Vec::new(),
             };
         }
     }
@@ -120,14 +133,18 @@ pub(crate) fn guess(
         newline: newline_counts,
     };
     let settings = settings(&dialect_notes, comment, guessed_null, (is_trimmed, trim_note), &names);
+    let num_records = columns.first().map_or(0, Vec::len);
+    let num_missing = |column: &Vec<Field<'_>>| num_records - values(column, null.as_deref(), is_trimmed).len();
     let columns = column_names
         .into_iter()
         .zip(column_types)
-        .map(|(name, guessed)| GuessedColumn {
+        .zip(columns.iter().map(num_missing))
+        .map(|((name, guessed), num_missing)| GuessedColumn {
             name,
             column_type: guessed.column_type,
             formats: guessed.formats,
             note: guessed.note,
+            num_missing,
         })
         .collect();
     Ok(GuessedParser {
@@ -135,6 +152,8 @@ pub(crate) fn guess(
         settings,
         columns: seed.num_columns.is_none().then_some(columns),
         columns_note: format!("{}; {}", num_of(num_columns, "column"), names.note),
+        num_records,
+        date_and_time,
     })
 }
 
@@ -204,7 +223,9 @@ fn trim(
     if num_blank == 0 {
         return (false, "no blanks around values".to_owned());
     }
-    let is_other = |(plain, trimmed): &(GuessedType, GuessedType)| plain.column_type != trimmed.column_type;
+    let is_other = |(plain, trimmed): &(GuessedType, GuessedType)| {
+        plain.column_type != trimmed.column_type || plain.num_misfits != trimmed.num_misfits
+    };
     let num_others = typed(false).into_iter().zip(typed(true)).filter(is_other).count();
     if num_others > 0 {
         return (
@@ -360,8 +381,8 @@ fn type_doubts(
         Vec::new()
     };
     for (at, (name, guessed)) in column_names.iter().zip(column_types).enumerate() {
-        doubts.extend(guessed.doubt.clone());
-        if guessed.column_type != ColumnType::String || guessed.doubt.is_some() {
+        doubts.extend(guessed.doubts.iter().cloned());
+        if guessed.column_type != ColumnType::String || !guessed.doubts.is_empty() {
             continue;
         }
         let told: Vec<(String, &str)> = per_table

@@ -4,10 +4,10 @@
 //! file of one column and stays one. Different from the reference, an array of objects is recognised too, one object a line is
 //! told from pretty-printed text, and columns are guessed from the keys of all sampled records.
 
-use super::types::{self, shorten};
+use super::types::{self, shorten, shown};
 use super::{
     GuessError, GuessOptions, GuessedColumn, GuessedParser, Seed, Setting, TextSample, disagreement, majority, num_of,
-    timestamp,
+    time, timestamp,
 };
 use crate::parse::columns::ColumnType;
 use serde_json::{Deserializer, Map, Value};
@@ -130,11 +130,25 @@ pub(crate) fn guess(
     let columns = columns(&records, doubts);
     let columns_note = format!("the keys of {}", num_of(records.len(), "record"));
     let columns = columns.filter(|_| seed.num_columns.is_none());
+    let date_and_time = columns.as_ref().and_then(|columns| {
+        let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+        time::date_and_time(&names, |date, time| {
+            records
+                .iter()
+                .map(|record| {
+                    let text = |column: usize| record.get(names[column]).and_then(Value::as_str);
+                    (text(date), text(time))
+                })
+                .collect()
+        })
+    });
     Ok(Some(GuessedParser {
         format,
         settings,
         columns,
         columns_note,
+        num_records: records.len(),
+        date_and_time,
     }))
 }
 
@@ -315,6 +329,7 @@ fn column(name: &str, members: &[&Value], num_records: usize, doubts: &mut Vec<S
             0 => "no value seen".to_owned(),
             count => format!("in {count} of {}", num_of(num_records, "record")),
         },
+        num_missing: num_records - values.len(),
     };
     let is_integer = |value: &Value| value.is_i64();
     let is_number = |value: &Value| value.is_i64() || value.is_f64();
@@ -331,7 +346,7 @@ fn column(name: &str, members: &[&Value], num_records: usize, doubts: &mut Vec<S
         if let Some((_, detail)) = guessed.note.split_once(", ") {
             column.note = format!("{}, {detail}", column.note);
         }
-        doubts.extend(guessed.doubt);
+        doubts.extend(guessed.doubts);
     } else if values.iter().all(|value| is_number(value)) {
         column.column_type = ColumnType::Double;
     } else if values.iter().all(|value| value.is_number()) {
@@ -340,18 +355,53 @@ fn column(name: &str, members: &[&Value], num_records: usize, doubts: &mut Vec<S
         text_column(name, &texts, &mut column, doubts);
     } else if values.iter().any(|value| value.is_object() || value.is_array()) {
         column.column_type = ColumnType::Json;
-    } else {
+    } else if !is_read_but_for_misfits(&values, &mut column, doubts) {
         column.note.push_str(", of different kinds");
     }
     column
 }
 
-/// A column of JSON strings: a timestamp if all of them are, and none is mere digits.
+/// Chooses the type of all but a few of many scalars of different kinds; `false` if there is none.
+fn is_read_but_for_misfits(values: &[&Value], column: &mut GuessedColumn, doubts: &mut Vec<String>) -> bool {
+    let max_misfits = types::tolerated_misfits(values.len());
+    let kinds: [(ColumnType, fn(&Value) -> bool); 3] = [
+        (ColumnType::Long, Value::is_i64),
+        (ColumnType::Double, Value::is_number),
+        (ColumnType::Boolean, Value::is_boolean),
+    ];
+    for (column_type, fits) in kinds {
+        let misfits: Vec<String> = values
+            .iter()
+            .filter(|value| !fits(value))
+            .map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+            .collect();
+        let misfits: Vec<&str> = misfits.iter().map(String::as_str).collect();
+        if misfits.len() <= max_misfits && misfits.iter().all(|misfit| types::is_surely_bad(column_type, misfit)) {
+            column.column_type = column_type;
+            tell_misfits(values.len(), &misfits, column, doubts);
+            return true;
+        }
+    }
+    false
+}
+
+/// Names the misfits in the note and in a doubt.
+fn tell_misfits(num_values: usize, misfits: &[&str], column: &mut GuessedColumn, doubts: &mut Vec<String>) {
+    if !misfits.is_empty() {
+        let (note, doubt) = types::told_misfits(&shown(&column.name), column.column_type, num_values, misfits);
+        column.note.push_str(&note);
+        doubts.push(doubt);
+    }
+}
+
+/// A column of JSON strings: a timestamp if all of them are, or all but a few of many, and none is mere digits.
 fn text_column(name: &str, texts: &[&str], column: &mut GuessedColumn, doubts: &mut Vec<String>) {
-    if texts.iter().any(|text| text.bytes().all(|byte| byte.is_ascii_digit())) {
+    let is_digits = |text: &&&str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let max_misfits = types::tolerated_misfits(texts.len());
+    if texts.iter().filter(is_digits).count() > max_misfits {
         return;
     }
-    let Some(found) = timestamp::formats_of(texts) else {
+    let Some((found, misfits)) = timestamp::formats_of_most(texts, max_misfits) else {
         return;
     };
     column.column_type = ColumnType::Timestamp;
@@ -360,10 +410,8 @@ fn text_column(name: &str, texts: &[&str], column: &mut GuessedColumn, doubts: &
         column.note.push_str(", no zone in the text: UTC");
     }
     if found.is_order_ambiguous {
-        doubts.push(format!(
-            "column `{}`: month and day could be the other way round in every sampled value, `{}` the first",
-            shorten(name),
-            shorten(texts[0])
-        ));
+        let first = texts.iter().find(|text| !misfits.contains(text)).unwrap_or(&texts[0]);
+        doubts.push(types::order_doubt(&shown(name), first));
     }
+    tell_misfits(texts.len(), &misfits, column, doubts);
 }

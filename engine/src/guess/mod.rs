@@ -7,10 +7,11 @@
 //!
 //! The steps follow the reference's, with these differences: records are cut by the parser's own rules and not by counting
 //! separators; a last line without a line end counts when the sample is the whole file; JSON files get columns; eight digits
-//! are a date only where the column's name says so; a type is chosen only if it reads every sampled value.
+//! are a date only where the column's name says so; a type is chosen only if it reads every sampled value, or all but the odd
+//! one of many; the column partitions are made by is chosen too, because without it some files could not be loaded.
 //!
 //! Reading order: `compression`, `charset`, `newline`, `json`, `csv` (which runs `split`, `dialect`, `comment`,
-//! `table`, `header`, `null_string`, `types`, `timestamp`, `names`), `seed`, `render`.
+//! `table`, `header`, `null_string`, `types`, `timestamp`, `names`), `time`, `seed`, `render`.
 
 mod charset;
 mod comment;
@@ -26,6 +27,7 @@ mod render;
 mod seed;
 mod split;
 mod table;
+mod time;
 mod timestamp;
 mod types;
 
@@ -95,8 +97,11 @@ pub struct Guess {
     pub decoders: Option<(Vec<DecoderOptions>, String)>,
     /// `in.parser`.
     pub parser: GuessedParser,
-    /// Filters to add, with what speaks for each; at most the one that cleans column names.
+    /// Filters to add, with what speaks for each: the one that cleans column names, the one that makes one column of date and
+    /// time.
     pub filters: Vec<(Value, String)>,
+    /// The keys of `out` that the seed lacks and the load needs.
+    pub output: Vec<Setting>,
     /// What could as well be otherwise, and in which files; one sentence each.
     pub doubts: Vec<String>,
     /// Keys of the files looked at, and how many of their bytes as stored.
@@ -114,6 +119,10 @@ pub struct GuessedParser {
     pub columns: Option<Vec<GuessedColumn>>,
     /// What speaks for number and names of the columns.
     pub columns_note: String,
+    /// Sampled records that were looked at for the columns.
+    pub num_records: usize,
+    /// A column of dates and one of times of day.
+    pub(crate) date_and_time: Option<time::DateAndTime>,
 }
 
 impl GuessedParser {
@@ -126,7 +135,7 @@ impl GuessedParser {
     }
 }
 
-/// One guessed key of the parser.
+/// One guessed key of the parser, or of the output.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Setting {
     /// Its name.
@@ -148,6 +157,8 @@ pub struct GuessedColumn {
     pub formats: Vec<String>,
     /// What speaks for the type.
     pub note: String,
+    /// Sampled records that have no value of it.
+    pub num_missing: usize,
 }
 
 impl Guess {
@@ -168,6 +179,9 @@ impl Guess {
         }
         for (at, (_, note)) in self.filters.iter().enumerate() {
             evidence.push((format!("filters[{at}]"), note));
+        }
+        for setting in &self.output {
+            evidence.push((format!("out.{}", setting.key), &setting.note));
         }
         evidence
     }
@@ -324,11 +338,13 @@ pub fn guess(samples: Vec<Sample>, seed: &Seed, options: &GuessOptions) -> Resul
         parser.settings.insert(0, charset);
     }
     parser.settings.retain(|setting| !seed.fixes(setting.key));
-    let filters = cleaning_filters(&parser, seed, &mut doubts);
+    let mut filters = cleaning_filters(&parser, seed, &mut doubts);
+    let output = time::choose(&mut parser, seed, &mut filters, &mut doubts);
     Ok(Guess {
         decoders,
         parser,
         filters,
+        output,
         doubts,
         sampled,
     })
@@ -604,6 +620,15 @@ fn disagreement<T: Clone + PartialEq + Display>(noun: &str, told: &[(String, T)]
         told.len(),
         named.join(", ")
     ))
+}
+
+/// The first of `texts` in backticks, the others counted: `` `a`, `b` and 3 more ``.
+fn those(texts: &[&str], max_named: usize) -> String {
+    let named: Vec<String> = texts.iter().take(max_named).map(|text| types::shown(text)).collect();
+    match texts.len().saturating_sub(max_named) {
+        0 => named.join(", "),
+        more => format!("{} and {more} more", named.join(", ")),
+    }
 }
 
 /// `1 record`, `2 records`.

@@ -78,6 +78,16 @@ pub(crate) fn cleaning_filter() -> Value {
     })
 }
 
+/// What columns are called after the filter; `None` for those that it numbers or cuts.
+pub(crate) fn names_after_cleaning<T: AsRef<str>>(names: &[T]) -> Vec<Option<String>> {
+    let mut used = HashSet::new();
+    names
+        .iter()
+        .map(|name| cleaned(name.as_ref()))
+        .map(|name| (name.len() <= MAX_NAME_CHARS && used.insert(name.clone())).then_some(name))
+        .collect()
+}
+
 /// What the filter makes of one name, duplicates aside.
 pub(crate) fn cleaned(name: &str) -> String {
     let mut clean: String = name

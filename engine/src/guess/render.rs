@@ -81,6 +81,11 @@ fn configuration(seed: &Value, guess: &Guess) -> Map<String, Value> {
     if document.get("out").is_none_or(Value::is_null) {
         document.insert("out".to_owned(), json!({"mode": "append"}));
     }
+    if let Some(output) = document.get_mut("out").and_then(Value::as_object_mut) {
+        for setting in &guess.output {
+            output.insert(setting.key.to_owned(), setting.value.clone());
+        }
+    }
     if document.get("exec").is_none_or(Value::is_null) {
         document.insert("exec".to_owned(), json!({}));
     }

@@ -42,8 +42,12 @@ pub struct Seed {
     pub root: Option<String>,
     /// `flatten_json_array`.
     pub flatten_json_array: Option<bool>,
+    /// `default_timezone`.
+    pub default_timezone: Option<String>,
     /// Whether there are `filters`.
     pub has_filters: bool,
+    /// The keys of `out` that have a value, and their text if it is a scalar.
+    pub output: Vec<(String, Option<String>)>,
     /// Every key that `in.parser` has, known here or not.
     pub parser_keys: Vec<String>,
 }
@@ -110,12 +114,30 @@ impl Seed {
                 .filter(|count| *count > 0),
             root: text("root"),
             flatten_json_array: boolean("flatten_json_array"),
+            default_timezone: text("default_timezone"),
             has_filters: document
                 .get("filters")
                 .and_then(Value::as_array)
                 .is_some_and(|filters| !filters.is_empty()),
+            output: object(document.get("out"))
+                .unwrap_or_default()
+                .iter()
+                .filter(|(_, value)| !value.is_null())
+                .map(|(key, value)| (key.clone(), scalar_text(value)))
+                .collect(),
             parser_keys: parser.keys().cloned().collect(),
         }
+    }
+
+    /// Whether `out` has this key.
+    pub(crate) fn has_output(&self, key: &str) -> bool {
+        self.output.iter().any(|(known, _)| known == key)
+    }
+
+    /// The text of this key of `out`.
+    pub(crate) fn output(&self, key: &str) -> Option<&str> {
+        let (_, text) = self.output.iter().find(|(known, _)| known == key)?;
+        text.as_deref()
     }
 
     /// Whether the seed has this key of the parser, so that it is not guessed.
@@ -194,10 +216,18 @@ mod tests {
                 (Some("csv"), Some("\t"))
             );
         }
+        for out in [json!({}), json!(null), json!({"time_column": null})] {
+            assert_eq!(
+                Seed::from_document(&json!({"in": {"type": "s3"}, "out": out})),
+                Seed::default()
+            );
+        }
+        let seed = Seed::from_document(&json!({"in": {}, "out": {"time_column": "at", "time_value": {}}}));
         assert_eq!(
-            Seed::from_document(&json!({"in": {"type": "s3"}, "out": {}})),
-            Seed::default()
+            (seed.output("time_column"), seed.output("time_value")),
+            (Some("at"), None)
         );
+        assert!(seed.has_output("time_value") && !seed.has_output("mode"));
     }
 
     #[test]

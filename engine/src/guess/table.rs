@@ -298,18 +298,21 @@ pub(crate) fn rows<'t, 'a>(table: &'t Table<'a>, names: &Names) -> impl Iterator
 }
 
 /// The values of a column that are neither empty nor null.
-fn values<'t>(column: &[Field<'t>], null: Option<&str>, is_trimmed: bool) -> Vec<&'t str> {
+pub(crate) fn values<'t>(column: &[Field<'t>], null: Option<&str>, is_trimmed: bool) -> Vec<&'t str> {
     column
         .iter()
-        .map(|(text, is_quoted)| {
-            if is_trimmed && !is_quoted {
-                text.trim_matches(' ')
-            } else {
-                text
-            }
-        })
-        .filter(|text| !text.is_empty() && Some(*text) != null)
+        .filter_map(|field| text_of(field, null, is_trimmed))
         .collect()
+}
+
+/// The text of a field as it is read; `None` if it is empty or null.
+pub(crate) fn text_of<'t>((text, is_quoted): &Field<'t>, null: Option<&str>, is_trimmed: bool) -> Option<&'t str> {
+    let text = if is_trimmed && !is_quoted {
+        text.trim_matches(' ')
+    } else {
+        text
+    };
+    (!text.is_empty() && Some(text) != null).then_some(text)
 }
 
 pub(crate) fn column_type(

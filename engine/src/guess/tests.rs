@@ -106,6 +106,7 @@ in:
     - {name: created_at, type: timestamp, format: "%Y-%m-%d %H:%M:%S"}   # 3 values, no zone in the text: UTC
 out:
   mode: append
+  time_column: created_at   # the only timestamp column with a value in every record
 exec: {}
 "#;
     assert_eq!(render_yaml(&seed, &guess), expected);
@@ -145,7 +146,7 @@ fn cloudfront_log_takes_its_names_from_the_fields_line() {
     check_setting(&guess, "skip_header_lines", json!(0));
     assert_eq!(
         columns_of(&guess),
-        "date:timestamp %Y-%m-%d, time:string, x-edge-location:string, sc-bytes:long, c-ip:string, cs-method:string, \
+        "date:string, time:string, x-edge-location:string, sc-bytes:long, c-ip:string, cs-method:string, \
          cs(Host):string, cs-uri-stem:string, sc-status:long, cs(Referer):string, cs(User-Agent):string, cs-uri-query:string"
     );
     assert_eq!(guess.parser.columns_note, "12 columns; names from the `#Fields:` line");
@@ -470,6 +471,39 @@ fn json_lines_have_columns_of_all_records() {
     let guess = guess_one(text);
     check_setting(&guess, "type", json!("jsonl"));
     check_setting(&guess, "charset", json!("(none)"));
+}
+
+#[test]
+fn one_odd_json_value_in_a_hundred_does_not_make_text_of_a_column() {
+    let good = "{\"n\":1,\"x\":1.5,\"ok\":true,\"at\":\"2015-03-31T06:12:37Z\",\"code\":5}\n".repeat(99);
+    let bad = "{\"n\":\"many\",\"x\":false,\"ok\":\"maybe\",\"at\":\"0\",\"code\":\"007\"}\n";
+    let guess = guess_one(format!("{good}{bad}"));
+    assert_eq!(
+        columns_of(&guess),
+        "n:long, x:double, ok:boolean, at:timestamp %Y-%m-%dT%H:%M:%S%z, code:string"
+    );
+    let rejected = "such records will be rejected; `type: string` keeps them";
+    assert_eq!(
+        guess.doubts,
+        [
+            format!("column `n`: 1 of 100 values is no long: `many`; {rejected}"),
+            format!("column `x`: 1 of 100 values is no double: `false`; {rejected}"),
+            "column `ok`: 1 of 100 values is no boolean: `maybe`; such values will be read as false; `type: string` keeps them"
+                .to_owned(),
+            format!("column `at`: 1 of 100 values is no timestamp: `0`; {rejected}"),
+        ]
+    );
+    let columns = guess.parser.columns.as_ref().unwrap();
+    assert_eq!(columns[0].note, "in 100 of 100 records, 1 of them no long: `many`");
+    assert!(columns_of(&guess_one(format!("{}{bad}", good.replacen("{\"n\"", "{\"m\"", 98)))).contains("n:string"));
+}
+
+#[test]
+fn blanks_around_few_numbers_are_trimmed_and_not_tolerated() {
+    let guess = guess_one("id,n\n".to_owned() + &"1,5\n".repeat(199) + "2, 5\n");
+    assert_eq!(columns_of(&guess), "id:long, n:long");
+    check_setting(&guess, "trim_if_not_quoted", json!(true));
+    assert!(guess.doubts.is_empty());
 }
 
 #[test]

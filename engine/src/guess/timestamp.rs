@@ -83,14 +83,74 @@ pub(crate) struct GuessedFormats {
 
 /// The formats that read all of `values`; `None` if there are none.
 pub(crate) fn formats_of(values: &[&str]) -> Option<GuessedFormats> {
-    let shapes = values
-        .iter()
-        .map(|value| shape(value))
-        .collect::<Option<Vec<Shape>>>()?;
-    let first = shapes.first()?;
-    if shapes.iter().any(|shape| shape.date != first.date) {
+    formats_of_most(values, 0).map(|(formats, _)| formats)
+}
+
+/// The formats that read all of `values` but at most `max_misfits`, and those; `None` if there are none. No misfit is read in
+/// part, each is refused.
+pub(crate) fn formats_of_most<'v>(values: &[&'v str], max_misfits: usize) -> Option<(GuessedFormats, Vec<&'v str>)> {
+    let shapes: Vec<Option<Shape>> = values.iter().map(|value| shape(value)).collect();
+    let common = common_shape(&shapes)?;
+    let mut fitting = Vec::new();
+    let mut misfits = Vec::new();
+    for (value, shape) in values.iter().zip(shapes) {
+        match shape.filter(|shape| common.allows(shape)) {
+            Some(shape) => fitting.push((*value, shape)),
+            None => misfits.push(*value),
+        }
+    }
+    if misfits.len() > max_misfits {
         return None;
     }
+    let (fitting, shapes): (Vec<&str>, Vec<Shape>) = fitting.into_iter().unzip();
+    let formats = formats_of_shapes(&fitting, &shapes)?;
+    let mut parser = parser(&formats.formats)?;
+    let are_refused = misfits.iter().all(|misfit| parser.parse(misfit.as_bytes()).is_none());
+    are_refused.then_some((formats, misfits))
+}
+
+/// What most shapes of a column have in common.
+struct CommonShape {
+    date: DateForm,
+    /// For [`DateForm::YearLast`], if values contradict each other: what most of them can be.
+    is_month_first: Option<bool>,
+}
+
+impl CommonShape {
+    fn allows(&self, shape: &Shape) -> bool {
+        shape.date == self.date
+            && match self.is_month_first {
+                None => true,
+                Some(true) => shape.can_be_month_first,
+                Some(false) => shape.can_be_day_first,
+            }
+    }
+}
+
+fn common_shape(shapes: &[Option<Shape>]) -> Option<CommonShape> {
+    let num_of = |fits: &dyn Fn(&Shape) -> bool| shapes.iter().flatten().filter(|shape| fits(shape)).count();
+    let mut forms: Vec<DateForm> = Vec::new();
+    for shape in shapes.iter().flatten() {
+        if !forms.contains(&shape.date) {
+            forms.push(shape.date);
+        }
+    }
+    let date = forms
+        .into_iter()
+        .max_by_key(|form| num_of(&|shape| shape.date == *form))?;
+    let num_all = num_of(&|shape| shape.date == date);
+    let num_month_first = num_of(&|shape| shape.date == date && shape.can_be_month_first);
+    let num_day_first = num_of(&|shape| shape.date == date && shape.can_be_day_first);
+    let is_contradictory = num_month_first < num_all && num_day_first < num_all;
+    Some(CommonShape {
+        date,
+        is_month_first: is_contradictory.then_some(num_month_first >= num_day_first),
+    })
+}
+
+/// The formats that read all of `values`, whose date parts are in one order.
+fn formats_of_shapes(values: &[&str], shapes: &[Shape]) -> Option<GuessedFormats> {
+    let first = shapes.first()?;
     let can_be_month_first = shapes.iter().all(|shape| shape.can_be_month_first);
     let can_be_day_first = shapes.iter().all(|shape| shape.can_be_day_first);
     let is_year_last = matches!(first.date, DateForm::YearLast(_));
@@ -107,7 +167,7 @@ pub(crate) fn formats_of(values: &[&str]) -> Option<GuessedFormats> {
         .iter()
         .any(|shape| shape.zone.is_some_and(|zone| !zone.has_colon));
     let mut formats: Vec<String> = Vec::new();
-    for shape in &shapes {
+    for shape in shapes {
         let format = shape.format(!can_be_month_first, is_fraction_long, has_plain_offset);
         if !formats.contains(&format) {
             formats.push(format);
@@ -128,14 +188,15 @@ pub(crate) fn formats_of(values: &[&str]) -> Option<GuessedFormats> {
 }
 
 fn is_every_value_read(formats: &[String], values: &[&str]) -> bool {
+    parser(formats).is_some_and(|mut parser| values.iter().all(|value| parser.parse(value.as_bytes()).is_some()))
+}
+
+fn parser(formats: &[String]) -> Option<TimestampParser> {
     let options = TimestampOptions {
         formats: formats.to_vec(),
         ..TimestampOptions::default()
     };
-    match TimestampParser::new(&options) {
-        Ok(mut parser) => values.iter().all(|value| parser.parse(value.as_bytes()).is_some()),
-        Err(_) => false,
-    }
+    TimestampParser::new(&options).ok()
 }
 
 /// Whether `text`, all digits, is a date (8 digits) or a date and time (14 digits) of a year that tables speak about.

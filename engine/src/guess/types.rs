@@ -1,12 +1,14 @@
 //! Finds the type of a column from the text of its sampled values.
 //!
-//! A type is chosen only if it reads every sampled value; the reference is looser in three places and the difference is kept
-//! small and deliberate: numbers of eight digits are dates only where the column's name says so, `true` beside `7` is a string
-//! (the reference says long, which rejects the record), and `1e5` is a double.
+//! A type is chosen if it reads every sampled value, or, of many values, all but the odd one: a few bad records must not make
+//! text of a whole column. The reference is looser in three places and the difference is kept small and deliberate: numbers of
+//! eight digits are dates only where the column's name says so, `true` beside `7` is a string (the reference says long, which
+//! rejects the record), and `1e5` is a double.
 
 use super::dialect::is_number_like;
-use super::{num_of, timestamp};
-use crate::parse::columns::ColumnType;
+use super::timestamp::{self, GuessedFormats};
+use super::{num_of, those};
+use crate::parse::columns::{ColumnType, double};
 
 /// What one text can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,8 +45,10 @@ pub(crate) struct GuessedType {
     pub(crate) formats: Vec<String>,
     /// What speaks for it, in a few words.
     pub(crate) note: String,
+    /// Sampled values that the type does not read.
+    pub(crate) num_misfits: usize,
     /// What could as well be otherwise.
-    pub(crate) doubt: Option<String>,
+    pub(crate) doubts: Vec<String>,
 }
 
 const TRUE_WORDS: [&str; 13] = [
@@ -59,6 +63,15 @@ const MAX_EXPONENT_DIGITS: usize = 3;
 
 /// Values from which one value out of many that does not fit is worth a doubt.
 const MIN_VALUES_FOR_DOUBT: usize = 10;
+
+/// Values from which a few that do not fit are taken for bad records; of fewer, one is too large a share to tell.
+const MIN_VALUES_FOR_MISFITS: usize = 100;
+
+/// One value in this many may be a misfit.
+const VALUES_PER_MISFIT: usize = 100;
+
+/// Misfits that are shown; the others are counted.
+const MAX_SHOWN_MISFITS: usize = 3;
 
 /// What `text` can be.
 pub(crate) fn kind_of(text: &str) -> Kind {
@@ -134,7 +147,17 @@ fn is_json(text: &str) -> bool {
     text.starts_with(['{', '[']) && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
 }
 
-/// The type that reads all of `values`, none of which is null or empty. `name` is the column's, if the file has one.
+/// How many of `num_values` may be misfits of the type that reads the others.
+pub(crate) fn tolerated_misfits(num_values: usize) -> usize {
+    if num_values < MIN_VALUES_FOR_MISFITS {
+        0
+    } else {
+        num_values / VALUES_PER_MISFIT
+    }
+}
+
+/// The type that reads all of `values`, or all but a few of many; none of them is null or empty. `name` is the column's, if the
+/// file has one.
 pub(crate) fn column_type(name: Option<&str>, values: &[&str], num_nulls: usize) -> GuessedType {
     let kinds: Vec<Kind> = values.iter().map(|value| kind_of(value)).collect();
     let of = |kind: Kind| kinds.iter().filter(|found| **found == kind).count();
@@ -142,7 +165,8 @@ pub(crate) fn column_type(name: Option<&str>, values: &[&str], num_nulls: usize)
         column_type: ColumnType::String,
         formats: Vec::new(),
         note: String::new(),
-        doubt: None,
+        num_misfits: 0,
+        doubts: Vec::new(),
     };
     let shown = name.map(shown).unwrap_or_default();
     if values.is_empty() {
@@ -170,7 +194,7 @@ pub(crate) fn column_type(name: Option<&str>, values: &[&str], num_nulls: usize)
         guessed.column_type = ColumnType::Boolean;
         let first = values[0];
         if first.len() == 1 && values.iter().all(|value| *value == first) {
-            guessed.doubt = Some(format!(
+            guessed.doubts.push(format!(
                 "column {shown}: boolean, but only `{first}` was seen; a boolean column reads any other text as false"
             ));
         }
@@ -182,21 +206,125 @@ pub(crate) fn column_type(name: Option<&str>, values: &[&str], num_nulls: usize)
     } else if is_all(&[Kind::Timestamp])
         && let Some(found) = timestamp::formats_of(values)
     {
-        guessed.column_type = ColumnType::Timestamp;
-        if found.is_order_ambiguous {
-            guessed.doubt = Some(format!(
-                "column {shown}: month and day could be the other way round in every sampled value, `{}` the first",
-                shorten(values[0])
-            ));
-        }
-        if found.lacks_zone {
-            guessed.note.push_str(", no zone in the text: UTC");
-        }
-        guessed.formats = found.formats;
-    } else {
+        timestamp_details(&shown, values[0], found, &mut guessed);
+    } else if !is_read_but_for_misfits(name, values, &kinds, &mut guessed) {
         string_details(&shown, values, &kinds, &mut guessed);
     }
     guessed
+}
+
+/// Chooses the type that reads all but a few of many values; `false` if there is none.
+fn is_read_but_for_misfits(name: Option<&str>, values: &[&str], kinds: &[Kind], guessed: &mut GuessedType) -> bool {
+    let max_misfits = tolerated_misfits(values.len());
+    if max_misfits == 0 {
+        return false;
+    }
+    let shown = name.map(shown).unwrap_or_default();
+    let numbers_or_words: [(ColumnType, &[Kind]); 3] = [
+        (ColumnType::Long, &[Kind::Long]),
+        (ColumnType::Double, &[Kind::Long, Kind::Double]),
+        (ColumnType::Boolean, &[Kind::Boolean]),
+    ];
+    for (column_type, allowed) in numbers_or_words {
+        let (fitting, misfits) = split_at_kinds(values, kinds, allowed);
+        if misfits.len() <= max_misfits && misfits.iter().all(|misfit| is_surely_bad(column_type, misfit)) {
+            guessed.column_type = column_type;
+            if column_type == ColumnType::Long {
+                long_details(name, &fitting, guessed);
+            }
+            tell_misfits(&shown, values.len(), &misfits, guessed);
+            return true;
+        }
+    }
+    let Some((found, misfits)) = timestamp::formats_of_most(values, max_misfits) else {
+        return false;
+    };
+    let first = values
+        .iter()
+        .find(|value| !misfits.contains(value))
+        .unwrap_or(&values[0]);
+    timestamp_details(&shown, first, found, guessed);
+    tell_misfits(&shown, values.len(), &misfits, guessed);
+    true
+}
+
+fn split_at_kinds<'v>(values: &[&'v str], kinds: &[Kind], allowed: &[Kind]) -> (Vec<&'v str>, Vec<&'v str>) {
+    let mut fitting = Vec::new();
+    let mut misfits = Vec::new();
+    for (value, kind) in values.iter().zip(kinds) {
+        if allowed.contains(kind) {
+            fitting.push(*value);
+        } else {
+            misfits.push(*value);
+        }
+    }
+    (fitting, misfits)
+}
+
+/// Whether a misfit of a number or boolean column is a mistake, and not a value that says the column is something else: codes
+/// with leading zeros, numbers beyond 64 bits or with commas, a third letter beside `Y` and `N`.
+pub(crate) fn is_surely_bad(column_type: ColumnType, misfit: &str) -> bool {
+    match column_type {
+        ColumnType::Boolean => misfit.chars().count() > 1,
+        _ => double::read(misfit.as_bytes()).is_none() && !is_number_like(misfit),
+    }
+}
+
+/// Names the misfits in the note and in a doubt.
+fn tell_misfits(shown: &str, num_values: usize, misfits: &[&str], guessed: &mut GuessedType) {
+    let (note, doubt) = told_misfits(shown, guessed.column_type, num_values, misfits);
+    guessed.num_misfits = misfits.len();
+    guessed.note.push_str(&note);
+    guessed.doubts.push(doubt);
+}
+
+/// What the note of a column adds about its misfits, and the doubt; `shown` is the column's name in backticks.
+pub(crate) fn told_misfits(
+    shown: &str,
+    column_type: ColumnType,
+    num_values: usize,
+    misfits: &[&str],
+) -> (String, String) {
+    let mut distinct: Vec<&str> = Vec::new();
+    for misfit in misfits {
+        if !distinct.contains(misfit) {
+            distinct.push(misfit);
+        }
+    }
+    let named = those(&distinct, MAX_SHOWN_MISFITS);
+    let name = column_type.name();
+    let count = misfits.len();
+    let are = if count == 1 { "is" } else { "are" };
+    let fate = match column_type {
+        // A boolean column refuses nothing.
+        ColumnType::Boolean => "such values will be read as false",
+        _ => "such records will be rejected",
+    };
+    (
+        format!(", {count} of them no {name}: {named}"),
+        format!(
+            "column {shown}: {count} of {num_values} values {are} no {name}: {named}; {fate}; `type: string` keeps them"
+        ),
+    )
+}
+
+fn timestamp_details(shown: &str, first: &str, found: GuessedFormats, guessed: &mut GuessedType) {
+    guessed.column_type = ColumnType::Timestamp;
+    if found.is_order_ambiguous {
+        guessed.doubts.push(order_doubt(shown, first));
+    }
+    if found.lacks_zone {
+        guessed.note.push_str(", no zone in the text: UTC");
+    }
+    guessed.formats = found.formats;
+}
+
+/// The doubt about dates such as `03/04/2015`.
+pub(crate) fn order_doubt(shown: &str, first: &str) -> String {
+    format!(
+        "column {shown}: month and day could be the other way round in every sampled value, `{}` the first",
+        shorten(first)
+    )
 }
 
 /// Dates and epochs among integers.
@@ -209,7 +337,7 @@ fn long_details(name: Option<&str>, values: &[&str], guessed: &mut GuessedType) 
             guessed.note.push_str(", the name says date");
         } else if values.len() > 2 {
             let shown = name.map(shown).unwrap_or_default();
-            guessed.doubt = Some(format!(
+            guessed.doubts.push(format!(
                 "column {shown}: every value could be a date without separators, `{}` the first",
                 values[0]
             ));
@@ -255,7 +383,7 @@ fn string_details(shown: &str, values: &[&str], kinds: &[Kind], guessed: &mut Gu
         .push_str(&format!(", {} of them {name}, not `{}`", of(most), shorten(other)));
     let has_leading_zero = other.starts_with('0') && other.bytes().all(|byte| byte.is_ascii_digit());
     if values.len() >= MIN_VALUES_FOR_DOUBT && of(most) * 10 >= values.len() * 9 && !has_leading_zero {
-        guessed.doubt = Some(format!(
+        guessed.doubts.push(format!(
             "column {shown}: {} of {} values are {name}, but not `{}`; as {name} such records would be rejected",
             of(most),
             values.len(),
@@ -294,7 +422,7 @@ pub(crate) fn is_time_name(name: &str) -> bool {
 }
 
 /// A name in backticks, as it is shown in doubts.
-fn shown(name: &str) -> String {
+pub(crate) fn shown(name: &str) -> String {
     format!("`{}`", shorten(name))
 }
 
@@ -408,8 +536,8 @@ mod tests {
     fn ids_with_leading_zeros_stay_strings() {
         let guessed = check("zip", &["01234", "12345", "99999"], ColumnType::String);
         assert_eq!(
-            (guessed.note.as_str(), guessed.doubt),
-            ("3 values, 2 of them long, not `01234`", None)
+            (guessed.note.as_str(), guessed.doubts),
+            ("3 values, 2 of them long, not `01234`", Vec::new())
         );
     }
 
@@ -421,11 +549,9 @@ mod tests {
         check("order_id", &["20150127", "20150128"], ColumnType::Long);
         check("order_date", &["20150127", "20159999"], ColumnType::Long);
         check("date", &["10000000"], ColumnType::Long);
-        let doubt = check("ref", &["20150127", "20150128", "20150129"], ColumnType::Long)
-            .doubt
-            .unwrap();
+        let doubts = check("ref", &["20150127", "20150128", "20150129"], ColumnType::Long).doubts;
         assert_eq!(
-            doubt,
+            doubts[0],
             "column `ref`: every value could be a date without separators, `20150127` the first"
         );
     }
@@ -455,19 +581,93 @@ mod tests {
 
     #[test]
     fn one_odd_value_among_many_is_a_doubt() {
-        let mut values = vec!["5"; 99];
+        let mut values = vec!["5"; 98];
         values.push("n/a");
-        let doubt = check("size", &values, ColumnType::String).doubt.unwrap();
+        let doubts = check("size", &values, ColumnType::String).doubts;
         assert_eq!(
-            doubt,
-            "column `size`: 99 of 100 values are long, but not `n/a`; as long such records would be rejected"
+            doubts,
+            ["column `size`: 98 of 99 values are long, but not `n/a`; as long such records would be rejected"]
+        );
+    }
+
+    /// `num_values` values, the last of which are the misfits.
+    fn spoilt<'v>(value: &'v str, num_values: usize, misfits: &[&'v str]) -> Vec<&'v str> {
+        let mut values = vec![value; num_values - misfits.len()];
+        values.extend(misfits);
+        values
+    }
+
+    #[track_caller]
+    fn check_tolerated(values: &[&str], expected: ColumnType, note: &str, doubt: &str) {
+        let guessed = check("x", values, expected);
+        assert_eq!(
+            (guessed.note.as_str(), guessed.doubts.join("\n").as_str()),
+            (note, doubt)
         );
     }
 
     #[test]
+    fn one_odd_value_in_a_hundred_does_not_make_text_of_a_column() {
+        check_tolerated(
+            &spoilt("5", 100, &["n/a"]),
+            ColumnType::Long,
+            "100 values, 1 of them no long: `n/a`",
+            "column `x`: 1 of 100 values is no long: `n/a`; such records will be rejected; `type: string` keeps them",
+        );
+        check_tolerated(
+            &spoilt("5.5", 500, &["a", "b", "a", "c", "d"]),
+            ColumnType::Double,
+            "500 values, 5 of them no double: `a`, `b`, `c` and 1 more",
+            "column `x`: 5 of 500 values are no double: `a`, `b`, `c` and 1 more; such records will be rejected; \
+             `type: string` keeps them",
+        );
+        check_tolerated(
+            &spoilt("2015-01-27T01:02:03Z", 200, &["yesterday", "2015-01-27T25:00:00Z"]),
+            ColumnType::Timestamp,
+            "200 values, 2 of them no timestamp: `yesterday`, `2015-01-27T25:00:00Z`",
+            "column `x`: 2 of 200 values are no timestamp: `yesterday`, `2015-01-27T25:00:00Z`; such records will be \
+             rejected; `type: string` keeps them",
+        );
+        check_tolerated(
+            &spoilt("yes", 100, &["perhaps"]),
+            ColumnType::Boolean,
+            "100 values, 1 of them no boolean: `perhaps`",
+            "column `x`: 1 of 100 values is no boolean: `perhaps`; such values will be read as false; `type: string` \
+             keeps them",
+        );
+        let guessed = check("day", &spoilt("20150127", 100, &["never"]), ColumnType::Timestamp);
+        assert_eq!((guessed.formats, guessed.num_misfits), (vec!["%Y%m%d".to_owned()], 1));
+    }
+
+    #[test]
+    fn more_than_one_odd_value_in_a_hundred_makes_text_of_a_column() {
+        check("x", &spoilt("5", 99, &["n/a"]), ColumnType::String);
+        check("x", &spoilt("5", 199, &["n/a", "n/a"]), ColumnType::String);
+        check("x", &spoilt("2015-01-27", 199, &["n/a", "n/a"]), ColumnType::String);
+    }
+
+    #[test]
+    fn odd_values_that_tell_another_kind_of_data_make_text_of_a_column() {
+        // Codes, ids beyond 64 bits, numbers with commas: well-formed, and lost or changed in a number column.
+        for misfit in ["01234", "+5", "9223372036854775808", "1,000", "12%"] {
+            check("x", &spoilt("12345", 1000, &[misfit]), ColumnType::String);
+        }
+        check("x", &spoilt("Y", 1000, &["P"]), ColumnType::String);
+        // Read up to the blank, the rest would be lost.
+        check(
+            "x",
+            &spoilt("2015-01-27", 1000, &["2015-01-27 or later"]),
+            ColumnType::String,
+        );
+        // A fraction is no misfit among integers.
+        let guessed = check("x", &spoilt("5", 1000, &["1.5", "n/a"]), ColumnType::Double);
+        assert_eq!(guessed.num_misfits, 1);
+    }
+
+    #[test]
     fn a_lone_letter_is_a_doubtful_boolean() {
-        assert!(check("grade", &["T", "T"], ColumnType::Boolean).doubt.is_some());
-        assert!(check("grade", &["T", "F"], ColumnType::Boolean).doubt.is_none());
+        assert!(check("grade", &["T", "T"], ColumnType::Boolean).doubts.len() == 1);
+        assert!(check("grade", &["T", "F"], ColumnType::Boolean).doubts.is_empty());
     }
 
     #[test]
