@@ -614,11 +614,11 @@ fn java_values_out_of_range_are_refused() {
 }
 
 #[test]
-fn java_days_beyond_the_month_are_its_last_day() {
+fn java_days_beyond_the_month_are_refused() {
     check("java:uuuu-MM-dd", "2015-02-28", "2015-02-28T00:00:00");
-    check("java:uuuu-MM-dd", "2015-02-30", "2015-02-28T00:00:00");
-    check("java:uuuu-MM-dd", "2016-02-31", "2016-02-29T00:00:00");
-    check("java:uuuu-MM-dd", "2015-04-31", "2015-04-30T00:00:00");
+    check("java:uuuu-MM-dd", "2015-02-30", "");
+    check("java:uuuu-MM-dd", "2016-02-29", "2016-02-29T00:00:00");
+    check("java:uuuu-MM-dd", "2015-04-31", "");
     check("java:MM-dd", "02-30", "");
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A pattern is compiled to [`compile::Item`]s with the rules of `DateTimeFormatterBuilder`, adjacent numbers included
 //! (`yyyyMMddHHmmssSSS`). The interpreter ([`read`]) collects [`Fields`], and the resolver ([`resolve`]) makes an instant of them
-//! as java.time's smart resolver does. Unlike Ruby's formats, a pattern has to fit the whole text.
+//! nearly as java.time's smart resolver does. Unlike Ruby's formats, a pattern has to fit the whole text.
 //!
 //! What does not happen here: week-based years, region ids in the text, locales other than English.
 //!

@@ -4,9 +4,6 @@ use super::compile::{Item, Kind, Number, OffsetForm, Sign};
 use super::{Field, Fields};
 use crate::parse::timestamp::zone::{self, MAX_OFFSET_SECONDS};
 
-/// Whether `jan` and `JAN` are months where `MMM` is asked for. A formatter made from a pattern alone says no.
-const ARE_WORDS_CASE_INSENSITIVE: bool = false;
-
 /// Reads `text` from `start` and gives the place after what was read; `None` if it does not fit.
 pub(super) fn read(items: &[Item], text: &[u8], start: usize, fields: &mut Fields) -> Option<usize> {
     let mut at = start;
@@ -59,11 +56,8 @@ fn starts_with(text: &[u8], start: &[u8]) -> bool {
     {
         return text.first() == Some(byte);
     }
-    if ARE_WORDS_CASE_INSENSITIVE {
-        zone::starts_with_ignoring_case(text, start)
-    } else {
-        text.starts_with(start)
-    }
+    // `jan` and `JAN` are months where `MMM` is asked for, as in the original.
+    zone::starts_with_ignoring_case(text, start)
 }
 
 fn set_offset(fields: &mut Fields, offset: i64) -> Option<()> {

@@ -1,4 +1,5 @@
-//! Turns the fields of a text into an instant, by the rules of java.time's smart resolver.
+//! Turns the fields of a text into an instant, by the rules of java.time's smart resolver, but for one: 31 April is no date.
+//! The smart resolver would make 30 April of it, and nobody would ever know.
 //!
 //! Every value has to be in its field's range. Where two fields say the same thing in two ways - a weekday beside a date - they
 //! have to agree. Parts of the date that are missing come from 1970-01-01, parts of the time are zero.
@@ -6,9 +7,6 @@
 use super::{Field, Fields};
 use crate::parse::timestamp::calendar::{self, SECONDS_PER_DAY};
 use std::ops::RangeInclusive;
-
-/// Whether 31 April is 30 April. The smart resolver says yes, the strict one refuses it.
-const IS_DAY_CLAMPED: bool = true;
 
 const NANOS_PER_SECOND: i64 = 1_000_000_000;
 const NANOS_PER_MILLI: i64 = 1_000_000;
@@ -45,11 +43,10 @@ fn resolve_date(fields: &Fields) -> Option<i64> {
     let civil_year = year.unwrap_or(1970);
     let days = match (year, month, day, day_of_year) {
         (Some(year), Some(month), Some(day), _) => {
-            let last_day = calendar::days_in_month(year, month);
-            if day > last_day && !IS_DAY_CLAMPED {
+            if day > calendar::days_in_month(year, month) {
                 return None;
             }
-            calendar::days_since_epoch(year, month, day.min(last_day))
+            calendar::days_since_epoch(year, month, day)
         }
         (_, _, _, Some(day_of_year)) => calendar::days_since_epoch_of_year_day(civil_year, day_of_year)?,
         _ => {
@@ -66,8 +63,7 @@ fn resolve_date(fields: &Fields) -> Option<i64> {
         let does_agree = agrees(day_of_year, actual_day_of_year)
             && agrees(quarter, (actual_month + 2) / 3)
             && agrees(month, actual_month)
-            // Beside a whole date the day may be one that was clamped.
-            && (month.is_some() || agrees(day, actual_day));
+            && agrees(day, actual_day);
         if !does_agree {
             return None;
         }
