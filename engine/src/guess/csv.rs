@@ -108,6 +108,7 @@ pub(crate) fn guess(
                 column_type: ColumnType::String,
                 formats: Vec::new(),
                 note: "all strings asked for".to_owned(),
+                epoch_unit: None,
                 num_misfits: 0,
                 doubts: Vec::new(),
             };
@@ -145,6 +146,7 @@ pub(crate) fn guess(
             formats: guessed.formats,
             note: guessed.note,
             num_missing,
+            epoch_unit: guessed.epoch_unit,
         })
         .collect();
     Ok(GuessedParser {

@@ -330,6 +330,7 @@ fn column(name: &str, members: &[&Value], num_records: usize, doubts: &mut Vec<S
             count => format!("in {count} of {}", num_of(num_records, "record")),
         },
         num_missing: num_records - values.len(),
+        epoch_unit: None,
     };
     let is_integer = |value: &Value| value.is_i64();
     let is_number = |value: &Value| value.is_i64() || value.is_f64();
@@ -343,6 +344,7 @@ fn column(name: &str, members: &[&Value], num_records: usize, doubts: &mut Vec<S
         let guessed = types::column_type(Some(name), &texts.iter().map(String::as_str).collect::<Vec<&str>>(), 0);
         column.column_type = guessed.column_type;
         column.formats = guessed.formats;
+        column.epoch_unit = guessed.epoch_unit;
         if let Some((_, detail)) = guessed.note.split_once(", ") {
             column.note = format!("{}, {detail}", column.note);
         }

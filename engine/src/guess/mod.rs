@@ -159,6 +159,8 @@ pub struct GuessedColumn {
     pub note: String,
     /// Sampled records that have no value of it.
     pub num_missing: usize,
+    /// For integers that count since 1970, what they count, in the words of `unix_timestamp_unit`.
+    pub epoch_unit: Option<&'static str>,
 }
 
 impl Guess {

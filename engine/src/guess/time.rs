@@ -178,7 +178,7 @@ fn chosen(columns: &[GuessedColumn], num_records: usize, seed: &Seed, doubts: &m
                         time.num_missing
                     ));
                 }
-                return Vec::new();
+                return unit_of(time, seed);
             }
         },
     };
@@ -235,6 +235,18 @@ fn chosen(columns: &[GuessedColumn], num_records: usize, seed: &Seed, doubts: &m
             }
             Vec::new()
         }
+    }
+}
+
+/// The unit of an integer `time`, unless it is the load's own; as seconds the finer ones are beyond every calendar.
+fn unit_of(time: &GuessedColumn, seed: &Seed) -> Vec<Setting> {
+    match time.epoch_unit {
+        Some(unit) if unit != "sec" && !seed.has_output("unix_timestamp_unit") => vec![Setting {
+            key: "unix_timestamp_unit",
+            value: Value::from(unit),
+            note: format!("what {} counts since 1970", shown(&time.name)),
+        }],
+        _ => Vec::new(),
     }
 }
 

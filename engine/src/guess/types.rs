@@ -45,6 +45,8 @@ pub(crate) struct GuessedType {
     pub(crate) formats: Vec<String>,
     /// What speaks for it, in a few words.
     pub(crate) note: String,
+    /// What integers count since 1970, if name and values say that they do.
+    pub(crate) epoch_unit: Option<&'static str>,
     /// Sampled values that the type does not read.
     pub(crate) num_misfits: usize,
     /// What could as well be otherwise.
@@ -165,6 +167,7 @@ pub(crate) fn column_type(name: Option<&str>, values: &[&str], num_nulls: usize)
         column_type: ColumnType::String,
         formats: Vec::new(),
         note: String::new(),
+        epoch_unit: None,
         num_misfits: 0,
         doubts: Vec::new(),
     };
@@ -349,10 +352,18 @@ fn long_details(name: Option<&str>, values: &[&str], guessed: &mut GuessedType) 
             .iter()
             .all(|value| value.parse::<i64>().is_ok_and(|number| (least..most).contains(&number)))
     };
-    if is_time && are_between(500_000_000, 5_000_000_000) {
-        guessed.note.push_str(", looks like Unix seconds");
-    } else if is_time && are_between(500_000_000_000, 5_000_000_000_000) {
-        guessed.note.push_str(", looks like Unix milliseconds");
+    // From 1985 to 2128.
+    let units = [
+        ("sec", "seconds", 1),
+        ("milli", "milliseconds", 1_000),
+        ("micro", "microseconds", 1_000_000),
+        ("nano", "nanoseconds", 1_000_000_000),
+    ];
+    for (unit, noun, per_second) in units {
+        if is_time && are_between(500_000_000 * per_second, 5_000_000_000 * per_second) {
+            guessed.note.push_str(&format!(", looks like Unix {noun}"));
+            guessed.epoch_unit = Some(unit);
+        }
     }
 }
 

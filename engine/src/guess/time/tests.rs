@@ -126,6 +126,29 @@ fn column_called_time_is_the_time_if_it_tells_one() {
 }
 
 #[test]
+fn integers_called_time_have_their_unit_written() {
+    for (value, unit) in [
+        ("1470148959542", "milli"),
+        ("1470148959542000", "micro"),
+        ("1470148959542000000", "nano"),
+    ] {
+        let expected = json!({"unix_timestamp_unit": unit});
+        let text = format!("time,n\n{value},1\n{value},2\n");
+        check(&json!({"in": {}, "out": {}}), &text, expected.clone(), &[]);
+        let lines = format!("{{\"time\":{value}}}\n").repeat(2);
+        check(&json!({"in": {}, "out": {}}), &lines, expected, &[]);
+        let seeded = json!({"unix_timestamp_unit": "sec"});
+        check(&json!({"in": {}, "out": seeded}), &text, seeded.clone(), &[]);
+    }
+    check(
+        &json!({"in": {}, "out": {}}),
+        "time,n\n1470148959,1\n1470148960,2\n",
+        json!({}),
+        &[],
+    );
+}
+
+#[test]
 fn column_called_time_that_tells_none_gives_way() {
     check(
         &json!({"in": {}, "out": {}}),
