@@ -439,8 +439,20 @@ fn a_warehouse_in_a_bucket_holds_tables_as_a_directory_does() {
     };
     let issue = |mode: &str| {
         let load = "examples/access-logs/load.yml";
-        let flags = ["--database", "d", "--table", "t", "--auto-create-table", "--json", "--mode", mode];
-        run(&[&["issue", load][..], &flags].concat()).succeeded().kept_secrets().json()
+        let flags = [
+            "--database",
+            "d",
+            "--table",
+            "t",
+            "--auto-create-table",
+            "--json",
+            "--mode",
+            mode,
+        ];
+        run(&[&["issue", load][..], &flags].concat())
+            .succeeded()
+            .kept_secrets()
+            .json()
     };
     assert_eq!(issue("append")["table_version"], json!(0));
     assert_eq!(issue("append")["table_version"], json!(1));

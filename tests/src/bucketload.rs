@@ -4,7 +4,7 @@ use crate::folders;
 use crate::servers::{ACCESS_KEY, REGION, SECRET_KEY};
 use crate::wait::wait_until;
 use serde_json::Value;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -422,7 +422,14 @@ fn built_program() -> PathBuf {
 
 fn newest_change(path: &Path) -> io::Result<SystemTime> {
     let metadata = fs::metadata(path)?;
-    let mut newest = metadata.modified()?;
+    let is_source = path
+        .extension()
+        .is_some_and(|extension| ["rs", "toml", "lock"].iter().any(|known| extension == *known));
+    let mut newest = if is_source {
+        metadata.modified()?
+    } else {
+        SystemTime::UNIX_EPOCH
+    };
     if metadata.is_dir() {
         for entry in fs::read_dir(path)? {
             newest = newest.max(newest_change(&entry?.path())?);

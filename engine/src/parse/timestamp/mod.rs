@@ -7,14 +7,13 @@
 //! fixed places are read eight bytes at a time (`ruby::layout`); whatever does not fit there goes through the
 //! interpreter, which alone defines what a format means.
 //!
-//! What does not happen here: formatting, and the choice of a format (but see [`shape`], which names the format of a sample).
+//! What does not happen here: formatting, and the choice of a format (see `guess`).
 //!
-//! Reading order: `calendar`, `zone`, `ruby`, `java`, [`shape`].
+//! Reading order: `calendar`, `zone`, `ruby`, `java`.
 
 mod calendar;
 mod java;
 mod ruby;
-pub mod shape;
 mod zone;
 
 #[cfg(test)]

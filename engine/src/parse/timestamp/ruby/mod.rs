@@ -121,14 +121,6 @@ impl RubyFormat {
         self.resolver.resolve(&fields, text)
     }
 
-    /// Whether the format reads `text` and leaves nothing over but white space.
-    pub(super) fn covers(&mut self, text: &[u8]) -> bool {
-        let mut fields = Fields::default();
-        read::read(&self.items, text, &mut fields)
-            .is_some_and(|end| text[end..].iter().all(|byte| zone::is_white(*byte)))
-            && self.resolver.resolve(&fields, text).is_some()
-    }
-
     #[cfg(test)]
     pub(super) fn has_layout(&self) -> bool {
         self.layout.is_some()
