@@ -51,18 +51,19 @@ impl FileWriter {
         }
     }
 
-    /// Bytes held in memory: encoded pages of the open row group, and rows that wait.
+    /// Bytes held in memory: rows that wait, pages of the open row group, and finished row groups that are not a part yet.
     pub(super) fn held_bytes(&self) -> usize {
-        self.waiting_bytes + self.encoder.as_ref().map_or(0, ArrowWriter::memory_size)
+        let encoder = self.encoder.as_ref();
+        self.waiting_bytes + encoder.map_or(0, |encoder| encoder.memory_size() + encoder.inner().len())
     }
 
     /// Bytes the file has or will have, as far as is known.
     pub(super) fn estimated_bytes(&self) -> u64 {
-        self.size_bytes
-            + self
-                .encoder
-                .as_ref()
-                .map_or(0, |encoder| encoder.in_progress_size() as u64)
+        let encoded = self
+            .encoder
+            .as_ref()
+            .map_or(0, |encoder| encoder.inner().len() + encoder.in_progress_size());
+        self.size_bytes + encoded as u64
     }
 
     /// Appends rows.

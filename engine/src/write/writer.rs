@@ -105,6 +105,7 @@ impl PartitionedWriter {
         self.clock += 1;
         let Some(time_index) = self.time_index else {
             self.write_part(self.partitioner.clone().key(0), batch).await?;
+            self.keep_within_memory().await?;
             return Ok(Vec::new());
         };
         let times = times_of(batch.column(time_index), self.options.units_per_second).map_err(WriteError::Batch)?;
@@ -113,6 +114,7 @@ impl PartitionedWriter {
             for part in self.partitioner.split(&batch, &times).map_err(WriteError::Batch)? {
                 self.write_part(part.key, part.batch).await?;
             }
+            self.keep_within_memory().await?;
         }
         Ok(untimed)
     }
@@ -159,27 +161,27 @@ impl PartitionedWriter {
         if open_file.writer.estimated_bytes() >= self.options.target_file_size_bytes {
             self.complete(key).await?;
         }
-        self.keep_within_memory().await
+        Ok(())
     }
 
-    /// Ends the largest open row groups until what is held fits the limit.
+    /// Completes the files written to longest ago until what is held fits the limit. Rows mostly come in the order of their
+    /// time, so those files are the ones that have got all their rows.
     async fn keep_within_memory(&mut self) -> Result<(), WriteError> {
-        let mut held: usize = self.open.values().map(|open_file| open_file.writer.held_bytes()).sum();
-        while held > self.options.max_held_bytes {
-            let Some(largest) = self
-                .open
-                .values_mut()
-                .max_by_key(|open_file| open_file.writer.held_bytes())
-            else {
-                return Ok(());
-            };
-            let before = largest.writer.held_bytes();
-            largest.writer.flush().await?;
-            let freed = before.saturating_sub(largest.writer.held_bytes());
-            if freed == 0 {
-                return Ok(());
-            }
-            held -= freed;
+        let held = |open: &BTreeMap<PartitionKey, OpenFile>| -> usize {
+            open.values().map(|open_file| open_file.writer.held_bytes()).sum()
+        };
+        while self.open.len() > 1 && held(&self.open) > self.options.max_held_bytes {
+            self.complete_oldest().await?;
+        }
+        // One file alone is sent as it grows; its row group ends when it is too large.
+        let limit = self.options.max_held_bytes;
+        if let Some(alone) = self
+            .open
+            .values_mut()
+            .next()
+            .filter(|alone| alone.writer.held_bytes() > limit)
+        {
+            alone.writer.flush().await?;
         }
         Ok(())
     }
