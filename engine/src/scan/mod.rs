@@ -12,6 +12,8 @@ pub mod metadata;
 pub mod queue;
 mod read;
 pub mod table;
+#[cfg(test)]
+mod tests;
 
 use crate::decode::DecodeOptions;
 use crate::parse::ParserOptions;

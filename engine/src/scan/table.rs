@@ -2,9 +2,16 @@
 
 use super::exec::ScanExec;
 use super::metadata::MetadataColumn;
-use super::{ScanOptions, ScanServices};
+use super::{ScanCounters, ScanOptions, ScanServices};
+use crate::error::Error;
 use crate::pack::{Task, pack};
+use crate::parse::Reject;
+use crate::parse::reject::RejectSink;
+use crate::source::budget::ByteBudget;
 use crate::source::file::SourceFile;
+use crate::source::list::list;
+use crate::source::select::SelectOptions;
+use crate::source::store::FileStore;
 use arrow::array::{Array, AsArray, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{Schema, SchemaRef};
 use async_trait::async_trait;
@@ -15,6 +22,10 @@ use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use std::sync::Arc;
+use tokio::runtime::Handle;
+
+/// Bytes that a table opened by [`PrefixTable::open`] may fetch ahead: what a job does with its default memory limit.
+const FETCH_AHEAD_BYTES: u64 = 128 * 1024 * 1024;
 
 /// The files of a prefix, as rows.
 ///
@@ -30,6 +41,36 @@ pub struct PrefixTable {
 }
 
 impl PrefixTable {
+    /// Lists the files that `select` asks for and makes a table of them, ready to be registered in a session of any kind.
+    ///
+    /// Records that cannot become rows are left out and counted in [`PrefixTable::counters`]; for anything else about them, and for
+    /// limits of one's own, see [`PrefixTable::new`]. All requests wait on `io_runtime`, which may be the runtime of the caller.
+    ///
+    /// **Errors**: the store cannot be listed, or an archived file is wanted. No file at all is an empty table.
+    /// **Cost**: the listing.
+    pub async fn open(
+        store: Arc<dyn FileStore>,
+        select: &SelectOptions,
+        options: ScanOptions,
+        io_runtime: Handle,
+    ) -> crate::error::Result<PrefixTable> {
+        // A query leaves no cursor behind, so no moment must be known before which every file was seen.
+        let listed_until_micros = i64::MAX;
+        let (lister, select) = (Arc::clone(&store), select.clone());
+        let listing = io_runtime
+            .spawn(async move { list(lister, &select, listed_until_micros).await })
+            .await
+            .map_err(|error| Error::internal("the listing stopped").caused_by(error))??;
+        let services = ScanServices {
+            store,
+            io_runtime,
+            budget: Arc::new(ByteBudget::new(FETCH_AHEAD_BYTES)),
+            rejects: Arc::new(UnwantedRejects),
+            counters: Arc::default(),
+        };
+        Ok(PrefixTable::new(options, listing.files, 0, services))
+    }
+
     /// A table over files that were listed and selected before.
     ///
     /// **Cost**: nothing is requested, neither here nor when a query is planned.
@@ -53,6 +94,11 @@ impl PrefixTable {
     /// The tasks of a scan of everything.
     pub fn tasks(&self) -> &[Task] {
         &self.tasks
+    }
+
+    /// What all scans of this table have read so far.
+    pub fn counters(&self) -> &Arc<ScanCounters> {
+        &self.services.counters
     }
 
     /// The metadata column at a position of the schema, if there is one.
@@ -106,6 +152,14 @@ impl PrefixTable {
             .collect();
         Ok(Arc::new(pack(kept, self.min_task_size_bytes)))
     }
+}
+
+/// Rejects that nobody asked for; the scan has counted them.
+#[derive(Debug)]
+struct UnwantedRejects;
+
+impl RejectSink for UnwantedRejects {
+    fn push(&self, _rejects: Vec<Reject>) {}
 }
 
 #[async_trait]
