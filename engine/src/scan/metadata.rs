@@ -17,7 +17,8 @@ pub struct MetadataColumn {
 /// What a metadata column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MetadataKind {
-    /// `_file_path`: `s3://bucket/key`, or the local path; an archive's entry follows after `!`.
+    /// `_file_path`: `s3://bucket/key`, or the local path. Rows of an archive's entries have that of the archive, so that a
+    /// predicate on it can be decided before anything is fetched.
     FilePath,
     /// `_file_name`: the last segment of the key.
     FileName,

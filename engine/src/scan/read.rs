@@ -34,7 +34,7 @@ pub(super) struct PartitionReader {
 /// The file being read.
 struct OpenFile {
     file: SourceFile,
-    /// How users know the file or the archive entry.
+    /// How users know the file.
     name: Arc<str>,
     chunks: FetchedChunks,
     chunk: Option<FetchedChunk>,
@@ -196,12 +196,7 @@ impl PartitionReader {
                 open.num_taken_bytes = 0;
                 Ok(None)
             }
-            Step::EntryEnded(next_entry) => {
-                let rest = self.flush_if_described()?;
-                let open = self.current.as_mut().expect("still open");
-                open.name = next_entry;
-                Ok(rest)
-            }
+            Step::EntryEnded => self.flush_if_described(),
             Step::FileEnded => {
                 let rest = self.flush_if_described()?;
                 self.current = None;
@@ -367,8 +362,8 @@ enum Stage {
 enum Step {
     Parsed(Parsed),
     NeedsInput,
-    /// All rows of an archive entry are given; the name of the next.
-    EntryEnded(Arc<str>),
+    /// All rows of an archive entry are given, another entry follows.
+    EntryEnded,
     FileEnded,
 }
 
@@ -447,9 +442,8 @@ impl Unpacker {
                     return Ok(Step::FileEnded);
                 }
                 Stage::DrainingEntry(next) => {
-                    let next = Arc::clone(next);
-                    self.stage = Stage::BeforeEntry(Arc::clone(&next));
-                    return Ok(Step::EntryEnded(next));
+                    self.stage = Stage::BeforeEntry(Arc::clone(next));
+                    return Ok(Step::EntryEnded);
                 }
                 Stage::BeforeEntry(name) => {
                     self.parser.begin_file(Arc::clone(name));
