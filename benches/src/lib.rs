@@ -47,7 +47,7 @@ impl Numbers {
     }
 
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn next_number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -57,7 +57,7 @@ impl Numbers {
 
     /// The next number below `end`.
     pub fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
+        self.next_number() % end
     }
 
     fn one_of<'t>(&mut self, texts: &[&'t str]) -> &'t str {
@@ -105,7 +105,7 @@ fn records(
         };
         Record {
             micros: start_micros + i64::try_from(millis).expect("hours fit") * 1_000,
-            request_id: numbers.next(),
+            request_id: numbers.next_number(),
             client_ip: [numbers.below(250), numbers.below(250)],
             method: numbers.one_of(&["GET", "GET", "GET", "POST", "PUT", "HEAD"]),
             path: format!("/api/v1/items/{}?page={}", numbers.below(40_000), numbers.below(20)),

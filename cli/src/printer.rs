@@ -1,10 +1,6 @@
 //! Everything that is printed: results on standard output, talk on standard error.
 
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "this is the one place that prints"
-)]
+#![expect(clippy::print_stderr, reason = "this is the one place that prints")]
 
 use crate::args::GlobalArguments;
 use crate::exit::Exit;

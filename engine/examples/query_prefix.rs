@@ -9,6 +9,8 @@
 //! table of an ordinary DataFusion session. The plan printed first shows how little will be read: the predicate on a metadata
 //! column has left one file, only the selected columns reach the parser, and the limit ends the reading.
 
+#![expect(clippy::print_stdout, reason = "a program that shows something")]
+
 use bucketload_engine::config::plan::{InputPlan, MetadataColumn, MetadataKind};
 use bucketload_engine::config::{Document, Node, ResolveOptions, resolve, resolve_seed};
 use bucketload_engine::job::guess::guess;

@@ -366,7 +366,8 @@ fn column(name: &str, members: &[&Value], num_records: usize, doubts: &mut Vec<S
 /// Chooses the type of all but a few of many scalars of different kinds; `false` if there is none.
 fn is_read_but_for_misfits(values: &[&Value], column: &mut GuessedColumn, doubts: &mut Vec<String>) -> bool {
     let max_misfits = types::tolerated_misfits(values.len());
-    let kinds: [(ColumnType, fn(&Value) -> bool); 3] = [
+    type IsOfType = fn(&Value) -> bool;
+    let kinds: [(ColumnType, IsOfType); 3] = [
         (ColumnType::Long, Value::is_i64),
         (ColumnType::Double, Value::is_number),
         (ColumnType::Boolean, Value::is_boolean),

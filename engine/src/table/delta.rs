@@ -417,7 +417,7 @@ fn new_table_metadata(layout: &TableLayout, name: &TableName) -> Result<Metadata
         layout.partition_columns.clone(),
         layout_properties(layout),
     )
-    .and_then(|metadata| Ok(metadata.with_name(name.table.clone())?))
+    .and_then(|metadata| metadata.with_name(name.table.clone()))
     .map_err(|error| Error::internal("cannot write a metadata action").caused_by(error))
 }
 

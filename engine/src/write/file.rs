@@ -71,7 +71,7 @@ impl FileWriter {
     /// **Errors**: the store refused bytes, or the encoder refused the batch; the file must be given up then.
     pub(super) async fn write(&mut self, batch: RecordBatch) -> Result<(), WriteError> {
         self.num_waiting_rows += batch.num_rows();
-        self.waiting_bytes += batch.get_array_memory_size().min(batch.num_rows() * 4_096);
+        self.waiting_bytes += batch.get_array_memory_size();
         self.waiting.push(batch);
         if self.num_waiting_rows >= MIN_ENCODE_ROWS {
             self.encode_waiting()?;

@@ -4,7 +4,7 @@
 //! time zone. Two hours that a wall clock shows twice (the end of daylight saving) are one partition.
 //!
 //! Most batches lie in one partition altogether; they pass without a copy. Otherwise the rows are brought into partition order by
-//! one counting sort and one `take`, and the parts are slices of that.
+//! one counting sort, and each part is taken out as a batch of its own.
 
 use arrow::array::{Array, ArrayRef, RecordBatch, TimestampMicrosecondArray, UInt32Array};
 use arrow::compute::{max, min, take_record_batch};
@@ -217,16 +217,14 @@ impl Partitioner {
             indices[*slot as usize] = row;
             *slot += 1;
         }
-        let sorted = take_record_batch(batch, &UInt32Array::from(indices))?;
+        // Each part is a copy of its own: a few late rows that wait for company must not keep the whole batch alive.
         let mut parts = Vec::with_capacity(ordered.len());
-        let mut offset = 0;
+        let mut rest = indices.as_slice();
         for (key, count) in ordered {
-            let count = count as usize;
-            parts.push(PartitionedRows {
-                key,
-                batch: sorted.slice(offset, count),
-            });
-            offset += count;
+            let (rows, others) = rest.split_at(count as usize);
+            rest = others;
+            let batch = take_record_batch(batch, &UInt32Array::from(rows.to_vec()))?;
+            parts.push(PartitionedRows { key, batch });
         }
         Ok(parts)
     }
