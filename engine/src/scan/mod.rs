@@ -1,6 +1,6 @@
 //! A prefix of files as a DataFusion table.
 //!
-//! [`PrefixTable`] can be registered in any `SessionContext`: a projection reaches the parser, a limit stops the fetching, and
+//! [`table::PrefixTable`] can be registered in any `SessionContext`: a projection reaches the parser, a limit stops the fetching, and
 //! predicates on metadata columns leave files out before anything is fetched. Both types are thin; the work is in `source`,
 //! `decode` and `parse`.
 //!
