@@ -12,7 +12,6 @@ use crate::source::file::SourceFile;
 use crate::table::schema::type_name;
 use crate::write::exec::WriteServices;
 use crate::write::node::WriteNode;
-use crate::write::writer::WriteOptions;
 use datafusion::physical_plan::displayable;
 use serde_json::Value;
 use std::sync::Arc;
@@ -68,19 +67,7 @@ pub async fn explain(environment: &Environment, plan: &JobPlan) -> Result<Explan
         rejects,
         counters: Arc::clone(&progress.write),
     };
-    let options = WriteOptions {
-        attempt: String::new(),
-        partition_by: arranged.layout.partition_by,
-        partition_columns: arranged.layout.partition_columns,
-        timezone: arranged.layout.timezone,
-        time_column: arranged.layout.time_column,
-        units_per_second: arranged.units_per_second,
-        is_missing_time_fatal: plan.output.stop_on_invalid_record,
-        compression: plan.output.compression,
-        target_file_size_bytes: u64::MAX,
-        max_held_bytes: budgets.writer_bytes,
-        max_open_files: 1,
-    };
+    let options = arranged.write_options(plan, &budgets, String::new());
     let write = WriteNode::plan(
         arranged.rows.into_unoptimized_plan(),
         options,

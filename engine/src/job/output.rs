@@ -1,8 +1,9 @@
 //! Gives the rows of a job the shape their table wants: a time column to make partitions of, and types a table can hold.
 
+use super::environment::Budgets;
 use super::run::filter_error;
 use super::storage;
-use crate::config::plan::OutputPlan;
+use crate::config::plan::{JobPlan, OutputPlan};
 use crate::error::{Error, Result};
 use crate::filter::rules::{AddTimeRule, FilterRule, UnixUnit};
 use crate::filter::{self, FilterSurroundings};
@@ -10,6 +11,7 @@ use crate::parse::reject::RejectSink;
 use crate::table::TableLayout;
 use crate::table::schema::{partition_column_names, storable_type, type_name};
 use crate::write::partition::PartitionBy;
+use crate::write::writer::WriteOptions;
 use arrow::datatypes::{DataType, Schema, TimeUnit};
 use datafusion::common::{Column, ScalarValue};
 use datafusion::dataframe::DataFrame;
@@ -21,12 +23,37 @@ use std::sync::Arc;
 /// Name of the time column that is added when the data has none, and that is looked for when none is configured.
 const TIME_COLUMN: &str = "time";
 
+/// Bytes of an output file where the configuration does not say: large enough for readers that open few files at a time.
+const TARGET_FILE_BYTES: u64 = 256 * 1024 * 1024;
+
+/// Files one plan partition keeps open: a week of hours, and memory for their column writers stays in tens of MB.
+const MAX_OPEN_FILES: usize = 192;
+
 /// Rows ready to be written, and how.
 pub(super) struct ArrangedOutput {
     pub(super) rows: DataFrame,
     pub(super) layout: TableLayout,
     /// How many of a long time column's units make a second.
     pub(super) units_per_second: i64,
+}
+
+impl ArrangedOutput {
+    /// What the writer of these rows has to know; `attempt` becomes part of every file's name.
+    pub(super) fn write_options(&self, plan: &JobPlan, budgets: &Budgets, attempt: String) -> WriteOptions {
+        WriteOptions {
+            attempt,
+            partition_by: self.layout.partition_by,
+            partition_columns: self.layout.partition_columns.clone(),
+            timezone: self.layout.timezone.clone(),
+            time_column: self.layout.time_column.clone(),
+            units_per_second: self.units_per_second,
+            is_missing_time_fatal: plan.output.stop_on_invalid_record,
+            compression: plan.output.compression,
+            target_file_size_bytes: plan.exec.target_file_size_bytes.unwrap_or(TARGET_FILE_BYTES),
+            max_held_bytes: budgets.writer_bytes,
+            max_open_files: MAX_OPEN_FILES,
+        }
+    }
 }
 
 /// Arranges the rows for their table.

@@ -17,19 +17,12 @@ use crate::table::{CommittedLoad, OutputMode, StagedLoad, TableLayout, delta, pl
 use crate::write::StagedFile;
 use crate::write::exec::{WriteServices, from_manifest};
 use crate::write::node::WriteNode;
-use crate::write::writer::WriteOptions;
 use datafusion::dataframe::DataFrame;
 use datafusion::prelude::SessionContext;
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
-
-/// Bytes of an output file where the configuration does not say: large enough for readers that open few files at a time.
-const TARGET_FILE_BYTES: u64 = 256 * 1024 * 1024;
-
-/// Files one plan partition keeps open: a week of hours, and memory for their column writers stays in tens of MB.
-const MAX_OPEN_FILES: usize = 192;
 
 /// A job that failed, with what is known of it.
 #[derive(Debug)]
@@ -302,19 +295,7 @@ async fn write(
         OutputLayout::Delta => "",
         OutputLayout::Parquet => plain::STAGED_PREFIX,
     };
-    let options = WriteOptions {
-        attempt: format!("{prefix}{job_id}"),
-        partition_by: arranged.layout.partition_by,
-        partition_columns: arranged.layout.partition_columns,
-        timezone: arranged.layout.timezone,
-        time_column: arranged.layout.time_column,
-        units_per_second: arranged.units_per_second,
-        is_missing_time_fatal: plan.output.stop_on_invalid_record,
-        compression: plan.output.compression,
-        target_file_size_bytes: plan.exec.target_file_size_bytes.unwrap_or(TARGET_FILE_BYTES),
-        max_held_bytes: budgets.writer_bytes,
-        max_open_files: MAX_OPEN_FILES,
-    };
+    let options = arranged.write_options(plan, budgets, format!("{prefix}{job_id}"));
     let rows = arranged.rows.into_unoptimized_plan();
     let write = WriteNode::plan(rows, options, plan.output.is_sorted_by_time, services).map_err(plan_error)?;
     let manifest = session
