@@ -1,7 +1,7 @@
 //! Batches to Parquet files in a store that keeps them in memory.
 //!
-//! `chosen` and `dictionary_everywhere` are the encoder alone: jobs write columns whose values are nearly all different without a
-//! dictionary, and the difference is what that choice is worth. The others are the whole writer.
+//! `library` is the writer of the `parquet` crate with the same properties, to see what our own encoder is worth. The others are
+//! the whole writer.
 
 use crate::NUM_RECORDS;
 use crate::partition::batches;
@@ -15,9 +15,6 @@ use parquet::arrow::ArrowWriter;
 use std::hint::black_box;
 use std::sync::Arc;
 
-/// Rows too few to say anything about repetition: with them as a sample, the dictionary stays on in every column.
-const UNDECIDED_ROWS: usize = 128;
-
 pub(crate) fn bench(criterion: &mut Criterion) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
@@ -27,13 +24,11 @@ pub(crate) fn bench(criterion: &mut Criterion) {
     let shuffled = csv(1, NUM_RECORDS, START_MICROS, 48, Order::Shuffled);
     let snappy = Compression::Snappy;
     let mut group = criterion.benchmark_group("parquet");
-    for (name, sample_rows) in [("chosen", usize::MAX), ("dictionary_everywhere", UNDECIDED_ROWS)] {
-        let batches = batches(&ordered);
-        group.throughput(Throughput::Bytes(ordered.len() as u64));
-        group.bench_function(name, |bencher| {
-            bencher.iter(|| encode(black_box(&batches), sample_rows))
-        });
-    }
+    let batches_of_one_hour = batches(&ordered);
+    group.throughput(Throughput::Bytes(ordered.len() as u64));
+    group.bench_function("library", |bencher| {
+        bencher.iter(|| encode(black_box(&batches_of_one_hour)))
+    });
     for (name, text, compression) in [
         ("one_hour", &ordered, snappy),
         ("one_hour_zstd", &ordered, Compression::Zstd { level: 1 }),
@@ -50,10 +45,9 @@ pub(crate) fn bench(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// One file of all batches, encoded as the first rows suggest. Gives its size.
-fn encode(batches: &[RecordBatch], sample_rows: usize) -> usize {
-    let sample = batches[0].slice(0, batches[0].num_rows().min(sample_rows));
-    let properties = writer_properties(&sample, Compression::Snappy, "bench");
+/// One file of all batches. Gives its size.
+fn encode(batches: &[RecordBatch]) -> usize {
+    let properties = writer_properties(Compression::Snappy, "bench");
     let schema = batches[0].schema();
     let mut writer = ArrowWriter::try_new(Vec::new(), schema, Some(properties)).expect("a schema of ours");
     for batch in batches {

@@ -1,92 +1,133 @@
-//! Turns batches into one Parquet file in a store, staged: written, listed nowhere, and so not visible.
+//! Turns rows of batches into one Parquet file in a store, staged: written, listed nowhere, and so not visible.
 
+use super::column::{ColumnEncoder, PageCompressor};
 use super::encoding::{Compression, writer_properties};
+use super::partition::Rows;
 use super::statistics::delta_statistics;
 use super::{StagedFile, WriteError};
-use arrow::array::RecordBatch;
-use arrow::compute::concat_batches;
+use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
+use arrow::compute::take;
+use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
 use object_store::ObjectStore;
 use object_store::buffered::BufWriter;
 use object_store::path::Path;
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowRowGroupWriterFactory, ArrowWriterOptions, compute_leaves};
+use parquet::errors::ParquetError;
+use parquet::file::writer::SerializedFileWriter;
 use std::sync::Arc;
 use tokio::io::AsyncWriteExt;
 
 /// Bytes of one part of an upload. Files below it are one request; S3 allows 10,000 parts, so 80 GB a file.
 const PART_BYTES: usize = 8 * 1024 * 1024;
 
-/// Rows gathered before they are encoded: below it the fixed cost of a batch in the encoder outweighs a copy.
-const MIN_ENCODE_ROWS: usize = 4_096;
+/// Most rows of a row group: enough for good compression, few enough that a reader's cores share a file.
+const MAX_ROW_GROUP_ROWS: usize = 1_048_576;
 
 /// Written into every file's footer.
 const CREATED_BY: &str = concat!("bucketload version ", env!("CARGO_PKG_VERSION"));
 
 /// One open file.
 pub(super) struct FileWriter {
-    encoder: Option<ArrowWriter<Vec<u8>>>,
+    schema: SchemaRef,
+    /// Writes what is between the row groups; holds finished row groups until they make a part.
+    output: SerializedFileWriter<Vec<u8>>,
+    library: ArrowRowGroupWriterFactory,
+    row_group: Option<RowGroup>,
+    num_row_groups: usize,
     upload: BufWriter,
     path: Path,
-    compression: Compression,
-    /// Small batches that wait to be encoded together.
-    waiting: Vec<RecordBatch>,
-    num_waiting_rows: usize,
-    waiting_bytes: usize,
     size_bytes: u64,
 }
 
+/// The row group under construction.
+struct RowGroup {
+    columns: Vec<ColumnWriter>,
+    num_rows: usize,
+}
+
+/// How a column of a row group is encoded.
+enum ColumnWriter {
+    /// By our own encoder.
+    Own(ColumnEncoder),
+    /// By the `parquet` crate, one writer for each leaf of the column.
+    Library(Vec<ArrowColumnWriter>),
+}
+
 impl FileWriter {
-    /// Opens a file at `path`. Nothing is requested before the first part is full.
-    pub(super) fn new(store: Arc<dyn ObjectStore>, path: Path, compression: Compression) -> FileWriter {
-        FileWriter {
-            encoder: None,
+    /// Opens a file at `path` for rows of `schema`. Nothing is requested before the first part is full.
+    pub(super) fn new(
+        store: Arc<dyn ObjectStore>,
+        path: Path,
+        schema: SchemaRef,
+        compression: Compression,
+    ) -> Result<FileWriter, WriteError> {
+        let options = ArrowWriterOptions::new().with_properties(writer_properties(compression, CREATED_BY));
+        let (output, library) = ArrowWriter::try_new_with_options(Vec::new(), Arc::clone(&schema), options)
+            .and_then(ArrowWriter::into_serialized_writer)
+            .map_err(WriteError::Encode)?;
+        Ok(FileWriter {
+            schema,
+            output,
+            library,
+            row_group: None,
+            num_row_groups: 0,
             upload: BufWriter::with_capacity(store, path.clone(), PART_BYTES),
             path,
-            compression,
-            waiting: Vec::new(),
-            num_waiting_rows: 0,
-            waiting_bytes: 0,
             size_bytes: 0,
-        }
+        })
     }
 
-    /// Bytes held in memory: rows that wait, pages of the open row group, and finished row groups that are not a part yet.
+    /// Bytes held in memory: the open row group, and finished ones that are not a part yet.
     pub(super) fn held_bytes(&self) -> usize {
-        let encoder = self.encoder.as_ref();
-        self.waiting_bytes + encoder.map_or(0, |encoder| encoder.memory_size() + encoder.inner().len())
+        self.row_group.as_ref().map_or(0, RowGroup::held_bytes) + self.output.inner().len()
     }
 
     /// Bytes the file has or will have, as far as is known.
     pub(super) fn estimated_bytes(&self) -> u64 {
-        let encoded = self
-            .encoder
-            .as_ref()
-            .map_or(0, |encoder| encoder.inner().len() + encoder.in_progress_size());
+        let encoded = self.row_group.as_ref().map_or(0, RowGroup::encoded_bytes) + self.output.inner().len();
         self.size_bytes + encoded as u64
     }
 
-    /// Appends rows.
+    /// Appends some rows of a batch.
     ///
-    /// **Errors**: the store refused bytes, or the encoder refused the batch; the file must be given up then.
-    pub(super) async fn write(&mut self, batch: RecordBatch) -> Result<(), WriteError> {
-        self.num_waiting_rows += batch.num_rows();
-        self.waiting_bytes += batch.get_array_memory_size();
-        self.waiting.push(batch);
-        if self.num_waiting_rows >= MIN_ENCODE_ROWS {
-            self.encode_waiting()?;
-            self.send().await?;
+    /// **Errors**: the store refused bytes, or the encoder refused the rows; the file must be given up then.
+    pub(super) async fn write(
+        &mut self,
+        batch: &RecordBatch,
+        mut rows: Rows<'_>,
+        compressor: &mut PageCompressor,
+    ) -> Result<(), WriteError> {
+        while rows.num_rows() > 0 {
+            let num_taken = self.append(batch, rows, compressor).map_err(WriteError::Encode)?;
+            rows = rows.after(num_taken);
+            if self
+                .row_group
+                .as_ref()
+                .is_some_and(|row_group| row_group.num_rows >= MAX_ROW_GROUP_ROWS)
+            {
+                self.end_row_group(compressor).await?;
+            }
         }
         Ok(())
     }
 
     /// Ends the open row group, so that its memory becomes free.
-    pub(super) async fn flush(&mut self) -> Result<(), WriteError> {
-        self.encode_waiting()?;
-        if let Some(encoder) = &mut self.encoder {
-            encoder.flush().map_err(WriteError::Encode)?;
+    pub(super) async fn end_row_group(&mut self, compressor: &mut PageCompressor) -> Result<(), WriteError> {
+        let Some(row_group) = self.row_group.take() else {
+            return Ok(());
+        };
+        self.num_row_groups += 1;
+        row_group
+            .finish(&mut self.output, compressor)
+            .and_then(|()| self.output.flush().map_err(ParquetError::from))
+            .map_err(WriteError::Encode)?;
+        if self.output.inner().len() < PART_BYTES {
+            return Ok(());
         }
-        self.send().await
+        let bytes = std::mem::take(self.output.inner_mut());
+        self.put(bytes).await
     }
 
     /// Completes the file.
@@ -96,14 +137,14 @@ impl FileWriter {
         mut self,
         partition_values: Vec<(String, String)>,
         time_column: Option<&str>,
+        compressor: &mut PageCompressor,
     ) -> Result<Option<StagedFile>, WriteError> {
-        self.encode_waiting()?;
-        let Some(mut encoder) = self.encoder.take() else {
+        self.end_row_group(compressor).await?;
+        if self.num_row_groups == 0 {
             return Ok(None);
-        };
-        let metadata = encoder.finish().map_err(WriteError::Encode)?;
-        let rest = std::mem::take(encoder.inner_mut());
-        self.size_bytes += rest.len() as u64;
+        }
+        let metadata = self.output.finish().map_err(WriteError::Encode)?;
+        let rest = std::mem::take(self.output.inner_mut());
         self.put(rest).await?;
         self.upload
             .shutdown()
@@ -125,45 +166,71 @@ impl FileWriter {
         }
     }
 
-    fn encode_waiting(&mut self) -> Result<(), WriteError> {
-        let Some(first) = self.waiting.first() else {
-            return Ok(());
-        };
-        let batch = match self.waiting.len() {
-            1 => first.clone(),
-            _ => concat_batches(&first.schema(), &self.waiting).map_err(WriteError::Batch)?,
-        };
-        self.waiting.clear();
-        self.num_waiting_rows = 0;
-        self.waiting_bytes = 0;
-        let encoder = match &mut self.encoder {
-            Some(encoder) => encoder,
+    /// Appends as many rows as the row group has room for, and says how many.
+    fn append(
+        &mut self,
+        batch: &RecordBatch,
+        rows: Rows<'_>,
+        compressor: &mut PageCompressor,
+    ) -> Result<usize, ParquetError> {
+        let row_group = match &mut self.row_group {
+            Some(row_group) => row_group,
             None => {
-                let options =
-                    ArrowWriterOptions::new().with_properties(writer_properties(&batch, self.compression, CREATED_BY));
-                let encoder = ArrowWriter::try_new_with_options(Vec::new(), batch.schema(), options)
-                    .map_err(WriteError::Encode)?;
-                self.encoder.insert(encoder)
+                let columns = self.new_columns()?;
+                self.row_group.insert(RowGroup { columns, num_rows: 0 })
             }
         };
-        encoder.write(&batch).map_err(WriteError::Encode)
+        let rows = rows.first(MAX_ROW_GROUP_ROWS - row_group.num_rows);
+        for ((column, array), field) in row_group
+            .columns
+            .iter_mut()
+            .zip(batch.columns())
+            .zip(self.schema.fields())
+        {
+            match column {
+                ColumnWriter::Own(encoder) => encoder.append(array.as_ref(), rows, compressor)?,
+                ColumnWriter::Library(writers) => {
+                    let leaves = compute_leaves(field, &taken(array, rows)?)?;
+                    for (writer, leaf) in writers.iter_mut().zip(&leaves) {
+                        writer.write(leaf)?;
+                    }
+                }
+            }
+        }
+        row_group.num_rows += rows.num_rows();
+        Ok(rows.num_rows())
     }
 
-    /// Sends what the encoder has finished.
-    async fn send(&mut self) -> Result<(), WriteError> {
-        let Some(encoder) = &mut self.encoder else {
-            return Ok(());
-        };
-        // Only whole row groups are in the encoder's buffer; before the first is done there is nothing to send but the magic.
-        if encoder.inner().len() < PART_BYTES {
-            return Ok(());
+    /// The columns of a new row group.
+    fn new_columns(&self) -> Result<Vec<ColumnWriter>, ParquetError> {
+        let descriptor = self.output.schema_descr();
+        let mut library: Option<Vec<Option<ArrowColumnWriter>>> = None;
+        let mut columns = Vec::with_capacity(self.schema.fields().len());
+        let mut leaf = 0;
+        for (index, field) in self.schema.fields().iter().enumerate() {
+            let first_leaf = leaf;
+            while leaf < descriptor.num_columns() && descriptor.get_column_root_idx(leaf) == index {
+                leaf += 1;
+            }
+            if let Some(encoder) = ColumnEncoder::new(field.data_type(), descriptor.column(first_leaf)) {
+                columns.push(ColumnWriter::Own(encoder));
+                continue;
+            }
+            let writers = match &mut library {
+                Some(writers) => writers,
+                None => {
+                    let writers = self.library.create_column_writers(self.num_row_groups)?;
+                    library.insert(writers.into_iter().map(Some).collect())
+                }
+            };
+            let writers = writers[first_leaf..leaf].iter_mut().filter_map(Option::take).collect();
+            columns.push(ColumnWriter::Library(writers));
         }
-        let bytes = std::mem::take(encoder.inner_mut());
-        self.size_bytes += bytes.len() as u64;
-        self.put(bytes).await
+        Ok(columns)
     }
 
     async fn put(&mut self, bytes: Vec<u8>) -> Result<(), WriteError> {
+        self.size_bytes += bytes.len() as u64;
         if bytes.is_empty() {
             return Ok(());
         }
@@ -181,5 +248,57 @@ impl FileWriter {
             path: self.path.to_string(),
             source: Box::new(source),
         }
+    }
+}
+
+impl RowGroup {
+    fn held_bytes(&self) -> usize {
+        self.columns
+            .iter()
+            .map(|column| match column {
+                ColumnWriter::Own(encoder) => encoder.held_bytes(),
+                ColumnWriter::Library(writers) => writers.iter().map(ArrowColumnWriter::memory_size).sum(),
+            })
+            .sum()
+    }
+
+    fn encoded_bytes(&self) -> usize {
+        self.columns
+            .iter()
+            .map(|column| match column {
+                ColumnWriter::Own(encoder) => encoder.encoded_bytes(),
+                ColumnWriter::Library(writers) => {
+                    writers.iter().map(ArrowColumnWriter::get_estimated_total_bytes).sum()
+                }
+            })
+            .sum()
+    }
+
+    fn finish(
+        self,
+        output: &mut SerializedFileWriter<Vec<u8>>,
+        compressor: &mut PageCompressor,
+    ) -> Result<(), ParquetError> {
+        let mut row_group = output.next_row_group()?;
+        for column in self.columns {
+            match column {
+                ColumnWriter::Own(encoder) => encoder.finish(compressor)?.append_to(&mut row_group)?,
+                ColumnWriter::Library(writers) => {
+                    for writer in writers {
+                        writer.close()?.append_to_row_group(&mut row_group)?;
+                    }
+                }
+            }
+        }
+        row_group.close()?;
+        Ok(())
+    }
+}
+
+/// Rows of an array as an array of their own.
+fn taken(array: &ArrayRef, rows: Rows<'_>) -> Result<ArrayRef, ParquetError> {
+    match rows {
+        Rows::Run { start, num_rows } => Ok(array.slice(start, num_rows)),
+        Rows::Listed(rows) => Ok(take(array, &UInt32Array::from(rows.to_vec()), None)?),
     }
 }

@@ -5,9 +5,11 @@
 //! lists it, so nobody sees it, until the driver commits the manifest that [`exec::WriteExec`] returns. A partition that is run
 //! again leaves files under other names, and the first ones stay unlisted.
 //!
-//! Reading order: [`partition`] (which rows belong where), [`encoding`], [`statistics`], `file` (one open file), [`writer`]
+//! Reading order: [`partition`] (which rows belong where), [`encoding`], `column` (one column of a row group), [`statistics`], `file`
+//! (one open file), [`writer`]
 //! (all open files of a plan partition), [`exec`] and [`node`] (the writer as DataFusion sees it).
 
+mod column;
 pub mod encoding;
 pub mod exec;
 mod file;

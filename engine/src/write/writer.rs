@@ -1,8 +1,9 @@
 //! Keeps one open file per time partition and brings each row to its own.
 
+use super::column::PageCompressor;
 use super::encoding::Compression;
 use super::file::FileWriter;
-use super::partition::{PartitionBy, PartitionKey, Partitioner, times_of};
+use super::partition::{PartitionBy, PartitionKey, Partitioner, Parts, Rows, times_of};
 use super::{StagedFile, WriteError};
 use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, TimestampMicrosecondArray};
 use arrow::compute::filter_record_batch;
@@ -55,6 +56,7 @@ pub struct PartitionedWriter {
     store: Arc<dyn ObjectStore>,
     options: WriteOptions,
     partitioner: Partitioner,
+    compressor: PageCompressor,
     plan_partition: usize,
     time_index: Option<usize>,
     open: BTreeMap<PartitionKey, OpenFile>,
@@ -87,6 +89,7 @@ impl PartitionedWriter {
             .map_err(|error| WriteError::Batch(arrow::error::ArrowError::InvalidArgumentError(error.to_string())))?;
         Ok(PartitionedWriter {
             partitioner: Partitioner::new(options.partition_by, timezone),
+            compressor: PageCompressor::new(options.compression).map_err(WriteError::Encode)?,
             store,
             options,
             plan_partition,
@@ -104,18 +107,13 @@ impl PartitionedWriter {
     pub async fn write(&mut self, batch: RecordBatch) -> Result<Vec<UntimedRow>, WriteError> {
         self.clock += 1;
         let Some(time_index) = self.time_index else {
-            self.write_part(self.partitioner.clone().key(0), batch).await?;
-            self.keep_within_memory().await?;
+            self.write_parts(&batch, &Parts::whole(batch.num_rows())).await?;
             return Ok(Vec::new());
         };
         let times = times_of(batch.column(time_index), self.options.units_per_second).map_err(WriteError::Batch)?;
         let (batch, times, untimed) = self.set_untimed_aside(batch, times)?;
-        if batch.num_rows() > 0 {
-            for part in self.partitioner.split(&batch, &times).map_err(WriteError::Batch)? {
-                self.write_part(part.key, part.batch).await?;
-            }
-            self.keep_within_memory().await?;
-        }
+        let parts = self.partitioner.split(&times);
+        self.write_parts(&batch, &parts).await?;
         Ok(untimed)
     }
 
@@ -140,12 +138,24 @@ impl PartitionedWriter {
         }
     }
 
-    async fn write_part(&mut self, key: PartitionKey, batch: RecordBatch) -> Result<(), WriteError> {
+    async fn write_parts(&mut self, batch: &RecordBatch, parts: &Parts) -> Result<(), WriteError> {
+        for (key, rows) in parts.iter() {
+            self.write_part(key, batch, rows).await?;
+        }
+        self.keep_within_memory().await
+    }
+
+    async fn write_part(&mut self, key: PartitionKey, batch: &RecordBatch, rows: Rows<'_>) -> Result<(), WriteError> {
         if !self.open.contains_key(&key) {
             if self.open.len() >= self.options.max_open_files {
                 self.complete_oldest().await?;
             }
-            let writer = FileWriter::new(Arc::clone(&self.store), self.next_path(key), self.options.compression);
+            let writer = FileWriter::new(
+                Arc::clone(&self.store),
+                self.next_path(key),
+                batch.schema(),
+                self.options.compression,
+            )?;
             self.open.insert(
                 key,
                 OpenFile {
@@ -157,7 +167,7 @@ impl PartitionedWriter {
         let clock = self.clock;
         let open_file = self.open.get_mut(&key).expect("inserted above");
         open_file.last_used = clock;
-        open_file.writer.write(batch).await?;
+        open_file.writer.write(batch, rows, &mut self.compressor).await?;
         if open_file.writer.estimated_bytes() >= self.options.target_file_size_bytes {
             self.complete(key).await?;
         }
@@ -181,7 +191,7 @@ impl PartitionedWriter {
             .next()
             .filter(|alone| alone.writer.held_bytes() > limit)
         {
-            alone.writer.flush().await?;
+            alone.writer.end_row_group(&mut self.compressor).await?;
         }
         Ok(())
     }
@@ -205,7 +215,7 @@ impl PartitionedWriter {
         let values = self.partition_values(key);
         if let Some(file) = open_file
             .writer
-            .finish(values, self.options.time_column.as_deref())
+            .finish(values, self.options.time_column.as_deref(), &mut self.compressor)
             .await?
         {
             self.staged.push(file);
