@@ -16,10 +16,6 @@ use exit::Exit;
 use printer::Printer;
 use std::process::ExitCode;
 
-/// Measured on CSV: building columns is a third faster than with the system's allocator.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Stack of each worker thread. The query planner is deeply recursive, above all in unoptimised builds.
 const STACK_BYTES: usize = 8 * 1024 * 1024;
 

@@ -7,6 +7,7 @@ use crate::parse::json::{InvalidStringEscapes, JsonLayout, JsonOptions};
 use plan::*;
 use proptest::prelude::*;
 use secrecy::ExposeSecret;
+use std::path::PathBuf;
 use std::time::Duration;
 
 mod coverage;
@@ -1540,7 +1541,7 @@ fn tuning_sets_itself_unless_written() {
     let exec = resolved(&file(
         "",
         CSV,
-        "exec: {type: local, max_threads: 4, memory_limit: 2GiB, target_file_size: 256MB, max_requests: '8', batch_rows: 100, \
+        "exec: {type: local, max_threads: 4, memory_limit: 2GiB, scratch_folder: /var/tmp, target_file_size: 256MB, max_requests: '8', batch_rows: 100, \
          guess_sample_buffer_bytes: 64KiB, guess_plugins: [jsonl], exclude_guess_plugins: csv, min_output_tasks: 1}\npreview_sample_rows: 3\n",
     ));
     assert!(exec.warnings.is_empty());
@@ -1549,6 +1550,7 @@ fn tuning_sets_itself_unless_written() {
         ExecPlan {
             max_threads: Some(4),
             memory_limit_bytes: Some(2 << 30),
+            scratch_folder: Some(PathBuf::from("/var/tmp")),
             target_file_size_bytes: Some(256_000_000),
             max_requests: Some(8),
             batch_rows: Some(100),

@@ -96,6 +96,11 @@ fn write_error(error: &WriteError) -> Error {
             let message = format!("{error}: {}", innermost(source.as_ref()));
             Error::new(Blame::Storage, message).with_optional_hint(hint)
         }
+        WriteError::Scratch(source) => Error::new(Blame::Storage, format!("{error}: {}", innermost(source.as_ref())))
+            .at("exec.scratch_folder")
+            .with_hint(
+                "name a folder with enough room, or allow more memory in `exec.memory_limit`; nothing was committed",
+            ),
         WriteError::Encode(_) | WriteError::Batch(_) => Error::internal(format!("{error}: {}", innermost(error))),
     }
 }

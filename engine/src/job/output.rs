@@ -52,6 +52,7 @@ impl ArrangedOutput {
             target_file_size_bytes: plan.exec.target_file_size_bytes.unwrap_or(TARGET_FILE_BYTES),
             max_held_bytes: budgets.writer_bytes,
             max_open_files: MAX_OPEN_FILES,
+            scratch_folder: budgets.scratch_folder.clone(),
         }
     }
 }

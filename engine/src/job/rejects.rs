@@ -11,6 +11,7 @@ use crate::write::partition::PartitionBy;
 use crate::write::writer::{PartitionedWriter, WriteOptions};
 use arrow::array::RecordBatch;
 use object_store::ObjectStore;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -59,6 +60,15 @@ struct State {
     writer: Option<RejectWriter>,
 }
 
+/// Where rejects are staged.
+#[derive(Debug)]
+pub struct RejectTarget {
+    /// The folder of the table of rejects.
+    pub store: Arc<dyn ObjectStore>,
+    /// Folder for what memory has no room for; `None`: the system's for temporary files.
+    pub scratch_folder: Option<PathBuf>,
+}
+
 /// A thread that writes rejects as they come, so that they never pile up in memory.
 #[derive(Debug)]
 struct RejectWriter {
@@ -67,18 +77,18 @@ struct RejectWriter {
 }
 
 impl RejectCollector {
-    /// Counts rejects; with a store, which is the folder of the table of rejects, also stages them there.
+    /// Counts rejects; with a target, also stages them there.
     pub fn new(
         job_id: &str,
         limits: RejectLimits,
         scan: Arc<ScanCounters>,
-        store: Option<Arc<dyn ObjectStore>>,
+        target: Option<RejectTarget>,
         io_runtime: &Handle,
     ) -> RejectCollector {
-        let writer = store.map(|store| {
+        let writer = target.map(|target| {
             let (batches, received) = sync_channel(WAITING_BATCHES);
             let (runtime, attempt) = (io_runtime.clone(), job_id.to_owned());
-            let thread = io_runtime.spawn_blocking(move || write_rejects(store, &attempt, &runtime, &received));
+            let thread = io_runtime.spawn_blocking(move || write_rejects(target, &attempt, &runtime, &received));
             RejectWriter { batches, thread }
         });
         RejectCollector {
@@ -222,7 +232,7 @@ impl RejectSink for RejectCollector {
 
 /// Runs on a thread of its own until the collector hangs up.
 fn write_rejects(
-    store: Arc<dyn ObjectStore>,
+    target: RejectTarget,
     attempt: &str,
     runtime: &Handle,
     batches: &Receiver<RecordBatch>,
@@ -240,8 +250,9 @@ fn write_rejects(
         target_file_size_bytes: 256 * 1024 * 1024,
         max_held_bytes: 16 * 1024 * 1024,
         max_open_files: 1,
+        scratch_folder: target.scratch_folder,
     };
-    let mut writer = PartitionedWriter::new(store, options, &reject_schema(), 0).map_err(failed)?;
+    let mut writer = PartitionedWriter::new(target.store, options, &reject_schema(), 0).map_err(failed)?;
     for batch in batches {
         runtime.block_on(writer.write(batch)).map_err(failed)?;
     }

@@ -5,7 +5,7 @@ use super::input::{self, OpenInput};
 use super::output::{self, ArrangedOutput};
 use super::plan_error;
 use super::progress::{Progress, Stage};
-use super::rejects::{RejectCollector, RejectLimits};
+use super::rejects::{RejectCollector, RejectLimits, RejectTarget};
 use super::report::{ByteCounts, FileCounts, JobReport, RowCounts};
 use crate::config::plan::{JobPlan, OutputLayout};
 use crate::error::{Blame, Error, Result};
@@ -105,10 +105,10 @@ async fn load(
         &report.job_id,
         RejectLimits::of(&plan.input.on_error),
         Arc::clone(&progress.scan),
-        plan.input
-            .on_error
-            .has_rejects_table
-            .then(|| environment.warehouse.table(&target.rejects()).store()),
+        plan.input.on_error.has_rejects_table.then(|| RejectTarget {
+            store: environment.warehouse.table(&target.rejects()).store(),
+            scratch_folder: budgets.scratch_folder.clone(),
+        }),
         environment.io_runtime(),
     ));
     let table = input.table(

@@ -3,6 +3,7 @@
 use super::column::{ColumnEncoder, PageCompressor};
 use super::encoding::{Compression, writer_properties};
 use super::partition::Rows;
+use super::scratch::{Scratch, ScratchStream};
 use super::statistics::delta_statistics;
 use super::{StagedFile, WriteError};
 use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
@@ -15,12 +16,23 @@ use object_store::path::Path;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowRowGroupWriterFactory, ArrowWriterOptions, compute_leaves};
 use parquet::errors::ParquetError;
-use parquet::file::writer::SerializedFileWriter;
-use std::sync::Arc;
+use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
+use std::io::Write;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::io::AsyncWriteExt;
 
 /// Bytes of one part of an upload. Files below it are one request; S3 allows 10,000 parts, so 80 GB a file.
 const PART_BYTES: usize = 8 * 1024 * 1024;
+
+/// Bytes of a piece in which finished pages wait for their upload: large enough to be handed on as it is, small enough that growing
+/// to it copies little.
+const OUTLET_PIECE_BYTES: usize = 1024 * 1024;
+
+/// Parts of one file on their way to the store at a time; each is held in memory.
+const MAX_PARTS_IN_FLIGHT: usize = 2;
+
+/// Bytes of a row group at which it ends, if its rows are large: a reader of one column reads it as a whole.
+const MAX_ROW_GROUP_BYTES: usize = 128 * 1024 * 1024;
 
 /// Most rows of a row group: enough for good compression, few enough that a reader's cores share a file.
 const MAX_ROW_GROUP_ROWS: usize = 1_048_576;
@@ -31,8 +43,10 @@ const CREATED_BY: &str = concat!("bucketload version ", env!("CARGO_PKG_VERSION"
 /// One open file.
 pub(super) struct FileWriter {
     schema: SchemaRef,
-    /// Writes what is between the row groups; holds finished row groups until they make a part.
-    output: SerializedFileWriter<Vec<u8>>,
+    /// Writes what is between the row groups.
+    output: SerializedFileWriter<Outlet>,
+    /// What the writer above has written and the store has not got yet.
+    outlet: Outlet,
     library: ArrowRowGroupWriterFactory,
     row_group: Option<RowGroup>,
     num_row_groups: usize,
@@ -45,6 +59,8 @@ pub(super) struct FileWriter {
 struct RowGroup {
     columns: Vec<ColumnWriter>,
     num_rows: usize,
+    /// Pages that memory had no room for.
+    scratch: Option<ScratchStream>,
 }
 
 /// How a column of a row group is encoded.
@@ -64,16 +80,18 @@ impl FileWriter {
         compression: Compression,
     ) -> Result<FileWriter, WriteError> {
         let options = ArrowWriterOptions::new().with_properties(writer_properties(compression, CREATED_BY));
-        let (output, library) = ArrowWriter::try_new_with_options(Vec::new(), Arc::clone(&schema), options)
+        let outlet = Outlet::default();
+        let (output, library) = ArrowWriter::try_new_with_options(outlet.clone(), Arc::clone(&schema), options)
             .and_then(ArrowWriter::into_serialized_writer)
-            .map_err(WriteError::Encode)?;
+            .map_err(WriteError::encode)?;
         Ok(FileWriter {
             schema,
             output,
+            outlet,
             library,
             row_group: None,
             num_row_groups: 0,
-            upload: BufWriter::with_capacity(store, path.clone(), PART_BYTES),
+            upload: BufWriter::with_capacity(store, path.clone(), PART_BYTES).with_max_concurrency(MAX_PARTS_IN_FLIGHT),
             path,
             size_bytes: 0,
         })
@@ -81,12 +99,35 @@ impl FileWriter {
 
     /// Bytes held in memory: the open row group, and finished ones that are not a part yet.
     pub(super) fn held_bytes(&self) -> usize {
-        self.row_group.as_ref().map_or(0, RowGroup::held_bytes) + self.output.inner().len()
+        let waiting_bytes = self.size_bytes % PART_BYTES as u64;
+        self.row_group.as_ref().map_or(0, RowGroup::held_bytes) + waiting_bytes as usize + self.outlet.len()
+    }
+
+    /// Frees memory: sets pages of the open row group aside on disk. With `has_open_pages` also those not full yet, which
+    /// makes them smaller than they might be.
+    pub(super) fn set_aside(
+        &mut self,
+        has_open_pages: bool,
+        scratch: &Arc<Scratch>,
+        compressor: &mut PageCompressor,
+    ) -> Result<(), WriteError> {
+        let Some(row_group) = &mut self.row_group else {
+            return Ok(());
+        };
+        let stream = row_group.scratch.get_or_insert_with(|| scratch.stream());
+        for column in &mut row_group.columns {
+            if let ColumnWriter::Own(encoder) = column {
+                encoder
+                    .set_aside(has_open_pages, stream, compressor)
+                    .map_err(WriteError::encode)?;
+            }
+        }
+        Ok(())
     }
 
     /// Bytes the file has or will have, as far as is known.
     pub(super) fn estimated_bytes(&self) -> u64 {
-        let encoded = self.row_group.as_ref().map_or(0, RowGroup::encoded_bytes) + self.output.inner().len();
+        let encoded = self.row_group.as_ref().map_or(0, RowGroup::encoded_bytes) + self.outlet.len();
         self.size_bytes + encoded as u64
     }
 
@@ -100,13 +141,9 @@ impl FileWriter {
         compressor: &mut PageCompressor,
     ) -> Result<(), WriteError> {
         while rows.num_rows() > 0 {
-            let num_taken = self.append(batch, rows, compressor).map_err(WriteError::Encode)?;
+            let num_taken = self.append(batch, rows, compressor).map_err(WriteError::encode)?;
             rows = rows.after(num_taken);
-            if self
-                .row_group
-                .as_ref()
-                .is_some_and(|row_group| row_group.num_rows >= MAX_ROW_GROUP_ROWS)
-            {
+            if self.row_group.as_ref().is_some_and(RowGroup::is_full) {
                 self.end_row_group(compressor).await?;
             }
         }
@@ -119,15 +156,17 @@ impl FileWriter {
             return Ok(());
         };
         self.num_row_groups += 1;
-        row_group
-            .finish(&mut self.output, compressor)
-            .and_then(|()| self.output.flush().map_err(ParquetError::from))
-            .map_err(WriteError::Encode)?;
-        if self.output.inner().len() < PART_BYTES {
-            return Ok(());
+        let scratch = row_group.scratch.map(Arc::new);
+        let mut output = self.output.next_row_group().map_err(WriteError::encode)?;
+        for column in row_group.columns {
+            column
+                .append_to(&mut output, scratch.as_ref(), compressor)
+                .map_err(WriteError::encode)?;
+            if self.outlet.len() >= PART_BYTES {
+                put(&mut self.upload, &self.path, &mut self.size_bytes, self.outlet.take()).await?;
+            }
         }
-        let bytes = std::mem::take(self.output.inner_mut());
-        self.put(bytes).await
+        output.close().map(drop).map_err(WriteError::encode)
     }
 
     /// Completes the file.
@@ -143,9 +182,8 @@ impl FileWriter {
         if self.num_row_groups == 0 {
             return Ok(None);
         }
-        let metadata = self.output.finish().map_err(WriteError::Encode)?;
-        let rest = std::mem::take(self.output.inner_mut());
-        self.put(rest).await?;
+        let metadata = self.output.finish().map_err(WriteError::encode)?;
+        put(&mut self.upload, &self.path, &mut self.size_bytes, self.outlet.take()).await?;
         self.upload
             .shutdown()
             .await
@@ -177,7 +215,11 @@ impl FileWriter {
             Some(row_group) => row_group,
             None => {
                 let columns = self.new_columns()?;
-                self.row_group.insert(RowGroup { columns, num_rows: 0 })
+                self.row_group.insert(RowGroup {
+                    columns,
+                    num_rows: 0,
+                    scratch: None,
+                })
             }
         };
         let rows = rows.first(MAX_ROW_GROUP_ROWS - row_group.num_rows);
@@ -229,20 +271,6 @@ impl FileWriter {
         Ok(columns)
     }
 
-    async fn put(&mut self, bytes: Vec<u8>) -> Result<(), WriteError> {
-        self.size_bytes += bytes.len() as u64;
-        if bytes.is_empty() {
-            return Ok(());
-        }
-        self.upload
-            .put(Bytes::from(bytes))
-            .await
-            .map_err(|source| WriteError::Store {
-                path: self.path.to_string(),
-                source: Box::new(source),
-            })
-    }
-
     fn store_error(&self, source: std::io::Error) -> WriteError {
         WriteError::Store {
             path: self.path.to_string(),
@@ -274,25 +302,86 @@ impl RowGroup {
             .sum()
     }
 
-    fn finish(
+    fn is_full(&self) -> bool {
+        self.num_rows >= MAX_ROW_GROUP_ROWS || self.encoded_bytes() >= MAX_ROW_GROUP_BYTES
+    }
+}
+
+impl ColumnWriter {
+    fn append_to(
         self,
-        output: &mut SerializedFileWriter<Vec<u8>>,
+        output: &mut SerializedRowGroupWriter<'_, Outlet>,
+        scratch: Option<&Arc<ScratchStream>>,
         compressor: &mut PageCompressor,
     ) -> Result<(), ParquetError> {
-        let mut row_group = output.next_row_group()?;
-        for column in self.columns {
-            match column {
-                ColumnWriter::Own(encoder) => encoder.finish(compressor)?.append_to(&mut row_group)?,
-                ColumnWriter::Library(writers) => {
-                    for writer in writers {
-                        writer.close()?.append_to_row_group(&mut row_group)?;
-                    }
+        match self {
+            ColumnWriter::Own(encoder) => encoder.finish(compressor)?.append_to(output, scratch),
+            ColumnWriter::Library(writers) => {
+                for writer in writers {
+                    writer.close()?.append_to_row_group(output)?;
                 }
+                Ok(())
             }
         }
-        row_group.close()?;
+    }
+}
+
+/// Bytes on their way from the Parquet writer, which writes where it stands, to the upload, which must be waited for.
+#[derive(Clone, Default)]
+struct Outlet(Arc<Mutex<Waiting>>);
+
+/// Pieces of [`OUTLET_PIECE_BYTES`], the last not full.
+#[derive(Default)]
+struct Waiting {
+    pieces: Vec<Vec<u8>>,
+    num_bytes: usize,
+}
+
+impl Outlet {
+    fn len(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).num_bytes
+    }
+
+    fn take(&self) -> Waiting {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Write for Outlet {
+    fn write(&mut self, mut bytes: &[u8]) -> std::io::Result<usize> {
+        let num_bytes = bytes.len();
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.num_bytes += num_bytes;
+        while !bytes.is_empty() {
+            let piece = match waiting.pieces.last_mut() {
+                Some(piece) if piece.len() < OUTLET_PIECE_BYTES => piece,
+                _ => waiting.pieces.push_mut(Vec::new()),
+            };
+            let (now, later) = bytes.split_at(bytes.len().min(OUTLET_PIECE_BYTES - piece.len()));
+            piece.extend_from_slice(now);
+            bytes = later;
+        }
+        Ok(num_bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
     }
+}
+
+/// Sends bytes of a file on.
+async fn put(upload: &mut BufWriter, path: &Path, size_bytes: &mut u64, waiting: Waiting) -> Result<(), WriteError> {
+    *size_bytes += waiting.num_bytes as u64;
+    for piece in waiting.pieces {
+        upload
+            .put(Bytes::from(piece))
+            .await
+            .map_err(|source| WriteError::Store {
+                path: path.to_string(),
+                source: Box::new(source),
+            })?;
+    }
+    Ok(())
 }
 
 /// Rows of an array as an array of their own.

@@ -63,6 +63,15 @@ const MICROS_PER_DAY: i64 = 24 * MICROS_PER_HOUR;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PartitionKey(i64);
 
+impl PartitionKey {
+    /// One of `num_buckets` numbers. Keys that share one at a level are spread over all at the next.
+    pub(super) fn bucket(self, level: u32, num_buckets: usize) -> usize {
+        // The multiplier is odd and without pattern; the shift brings other bits of the product down for each level.
+        let mixed = (self.0 as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        (mixed.rotate_left(16 + 11 * level) as usize) % num_buckets
+    }
+}
+
 /// Finds the partition of times, and cuts batches.
 #[derive(Clone, Debug)]
 pub struct Partitioner {

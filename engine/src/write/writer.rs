@@ -3,7 +3,9 @@
 use super::column::PageCompressor;
 use super::encoding::Compression;
 use super::file::FileWriter;
+use super::overflow::{BucketReader, Overflow};
 use super::partition::{PartitionBy, PartitionKey, Partitioner, Parts, Rows, times_of};
+use super::scratch::Scratch;
 use super::{StagedFile, WriteError};
 use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, TimestampMicrosecondArray};
 use arrow::compute::filter_record_batch;
@@ -12,7 +14,8 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use jiff::tz::TimeZone;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// What is written, and under which names; plain data.
@@ -38,9 +41,22 @@ pub struct WriteOptions {
     pub target_file_size_bytes: u64,
     /// Bytes that all open files together may hold in memory.
     pub max_held_bytes: usize,
-    /// Files open at a time; the one written longest ago is completed first.
+    /// Files open at a time. A file that has not been written to for a while is completed to make room for another; if there is none,
+    /// rows of further partitions are set aside on disk.
     pub max_open_files: usize,
+    /// Folder for what memory has no room for; `None`: the system's for temporary files.
+    pub scratch_folder: Option<PathBuf>,
 }
+
+/// Batches after which a file that got none of their rows is taken to be complete. Where rows come in the order of their time,
+/// it is; where they do not, all open files get rows all the time.
+const IDLE_BATCHES: u64 = 32;
+
+/// Memory that an open file needs for each column at least: a page of some hundred values, and a dictionary.
+const MIN_COLUMN_BYTES: usize = 16 * 1024;
+
+/// Fewer open files than this make no sense, whatever memory there is.
+const MIN_OPEN_FILES: usize = 4;
 
 /// A row that has no place because it has no time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,10 +75,16 @@ pub struct PartitionedWriter {
     compressor: PageCompressor,
     plan_partition: usize,
     time_index: Option<usize>,
+    scratch: Arc<Scratch>,
+    /// Rows of partitions without an open file.
+    overflow: Option<Overflow>,
+    max_open_files: usize,
     open: BTreeMap<PartitionKey, OpenFile>,
     staged: Vec<StagedFile>,
     num_files: usize,
     clock: u64,
+    /// How often the partitions of the rows that come now have been divided.
+    level: u32,
 }
 
 struct OpenFile {
@@ -89,7 +111,12 @@ impl PartitionedWriter {
             .map_err(|error| WriteError::Batch(arrow::error::ArrowError::InvalidArgumentError(error.to_string())))?;
         Ok(PartitionedWriter {
             partitioner: Partitioner::new(options.partition_by, timezone),
-            compressor: PageCompressor::new(options.compression).map_err(WriteError::Encode)?,
+            compressor: PageCompressor::new(options.compression).map_err(WriteError::encode)?,
+            scratch: Arc::new(Scratch::new(options.scratch_folder.clone())),
+            overflow: None,
+            max_open_files: (options.max_held_bytes / (MIN_COLUMN_BYTES * schema.fields().len().max(1)))
+                .min(options.max_open_files)
+                .max(MIN_OPEN_FILES),
             store,
             options,
             plan_partition,
@@ -98,6 +125,7 @@ impl PartitionedWriter {
             staged: Vec::new(),
             num_files: 0,
             clock: 0,
+            level: 0,
         })
     }
 
@@ -117,13 +145,29 @@ impl PartitionedWriter {
         Ok(untimed)
     }
 
-    /// Completes every open file.
+    /// Writes the rows that were set aside, and completes every file.
     pub async fn finish(mut self) -> Result<Vec<StagedFile>, WriteError> {
-        let keys: Vec<PartitionKey> = self.open.keys().copied().collect();
-        for key in keys {
-            self.complete(key).await?;
+        self.complete_all().await?;
+        // The buckets of all levels, the deepest first, so that what is set aside becomes less and less.
+        let mut levels: Vec<std::vec::IntoIter<BucketReader>> = Vec::new();
+        loop {
+            if let Some(overflow) = self.overflow.take() {
+                levels.push(overflow.into_buckets(&self.scratch)?.into_iter());
+            }
+            let Some(buckets) = levels.last_mut() else {
+                return Ok(self.staged);
+            };
+            let Some(bucket) = buckets.next() else {
+                levels.pop();
+                continue;
+            };
+            self.level = levels.len() as u32;
+            for batch in bucket {
+                // Rows without a time were set aside before.
+                self.write(batch.map_err(WriteError::scratch)?).await?;
+            }
+            self.complete_all().await?;
         }
-        Ok(self.staged)
     }
 
     /// Gives up the open files, and deletes those already complete as far as the store lets us: nobody will ever list them.
@@ -139,17 +183,41 @@ impl PartitionedWriter {
     }
 
     async fn write_parts(&mut self, batch: &RecordBatch, parts: &Parts) -> Result<(), WriteError> {
+        let mut overflowing = HashSet::new();
         for (key, rows) in parts.iter() {
-            self.write_part(key, batch, rows).await?;
+            match self.make_room(key).await? {
+                true => self.write_part(key, batch, rows).await?,
+                false => {
+                    overflowing.insert(key);
+                }
+            }
+        }
+        if !overflowing.is_empty() {
+            let level = self.level;
+            let overflow = self
+                .overflow
+                .get_or_insert_with(|| Overflow::new(batch.schema(), level));
+            overflow.push(batch, parts, &overflowing, &self.scratch)?;
         }
         self.keep_within_memory().await
     }
 
+    /// Makes sure that rows of a partition can be written. `false`: too many files are in use, the rows must be set aside.
+    async fn make_room(&mut self, key: PartitionKey) -> Result<bool, WriteError> {
+        if self.open.contains_key(&key) {
+            return Ok(true);
+        }
+        if self.overflow.as_ref().is_some_and(|overflow| overflow.contains(key)) {
+            return Ok(false);
+        }
+        if self.open.len() < self.max_open_files {
+            return Ok(true);
+        }
+        self.complete_oldest_idle().await
+    }
+
     async fn write_part(&mut self, key: PartitionKey, batch: &RecordBatch, rows: Rows<'_>) -> Result<(), WriteError> {
         if !self.open.contains_key(&key) {
-            if self.open.len() >= self.options.max_open_files {
-                self.complete_oldest().await?;
-            }
             let writer = FileWriter::new(
                 Arc::clone(&self.store),
                 self.next_path(key),
@@ -174,38 +242,52 @@ impl PartitionedWriter {
         Ok(())
     }
 
-    /// Completes the files written to longest ago until what is held fits the limit. Rows mostly come in the order of their
-    /// time, so those files are the ones that have got all their rows.
+    /// Frees memory until what is held fits the limit: first by completing files that get no rows any more, then by setting pages
+    /// aside on disk, full ones before others.
     async fn keep_within_memory(&mut self) -> Result<(), WriteError> {
-        let held = |open: &BTreeMap<PartitionKey, OpenFile>| -> usize {
-            open.values().map(|open_file| open_file.writer.held_bytes()).sum()
-        };
-        while self.open.len() > 1 && held(&self.open) > self.options.max_held_bytes {
-            self.complete_oldest().await?;
-        }
-        // One file alone is sent as it grows; its row group ends when it is too large.
         let limit = self.options.max_held_bytes;
-        if let Some(alone) = self
-            .open
-            .values_mut()
-            .next()
-            .filter(|alone| alone.writer.held_bytes() > limit)
-        {
-            alone.writer.end_row_group(&mut self.compressor).await?;
+        while self.held_bytes() > limit {
+            if !self.complete_oldest_idle().await? {
+                break;
+            }
+        }
+        for has_open_pages in [false, true] {
+            if self.held_bytes() <= limit {
+                break;
+            }
+            for open_file in self.open.values_mut() {
+                open_file
+                    .writer
+                    .set_aside(has_open_pages, &self.scratch, &mut self.compressor)?;
+            }
         }
         Ok(())
     }
 
-    async fn complete_oldest(&mut self) -> Result<(), WriteError> {
+    fn held_bytes(&self) -> usize {
+        self.open.values().map(|open_file| open_file.writer.held_bytes()).sum()
+    }
+
+    /// Completes the file written to longest ago, if that is long ago. Says whether there was one.
+    async fn complete_oldest_idle(&mut self) -> Result<bool, WriteError> {
         let oldest = self
             .open
             .iter()
             .min_by_key(|(_, open_file)| open_file.last_used)
+            .filter(|(_, open_file)| self.clock - open_file.last_used >= IDLE_BATCHES)
             .map(|(key, _)| *key);
         match oldest {
-            Some(key) => self.complete(key).await,
-            None => Ok(()),
+            Some(key) => self.complete(key).await.map(|()| true),
+            None => Ok(false),
         }
+    }
+
+    async fn complete_all(&mut self) -> Result<(), WriteError> {
+        let keys: Vec<PartitionKey> = self.open.keys().copied().collect();
+        for key in keys {
+            self.complete(key).await?;
+        }
+        Ok(())
     }
 
     async fn complete(&mut self, key: PartitionKey) -> Result<(), WriteError> {
@@ -213,13 +295,11 @@ impl PartitionedWriter {
             return Ok(());
         };
         let values = self.partition_values(key);
-        if let Some(file) = open_file
+        let file = open_file
             .writer
             .finish(values, self.options.time_column.as_deref(), &mut self.compressor)
-            .await?
-        {
-            self.staged.push(file);
-        }
+            .await?;
+        self.staged.extend(file);
         Ok(())
     }
 

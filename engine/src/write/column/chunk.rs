@@ -3,6 +3,7 @@
 use super::bounds::BoundBytes;
 use super::page::{PageCompressor, PageKind};
 use super::values::ClosedPage;
+use crate::write::scratch::ScratchStream;
 use bytes::Bytes;
 use parquet::basic::{BoundaryOrder, Encoding, PageType, Type};
 use parquet::column::writer::ColumnCloseResult;
@@ -13,7 +14,8 @@ use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::statistics::{Statistics, ValueStatistics};
 use parquet::file::writer::SerializedRowGroupWriter;
 use parquet::schema::types::ColumnDescPtr;
-use std::io::{Cursor, Read};
+use std::io::{Cursor, Read, Write};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// A column chunk that grows page by page.
 pub(super) struct Chunk {
@@ -21,6 +23,8 @@ pub(super) struct Chunk {
     pages: Vec<Page>,
     column_index: ColumnIndexBuilder,
     num_bytes: usize,
+    /// Those of them that are in memory.
+    num_held_bytes: usize,
     num_plain_bytes: usize,
     num_rows: usize,
     num_nulls: usize,
@@ -28,9 +32,20 @@ pub(super) struct Chunk {
 
 /// A page as it will stand in the file.
 struct Page {
-    bytes: Box<[u8]>,
+    place: PagePlace,
+    num_bytes: usize,
     num_rows: usize,
     encoding: Encoding,
+}
+
+/// Where the bytes of a page are until they go into the file.
+enum PagePlace {
+    Memory(Bytes),
+    /// In the scratch stream of the row group.
+    Scratch {
+        offset: u64,
+        num_bytes: usize,
+    },
 }
 
 impl Chunk {
@@ -40,6 +55,7 @@ impl Chunk {
             descriptor,
             pages: Vec::new(),
             num_bytes: 0,
+            num_held_bytes: 0,
             num_plain_bytes: 0,
             num_rows: 0,
             num_nulls: 0,
@@ -49,6 +65,26 @@ impl Chunk {
     /// Bytes of the pages.
     pub(super) fn num_bytes(&self) -> usize {
         self.num_bytes
+    }
+
+    /// Bytes of the pages that are in memory.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.num_held_bytes
+    }
+
+    /// Moves the pages that are in memory to `scratch`.
+    pub(super) fn set_aside(&mut self, scratch: &mut ScratchStream) -> std::io::Result<()> {
+        for page in &mut self.pages {
+            if let PagePlace::Memory(bytes) = &page.place {
+                let offset = scratch.append(bytes)?;
+                page.place = PagePlace::Scratch {
+                    offset,
+                    num_bytes: page.num_bytes,
+                };
+            }
+        }
+        self.num_held_bytes = 0;
+        Ok(())
     }
 
     /// Adds the page whose body `compressor` has.
@@ -61,11 +97,13 @@ impl Chunk {
     ) -> Result<(), ParquetError> {
         let (bytes, num_plain_bytes) = compressor.page(&PageKind::Data, num_rows, closed.encoding)?;
         self.num_bytes += bytes.len();
+        self.num_held_bytes += bytes.len();
         self.num_plain_bytes += num_plain_bytes;
         self.num_rows += num_rows;
         self.num_nulls += num_nulls;
         self.pages.push(Page {
-            bytes,
+            num_bytes: bytes.len(),
+            place: PagePlace::Memory(Bytes::from(bytes)),
             num_rows,
             encoding: closed.encoding,
         });
@@ -98,7 +136,7 @@ impl Chunk {
             self.num_bytes += bytes.len();
             self.num_plain_bytes += num_plain_bytes;
             dictionary_length = Some(bytes.len());
-            pages.push(Bytes::from(bytes));
+            pages.push(PagePlace::Memory(Bytes::from(bytes)));
             encoding_stats.push(PageEncodingStats {
                 page_type: PageType::DICTIONARY_PAGE,
                 encoding: Encoding::PLAIN,
@@ -123,12 +161,12 @@ impl Chunk {
         let mut offset_index = OffsetIndexBuilder::new();
         let mut offset = dictionary_length.unwrap_or(0);
         for page in self.pages {
-            let length = i32::try_from(page.bytes.len())
+            let length = i32::try_from(page.num_bytes)
                 .map_err(|_| ParquetError::General("a page of more than 2 GiB".to_owned()))?;
             offset_index.append_offset_and_size(offset as i64, length);
             offset_index.append_row_count(page.num_rows as i64);
-            offset += page.bytes.len();
-            pages.push(Bytes::from(page.bytes));
+            offset += page.num_bytes;
+            pages.push(page.place);
         }
         self.column_index.set_boundary_order(page_order);
 
@@ -160,7 +198,7 @@ impl Chunk {
                 column_index,
                 offset_index: Some(offset_index.build()),
             },
-            pages: Pages(pages),
+            pages,
         })
     }
 }
@@ -215,26 +253,37 @@ fn statistics(physical_type: Type, bounds: Option<BoundBytes>, null_count: u64) 
 
 /// A column chunk, ready to become part of a file.
 pub(in crate::write) struct EncodedColumn {
-    pages: Pages,
+    pages: Vec<PagePlace>,
     close: ColumnCloseResult,
 }
 
 impl EncodedColumn {
-    /// Appends the chunk to an open row group.
-    pub(in crate::write) fn append_to(
+    /// Appends the chunk to an open row group. `scratch` has the pages that were set aside.
+    pub(in crate::write) fn append_to<W: Write + Send>(
         self,
-        row_group: &mut SerializedRowGroupWriter<'_, Vec<u8>>,
+        row_group: &mut SerializedRowGroupWriter<'_, W>,
+        scratch: Option<&Arc<ScratchStream>>,
     ) -> Result<(), ParquetError> {
-        row_group.append_column(&self.pages, self.close)
+        let pages = Pages {
+            num_bytes: self.close.bytes_written,
+            pages: Mutex::new(self.pages),
+            scratch: scratch.cloned(),
+        };
+        row_group.append_column(&pages, self.close)
     }
 }
 
-/// Pages as one run of bytes, as the file writer wants to read them.
-struct Pages(Vec<Bytes>);
+/// Pages as one run of bytes, as the file writer wants to read them: once, from the first byte to the last.
+struct Pages {
+    num_bytes: u64,
+    /// Empty once a reader has them, which frees each page as soon as it is read.
+    pages: Mutex<Vec<PagePlace>>,
+    scratch: Option<Arc<ScratchStream>>,
+}
 
 impl Length for Pages {
     fn len(&self) -> u64 {
-        self.0.iter().map(|page| page.len() as u64).sum()
+        self.num_bytes
     }
 }
 
@@ -242,15 +291,17 @@ impl ChunkReader for Pages {
     type T = PagesReader;
 
     fn get_read(&self, start: u64) -> Result<PagesReader, ParquetError> {
-        let mut reader = PagesReader {
-            pages: self.0.clone().into_iter(),
-            current: Cursor::new(Bytes::new()),
-        };
-        let num_skipped = std::io::copy(&mut reader.by_ref().take(start), &mut std::io::sink())?;
-        match num_skipped == start {
-            true => Ok(reader),
-            false => Err(ParquetError::EOF(format!("the chunk has no byte {start}"))),
+        let pages = std::mem::take(&mut *self.pages.lock().unwrap_or_else(PoisonError::into_inner));
+        if start != 0 || pages.is_empty() {
+            return Err(ParquetError::General(
+                "pages can be read once, from the first on".to_owned(),
+            ));
         }
+        Ok(PagesReader {
+            pages: pages.into_iter(),
+            scratch: self.scratch.clone(),
+            current: Cursor::new(Bytes::new()),
+        })
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
@@ -262,7 +313,8 @@ impl ChunkReader for Pages {
 
 /// Reads page after page.
 struct PagesReader {
-    pages: std::vec::IntoIter<Bytes>,
+    pages: std::vec::IntoIter<PagePlace>,
+    scratch: Option<Arc<ScratchStream>>,
     current: Cursor<Bytes>,
 }
 
@@ -273,10 +325,19 @@ impl Read for PagesReader {
             if num_bytes > 0 || output.is_empty() {
                 return Ok(num_bytes);
             }
-            match self.pages.next() {
-                Some(page) => self.current = Cursor::new(page),
-                None => return Ok(0),
-            }
+            let page = match (self.pages.next(), &self.scratch) {
+                (None, _) => return Ok(0),
+                (Some(PagePlace::Memory(bytes)), _) => bytes,
+                (Some(PagePlace::Scratch { offset, num_bytes }), Some(scratch)) => {
+                    let mut bytes = vec![0; num_bytes];
+                    scratch.read(offset, &mut bytes)?;
+                    Bytes::from(bytes)
+                }
+                (Some(PagePlace::Scratch { .. }), None) => {
+                    return Err(std::io::Error::other("pages were set aside and are not at hand"));
+                }
+            };
+            self.current = Cursor::new(page);
         }
     }
 }

@@ -28,6 +28,7 @@ pub(super) use chunk::EncodedColumn;
 pub(super) use page::PageCompressor;
 
 use super::partition::Rows;
+use super::scratch::ScratchStream;
 use arrow::array::Array;
 use arrow::datatypes::{DataType, TimeUnit};
 use chunk::Chunk;
@@ -92,7 +93,22 @@ impl ColumnEncoder {
 
     /// Bytes held in memory: the open page, its dictionary, and the finished pages.
     pub(super) fn held_bytes(&self) -> usize {
-        self.values.held_bytes() + self.chunk.num_bytes()
+        self.values.held_bytes() + self.chunk.held_bytes()
+    }
+
+    /// Frees memory: moves the finished pages to `scratch`. With `has_open_page` also the open one, which ends early then.
+    pub(super) fn set_aside(
+        &mut self,
+        has_open_page: bool,
+        scratch: &mut ScratchStream,
+        compressor: &mut PageCompressor,
+    ) -> Result<(), ParquetError> {
+        if has_open_page && self.levels.num_rows() > 0 {
+            self.close_page(compressor)?;
+            self.values.shrink();
+        }
+        self.chunk.set_aside(scratch)?;
+        Ok(())
     }
 
     /// Bytes that the column chunk takes in the file, as far as it is known.

@@ -39,7 +39,7 @@ fn write(parts: &[(RecordBatch, Rows<'_>)], compression: Compression) -> Bytes {
         .collect();
     let mut row_group = output.next_row_group().expect("a row group");
     for column in columns {
-        column.append_to(&mut row_group).expect("an appended column");
+        column.append_to(&mut row_group, None).expect("an appended column");
     }
     row_group.close().expect("a closed row group");
     output.finish().expect("a footer");

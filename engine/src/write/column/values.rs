@@ -42,6 +42,9 @@ pub(super) trait PageValues: Send {
 
     /// Bytes held in memory.
     fn held_bytes(&self) -> usize;
+
+    /// Gives back the memory that is kept for the next page.
+    fn shrink(&mut self);
 }
 
 /// What is known of a page whose values are written.
@@ -250,6 +253,11 @@ where
     fn held_bytes(&self) -> usize {
         self.dictionary.held_bytes() + self.plain.capacity() + self.codes.capacity() * size_of::<u32>()
     }
+
+    fn shrink(&mut self) {
+        self.plain.shrink_to_fit();
+        self.codes.shrink_to_fit();
+    }
 }
 
 fn listed(rows: &[u32]) -> impl Iterator<Item = usize> {
@@ -314,5 +322,9 @@ impl PageValues for BooleanValues {
 
     fn held_bytes(&self) -> usize {
         self.bytes.capacity()
+    }
+
+    fn shrink(&mut self) {
+        self.bytes.shrink_to_fit();
     }
 }
