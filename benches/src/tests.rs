@@ -15,7 +15,8 @@ use bucketload_engine::source::list::list;
 use bucketload_engine::source::options::Location;
 use bucketload_engine::source::select::SelectOptions;
 use bucketload_engine::source::store::open_store;
-use serde_json::json;
+use serde_json::{Value, json};
+use std::process::Command;
 use std::sync::Arc;
 
 #[track_caller]
@@ -137,4 +138,56 @@ async fn the_server_lists_and_gives_its_files() {
         assert!(bytes == **content, "`{key}` has other bytes");
     }
     assert!(fetched.next().await.is_none());
+}
+
+/// Runs `compare diff` on a count of 1,000 instructions and one of this many, and gives its exit status and what it said.
+fn compared(now: u64, change: impl FnOnce(&mut Value)) -> (Option<i32>, String) {
+    let count = |instructions: u64| {
+        json!({
+            "commit": "a", "rustc": "1", "cc": "1", "machine": "m", "counter": "c",
+            "kernels": {"csv/fast": {"instructions": instructions, "amount": 100, "unit": "bytes"}},
+        })
+    };
+    let mut new = count(now);
+    change(&mut new);
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str, result: &Value| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, result.to_string()).unwrap();
+        path
+    };
+    let output = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/compare"))
+        .arg("diff")
+        .args([path("old", &count(1_000)), path("new", &new)])
+        .output()
+        .unwrap();
+    (output.status.code(), String::from_utf8(output.stdout).unwrap())
+}
+
+#[test]
+fn a_loss_of_more_than_a_tenth_fails() {
+    assert_eq!(compared(1_100, |_| {}).0, Some(0));
+    let (status, said) = compared(1_110, |_| {});
+    assert_eq!(status, Some(1));
+    assert!(said.contains("`csv/fast` takes 11% more instructions"), "{said}");
+}
+
+#[test]
+fn counts_of_another_compiler_are_shown_and_not_judged() {
+    let (status, said) = compared(2_000, |new| new["rustc"] = json!("2"));
+    assert_eq!(status, Some(0));
+    assert!(said.contains("not judged, since rustc differ"), "{said}");
+}
+
+#[test]
+fn a_kernel_that_is_no_longer_counted_fails() {
+    let (status, said) = compared(1_000, |new| new["kernels"] = json!({}));
+    assert_eq!(status, Some(1));
+    assert!(said.contains("`csv/fast` is no longer counted"), "{said}");
+}
+
+#[test]
+fn more_work_for_more_data_is_no_loss() {
+    let double = |new: &mut Value| new["kernels"]["csv/fast"]["amount"] = json!(200);
+    assert_eq!(compared(2_000, double).0, Some(0));
 }
