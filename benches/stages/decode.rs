@@ -1,60 +1,42 @@
 //! Compressed bytes to plain ones.
 
 use crate::NUM_RECORDS;
-use bucketload_benches::{Order, START_MICROS, bzip2, csv, gzip, zstd};
-use bucketload_engine::decode::{DecodeOptions, Event, FileDecoder};
-use criterion::{BenchmarkGroup, Criterion, Throughput, measurement::WallTime};
+use bucketload_benches::compress::{bzip2, gzip, gzip_members, zip, zstd};
+use bucketload_benches::reading::{CHUNK_BYTES, decode_stream, decoder};
+use bucketload_benches::records::Records;
+use criterion::{Criterion, Throughput};
 use std::hint::black_box;
 
-/// Room for decoded bytes, as a scan has.
-const PLAIN_BYTES: usize = 256 * 1024;
+/// Plain bytes of a member of a file that was put together from many.
+const MEMBER_BYTES: usize = 200 * 1024;
 
 pub(crate) fn bench(criterion: &mut Criterion) {
-    let plain = csv(1, NUM_RECORDS, START_MICROS, 1, Order::ByTime);
+    let plain = Records::log(NUM_RECORDS).csv();
     let mut group = criterion.benchmark_group("decode");
     group.throughput(Throughput::Bytes(plain.len() as u64));
-    bench_whole(&mut group, &gzip(&plain));
+
+    // The way of small files, which are fetched in one piece.
+    let (file, mut whole, mut room) = (gzip(&plain), decoder(), Vec::new());
+    group.bench_function("gzip_whole", |bencher| {
+        bencher.iter(|| assert!(matches!(whole.decode_whole(black_box(&file), &mut room), Ok(true))));
+    });
+    // The way of large ones.
     for (name, file) in [
+        ("plain", plain.clone()),
         ("gzip_stream", gzip(&plain)),
+        ("gzip_members", gzip_members(&plain, MEMBER_BYTES)),
         ("zstd", zstd(&plain)),
         ("bzip2", bzip2(&plain)),
+        ("zip", zip(&plain)),
     ] {
-        assert_eq!(stream(&mut decoder(), &mut vec![0; PLAIN_BYTES], &file), plain.len());
-        let (mut decoder, mut output) = (decoder(), vec![0; PLAIN_BYTES]);
-        group.bench_function(name, |bencher| {
-            bencher.iter(|| stream(&mut decoder, &mut output, black_box(&file)))
-        });
+        let (mut decoder, mut room) = (decoder(), vec![0; CHUNK_BYTES]);
+        let mut stream = || {
+            decode_stream(&mut decoder, &mut room, black_box(&file), |piece| {
+                black_box(piece);
+            })
+        };
+        assert_eq!(stream(), plain.len());
+        group.bench_function(name, |bencher| bencher.iter(&mut stream));
     }
     group.finish();
-}
-
-/// The way of small files, which are fetched in one piece.
-fn bench_whole(group: &mut BenchmarkGroup<'_, WallTime>, file: &[u8]) {
-    let (mut decoder, mut output) = (decoder(), Vec::new());
-    group.bench_function("gzip_whole", |bencher| {
-        bencher.iter(|| assert!(matches!(decoder.decode_whole(black_box(file), &mut output), Ok(true))));
-    });
-}
-
-fn decoder() -> FileDecoder {
-    FileDecoder::new(&DecodeOptions::Auto).expect("no options, none wrong")
-}
-
-/// The way of large files. Gives the number of plain bytes.
-fn stream(decoder: &mut FileDecoder, output: &mut [u8], mut file: &[u8]) -> usize {
-    decoder.begin();
-    let mut num_bytes = 0;
-    loop {
-        let is_finishing = file.is_empty();
-        let progress = match is_finishing {
-            true => decoder.finish(output),
-            false => decoder.decode(file, output),
-        };
-        let progress = progress.expect("the data is sound");
-        file = &file[progress.consumed..];
-        num_bytes += progress.produced;
-        if is_finishing && progress.event == Event::NeedsInput {
-            return num_bytes;
-        }
-    }
 }

@@ -1,36 +1,59 @@
-//! What each stage costs by itself, on one thread, with its input in memory.
+//! What each stage costs by itself.
 //!
-//! One file for each stage, in the order in which the data flows. Throughput is in bytes of plain text everywhere, also where a
-//! stage sees compressed bytes or batches, so that the figures of all stages can be added up (see `end_to_end`).
+//! One file for each stage, in the order in which the data flows. Where text is what goes in or would come out, throughput is in bytes of
+//! plain text, also where a stage sees compressed bytes or batches, so that the figures of stages can be added up (see
+//! `end_to_end`). Kernels run on one thread with their input in memory; requests and commits have a runtime with two.
 
-mod csv;
+mod commit;
 mod decode;
-mod jsonl;
-mod parquet;
+mod fetch;
+mod filter;
+mod list;
+mod parse;
 mod partition;
 mod timestamp;
+mod write;
 
+use bucketload_benches::records::{Records, Shape};
 use criterion::Criterion;
 use std::time::Duration;
+use tokio::runtime::Builder;
 
-/// The allocator of the program, which is part of what its stages cost.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-/// Records of every input: 10 MB of text, well beyond the caches.
+/// Records of the log: 10 MB of text, well beyond the caches.
 const NUM_RECORDS: usize = 50_000;
+
+/// Threads of the runtime for requests, as a job has them.
+const IO_THREADS: usize = 2;
+
+/// About as much text in every shape.
+fn records(shape: Shape) -> Records {
+    let num_records = match shape {
+        Shape::Wide | Shape::LongText => NUM_RECORDS / 10,
+        Shape::Narrow => NUM_RECORDS * 4,
+        Shape::Log | Shape::Nulls => NUM_RECORDS,
+    };
+    Records::new(shape, num_records)
+}
 
 fn main() {
     let mut criterion = Criterion::default()
         .sample_size(10)
-        .warm_up_time(Duration::from_millis(500))
-        .measurement_time(Duration::from_secs(2))
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_secs(1))
         .configure_from_args();
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(IO_THREADS)
+        .enable_all()
+        .build()
+        .expect("threads for requests");
+    list::bench(&mut criterion, &runtime);
+    fetch::bench(&mut criterion, &runtime);
     decode::bench(&mut criterion);
-    csv::bench(&mut criterion);
-    jsonl::bench(&mut criterion);
+    parse::bench(&mut criterion);
     timestamp::bench(&mut criterion);
+    filter::bench(&mut criterion, &runtime);
     partition::bench(&mut criterion);
-    parquet::bench(&mut criterion);
+    write::bench(&mut criterion, &runtime);
+    commit::bench(&mut criterion, &runtime);
     criterion.final_summary();
 }

@@ -2,8 +2,8 @@
 
 use crate::NUM_RECORDS;
 use arrow::array::RecordBatch;
-use bucketload_benches::{Order, START_MICROS, csv, csv_options, parse};
-use bucketload_engine::parse::csv::CsvParser;
+use bucketload_benches::reading::batches;
+use bucketload_benches::records::{Order, Records};
 use bucketload_engine::write::partition::{PartitionBy, Partitioner, times_of};
 use criterion::{Criterion, Throughput};
 use jiff::tz::TimeZone;
@@ -16,21 +16,16 @@ pub(crate) fn bench(criterion: &mut Criterion) {
         ("ordered", 48, Order::ByTime),
         ("shuffled", 48, Order::Shuffled),
     ] {
-        let text = csv(1, NUM_RECORDS, START_MICROS, num_hours, order);
-        let batches = batches(&text);
-        group.throughput(Throughput::Bytes(text.len() as u64));
+        let records = Records {
+            num_hours,
+            order,
+            ..Records::log(NUM_RECORDS)
+        };
+        let batches = batches(&records);
+        group.throughput(Throughput::Bytes(records.csv().len() as u64));
         group.bench_function(name, |bencher| bencher.iter(|| split(black_box(&batches))));
     }
     group.finish();
-}
-
-/// A log as the parser gives it.
-pub(crate) fn batches(text: &[u8]) -> Vec<RecordBatch> {
-    let mut parser = CsvParser::new(&csv_options()).expect("the options are sound");
-    parse(&mut parser, text)
-        .into_iter()
-        .map(|parsed| parsed.batch)
-        .collect()
 }
 
 /// Gives the number of parts.

@@ -1,6 +1,6 @@
-//! Text to microseconds: formats with fields at fixed places, and one that needs the interpreter.
+//! Text to microseconds: formats with fields at fixed places, in both dialects, and one that needs the interpreter.
 
-use bucketload_benches::{Numbers, START_MICROS};
+use bucketload_benches::records::{Numbers, START_MICROS};
 use bucketload_engine::parse::columns::TimestampOptions;
 use bucketload_engine::parse::timestamp::TimestampParser;
 use criterion::{Criterion, Throughput};
@@ -9,9 +9,16 @@ use std::hint::black_box;
 const NUM_TIMES: usize = 10_000;
 
 /// Name, format, and the same as jiff spells it.
-const FORMATS: [(&str, &str, &str); 3] = [
+const FORMATS: [(&str, &str, &str); 6] = [
     ("iso", "%Y-%m-%dT%H:%M:%S.%L%z", "%Y-%m-%dT%H:%M:%S.%3fZ"),
+    ("date", "%Y-%m-%d", "%Y-%m-%d"),
+    ("default", "%Y-%m-%d %H:%M:%S.%N %z", "%Y-%m-%d %H:%M:%S.%9f +0000"),
     ("apache", "%d/%b/%Y:%H:%M:%S %z", "%d/%b/%Y:%H:%M:%S +0000"),
+    (
+        "java",
+        "java:yyyy-MM-dd HH:mm:ss.SSS XXX",
+        "%Y-%m-%d %H:%M:%S.%3f +00:00",
+    ),
     ("general", "%A, %B %e %Y %I:%M:%S %p %Z", "%A, %B %e %Y %I:%M:%S %p UTC"),
 ];
 

@@ -9,7 +9,7 @@
 //! (one open file), `scratch` and `overflow` (what memory has no room for), [`writer`]
 //! (all open files of a plan partition), [`exec`] and [`node`] (the writer as DataFusion sees it).
 
-mod column;
+pub mod column;
 pub mod encoding;
 pub mod exec;
 mod file;

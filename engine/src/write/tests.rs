@@ -135,17 +135,19 @@ fn rows_in_any_order_make_one_file_for_each_hour() {
 #[test]
 fn memory_that_is_short_changes_neither_files_nor_row_groups() {
     let options = WriteOptions {
-        max_held_bytes: 3 * 1024 * 1024,
+        max_held_bytes: 5 * 512 * 1024,
         ..options()
     };
-    let (store, files) = write(&shuffled(100, 48), options.clone()).expect("a load");
+    let (store, files) = write(&shuffled(200, 48), options.clone()).expect("a load");
     assert_eq!(files.len(), 48);
-    assert_eq!(check(&store, &files, 100_000), 48);
+    assert_eq!(check(&store, &files, 200_000), 48);
     let options = WriteOptions {
         scratch_folder: Some(PathBuf::from("/nowhere/at/all")),
         ..options
     };
-    let error = write(&shuffled(100, 48), options).expect_err("pages must be set aside");
+    let error = write(&shuffled(200, 48), options)
+        .map(drop)
+        .expect_err("pages must be set aside");
     assert!(matches!(error, WriteError::Scratch(_)), "{error:?}");
 }
 
@@ -197,7 +199,9 @@ fn a_scratch_folder_that_is_missing_is_an_error_of_its_own() {
         scratch_folder: Some(PathBuf::from("/nowhere/at/all")),
         ..options()
     };
-    let error = write(&shuffled(60, 2_000), options).expect_err("there is no such folder");
+    let error = write(&shuffled(60, 2_000), options)
+        .map(drop)
+        .expect_err("there is no such folder");
     assert!(matches!(error, WriteError::Scratch(_)), "{error:?}");
 }
 

@@ -252,12 +252,17 @@ fn statistics(physical_type: Type, bounds: Option<BoundBytes>, null_count: u64) 
 }
 
 /// A column chunk, ready to become part of a file.
-pub(in crate::write) struct EncodedColumn {
+pub struct EncodedColumn {
     pages: Vec<PagePlace>,
     close: ColumnCloseResult,
 }
 
 impl EncodedColumn {
+    /// Bytes of the chunk in the file.
+    pub fn num_bytes(&self) -> u64 {
+        self.close.bytes_written
+    }
+
     /// Appends the chunk to an open row group. `scratch` has the pages that were set aside.
     pub(in crate::write) fn append_to<W: Write + Send>(
         self,

@@ -24,8 +24,8 @@ mod page;
 mod tests;
 mod values;
 
-pub(super) use chunk::EncodedColumn;
-pub(super) use page::PageCompressor;
+pub use chunk::EncodedColumn;
+pub use page::PageCompressor;
 
 use super::partition::Rows;
 use super::scratch::ScratchStream;
@@ -46,7 +46,7 @@ const PAGE_ROWS: usize = 20_000;
 const PAGE_BYTES: usize = 128 * 1024;
 
 /// One column of one row group under construction.
-pub(super) struct ColumnEncoder {
+pub struct ColumnEncoder {
     values: Box<dyn PageValues>,
     levels: Levels,
     chunk: Chunk,
@@ -54,7 +54,7 @@ pub(super) struct ColumnEncoder {
 
 impl ColumnEncoder {
     /// An encoder for a column of this type; `None` if the type is not one of ours.
-    pub(super) fn new(data_type: &DataType, descriptor: ColumnDescPtr) -> Option<ColumnEncoder> {
+    pub fn new(data_type: &DataType, descriptor: ColumnDescPtr) -> Option<ColumnEncoder> {
         let values: Box<dyn PageValues> = match data_type {
             DataType::Boolean => Box::new(BooleanValues::default()),
             DataType::Int64 => Box::new(TypedValues::<Long>::default()),
@@ -75,7 +75,9 @@ impl ColumnEncoder {
     }
 
     /// Appends `rows` of `array`, which has the type that the encoder was made for.
-    pub(super) fn append(
+    ///
+    /// **Errors**: a page too large for the format.
+    pub fn append(
         &mut self,
         array: &dyn Array,
         mut rows: Rows<'_>,
@@ -117,7 +119,9 @@ impl ColumnEncoder {
     }
 
     /// Ends the column chunk.
-    pub(super) fn finish(mut self, compressor: &mut PageCompressor) -> Result<EncodedColumn, ParquetError> {
+    ///
+    /// **Errors**: a page too large for the format.
+    pub fn finish(mut self, compressor: &mut PageCompressor) -> Result<EncodedColumn, ParquetError> {
         if self.levels.num_rows() > 0 {
             self.close_page(compressor)?;
         }

@@ -16,7 +16,7 @@ pub(super) enum PageKind {
 
 /// Compresses bodies and writes headers. The room for both is kept from page to page; all columns of all open files of a
 /// writer share one.
-pub(in crate::write) struct PageCompressor {
+pub struct PageCompressor {
     compression: Compression,
     body: Vec<u8>,
     compressed: Vec<u8>,
@@ -25,8 +25,10 @@ pub(in crate::write) struct PageCompressor {
 }
 
 impl PageCompressor {
+    /// A compressor for pages of a file with this compression.
+    ///
     /// **Errors**: zstd has no room for its tables.
-    pub(in crate::write) fn new(compression: Compression) -> Result<PageCompressor, ParquetError> {
+    pub fn new(compression: Compression) -> Result<PageCompressor, ParquetError> {
         let zstd = match compression {
             Compression::Zstd { level } => Some(zstd::bulk::Compressor::new(level).map_err(failed)?),
             _ => None,
