@@ -179,7 +179,7 @@ async fn stage_by_stage(input: &Path, table: &Path) -> Result<Stages, Box<dyn Er
         .collect::<std::io::Result<_>>()?;
     files.sort();
     fs::create_dir_all(table)?;
-    let mut decoder = FileDecoder::new(&DecodeOptions::Auto)?;
+    let mut decoder = FileDecoder::new(&DecodeOptions::Auto);
     let mut parser = CsvParser::new(&csv_options())?;
     let mut writer: Option<PartitionedWriter> = None;
     let (mut text, mut stages) = (Vec::new(), Stages::default());

@@ -37,7 +37,7 @@ fn bench_whole(group: &mut BenchmarkGroup<'_, WallTime>, file: &[u8]) {
 }
 
 fn decoder() -> FileDecoder {
-    FileDecoder::new(&DecodeOptions::Auto).expect("no options, none wrong")
+    FileDecoder::new(&DecodeOptions::Auto)
 }
 
 /// The way of large files. Gives the number of plain bytes.
