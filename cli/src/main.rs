@@ -24,7 +24,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const STACK_BYTES: usize = 8 * 1024 * 1024;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return Printer::misuse(&error).into(),
+    };
     let printer = Printer::new(&arguments.global);
     logging::start(&arguments.global);
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -7,6 +7,7 @@ mod cases;
 mod documentation;
 mod errors;
 mod examples;
+mod json;
 mod layering;
 mod readers;
 mod s3;

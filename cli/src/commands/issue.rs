@@ -28,7 +28,8 @@ pub(super) async fn run(global: &GlobalArguments, arguments: &IssueArguments, pr
         discard_staged(&environment, &target, &progress.job_id).await;
         printer.talk("interrupted; nothing was committed");
         if printer.is_json() {
-            printer.document(&json!({"job_id": progress.job_id, "status": "killed", "error": "interrupted"}));
+            let ended = json!({"job_id": progress.job_id, "status": "killed", "error": "interrupted", "at": null, "hint": null});
+            printer.document(&ended);
         }
         return Ok(Exit::Interrupted);
     };
@@ -43,7 +44,10 @@ pub(super) async fn run(global: &GlobalArguments, arguments: &IssueArguments, pr
         Err(failed) => {
             printer.explain(&failed.error);
             if printer.is_json() {
-                printer.document(&json!(failed.report));
+                let mut document = json!(failed.report);
+                document["at"] = json!(failed.error.place());
+                document["hint"] = json!(failed.error.hint());
+                printer.document(&document);
             }
             Ok(Exit::of(failed.error.blame()))
         }
