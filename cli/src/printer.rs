@@ -98,8 +98,14 @@ impl Printer {
         }
         if self.is_verbose {
             let mut cause = error.source();
+            let mut told = error.to_string();
             while let Some(current) = cause {
-                eprintln!("  caused by: {current}");
+                // A cause that only carries the error on would say the same again.
+                let text = current.to_string();
+                if text != told {
+                    eprintln!("  caused by: {text}");
+                }
+                told = text;
                 cause = current.source();
             }
         }

@@ -2,8 +2,10 @@
 //!
 //! [`layering`] reads the engine's sources. Everything else runs the program.
 
+mod addressing;
 mod atomicity;
 mod cases;
+mod credentials;
 mod documentation;
 mod errors;
 mod examples;
