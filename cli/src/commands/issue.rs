@@ -10,6 +10,7 @@ use bucketload_engine::config::plan::JobPlan;
 use bucketload_engine::job::progress::{Progress, Stage};
 use bucketload_engine::job::report::JobReport;
 use bucketload_engine::job::run::{FailedJob, discard_staged, run_job};
+use bucketload_engine::parse::ParserOptions;
 use bucketload_engine::table::warehouse::TableName;
 use bucketload_engine::{Environment, Result};
 use serde_json::json;
@@ -38,6 +39,9 @@ pub(super) async fn run(global: &GlobalArguments, arguments: &IssueArguments, pr
             match printer.is_json() {
                 true => printer.document(&json!(report)),
                 false => printer.result(&summary(&report)),
+            }
+            if let Some(remark) = remark(&report, &plan) {
+                printer.hint(&format!("warning: {remark}"));
             }
             Ok(Exit::Done)
         }
@@ -86,6 +90,40 @@ async fn run_interruptible(
             }
         }
     }
+}
+
+/// Why nothing was loaded, where that is hardly what was meant.
+fn remark(report: &JobReport, plan: &JobPlan) -> Option<String> {
+    let select = &plan.input.select;
+    let files = &report.files;
+    if files.selected == 0 && files.skipped_glacier == 0 {
+        let has_cursor = select.last_path.is_some() || select.last_modified_micros.is_some();
+        return Some(match (files.listed, has_cursor) {
+            (_, true) => "there are no new files".to_owned(),
+            (0, false) => format!(
+                "there are no files whose path begins with `{}`; check `in.path_prefix`",
+                select.path_prefix
+            ),
+            (listed, false) => format!(
+                "none of {} files is wanted; check `in.path_match_pattern`",
+                count(listed)
+            ),
+        });
+    }
+    if report.rows.read == 0 || report.rows.rejected < report.rows.read {
+        return None;
+    }
+    let suspect = match &plan.input.parser {
+        Some(ParserOptions::Csv(options)) => format!(
+            "`in.parser.delimiter` ({:?}) and the number of `columns` ({})",
+            options.delimiter,
+            options.columns.len()
+        ),
+        _ => "`in.parser.type` and `columns`".to_owned(),
+    };
+    Some(format!(
+        "every record was rejected; check {suspect}, or let `bucketload guess` find them"
+    ))
 }
 
 /// What was loaded, for people.

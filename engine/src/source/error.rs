@@ -238,12 +238,12 @@ impl SourceError {
             SourceError::UnaddressableKey { .. } => "leave the file out with `in.path_match_pattern`".to_owned(),
             SourceError::GaveUp { first, .. } => return first.hint(),
             SourceError::Select(error) => return error.hint(),
+            SourceError::File { .. } => "check that it is there and that this user may read it".to_owned(),
             SourceError::Status { .. }
             | SourceError::Timeout { .. }
             | SourceError::Interrupted { .. }
             | SourceError::CutShort { .. }
             | SourceError::Protocol { .. }
-            | SourceError::File { .. }
             | SourceError::Stopped => return None,
         };
         Some(hint)
@@ -268,6 +268,10 @@ impl From<SourceError> for crate::error::Error {
                 "{url} (gave up {operation} after {} attempts)",
                 num_retries + 1
             )),
+            SourceError::File { source, .. } => {
+                let reason = crate::error::innermost(source.as_ref());
+                crate::error::Error::new(blame, format!("{error}: {reason}"))
+            }
             error => crate::error::Error::new(blame, error.to_string()),
         };
         told.with_optional_hint(error.hint())

@@ -42,7 +42,7 @@ pub enum WriteError {
     /// The store refused.
     #[error("cannot write `{path}`")]
     Store {
-        /// Path relative to the table.
+        /// Path relative to the table, or from where its users know it.
         path: String,
         /// The store's answer.
         #[source]
@@ -62,4 +62,17 @@ pub enum WriteError {
         /// The row, as text.
         row: String,
     },
+}
+
+impl WriteError {
+    /// The same error with the file's path as users know it.
+    pub fn below(self, folder: &str) -> WriteError {
+        match self {
+            WriteError::Store { path, source } => WriteError::Store {
+                path: format!("{}/{path}", folder.trim_end_matches('/')),
+                source,
+            },
+            other => other,
+        }
+    }
 }
