@@ -162,7 +162,7 @@ async fn load(
         return Ok(());
     }
     let begun = Instant::now();
-    progress.begin_committing();
+    progress.begin_committing()?;
     let staged = StagedLoad {
         job_id: report.job_id.clone(),
         mode: plan.output.mode,
