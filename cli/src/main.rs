@@ -1,7 +1,8 @@
 //! The `bucketload` command.
 //!
 //! Reading order: [`args`] (what can be typed), [`commands`] (one file each), [`printer`] (what is read: results on standard output,
-//! talk on standard error), [`progress`], [`logging`], [`exit`] (the status).
+//! talk on standard error), [`progress`] with [`status_line`], [`logging`],
+//! [`exit`] (the status).
 
 mod args;
 mod commands;
@@ -9,20 +10,26 @@ mod exit;
 mod logging;
 mod printer;
 mod progress;
+mod status_line;
 
 use args::Arguments;
 use clap::Parser;
 use exit::Exit;
 use printer::Printer;
+use status_line::StatusLine;
 use std::process::ExitCode;
 
 /// Stack of each worker thread. The query planner is deeply recursive, above all in unoptimised builds.
 const STACK_BYTES: usize = 8 * 1024 * 1024;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return Printer::misuse(&error).into(),
+    };
     let printer = Printer::new(&arguments.global);
-    logging::start(&arguments.global);
+    let line = StatusLine::new();
+    logging::start(&arguments.global, &line);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .thread_name("bucketload")
         .thread_stack_size(STACK_BYTES)
@@ -34,7 +41,7 @@ fn main() -> ExitCode {
             Exit::Failed
         }
         Ok(runtime) => {
-            let exit = match runtime.block_on(commands::run(arguments, &printer)) {
+            let exit = match runtime.block_on(commands::run(arguments, &printer, &line)) {
                 Ok(exit) => exit,
                 Err(error) => printer.error(&error),
             };

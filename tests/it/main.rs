@@ -2,11 +2,14 @@
 //!
 //! [`layering`] reads the engine's sources. Everything else runs the program.
 
+mod addressing;
 mod atomicity;
 mod cases;
+mod credentials;
 mod documentation;
 mod errors;
 mod examples;
+mod json;
 mod layering;
 mod readers;
 mod s3;

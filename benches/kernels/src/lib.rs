@@ -18,6 +18,8 @@ extern crate self as bucketload_engine;
 pub mod decode;
 #[path = "../../../engine/src/parse/mod.rs"]
 pub mod parse;
+#[path = "../../../engine/src/pattern/mod.rs"]
+pub mod pattern;
 #[path = "../../../engine/src/position.rs"]
 pub mod position;
 
@@ -25,7 +27,6 @@ pub mod position;
 #[path = "../../../engine/src/source"]
 pub mod source {
     pub mod file;
-    pub mod pattern;
     pub mod select;
 }
 

@@ -18,6 +18,7 @@ use bucketload_kernels::parse::columns::TimestampOptions;
 use bucketload_kernels::parse::csv::{CsvOptions, CsvParser, ReferenceCsvParser};
 use bucketload_kernels::parse::json::{JsonOptions, new_parser};
 use bucketload_kernels::parse::timestamp::TimestampParser;
+use bucketload_kernels::pattern::Pattern;
 use bucketload_kernels::reading::{
     CHUNK_BYTES, batches, csv_options, decode_stream, decoder, event_options, json_array_options, jsonl_options, parse,
     tsv_options,
@@ -156,14 +157,14 @@ fn select() -> Kernel {
         .collect();
     let options = SelectOptions {
         path_prefix: "web/".to_owned(),
-        path_match_pattern: Some(r"-1\d/.*\.csv(\.gz)?$".to_owned()),
+        path_match_pattern: Some(Pattern::new(r"-1\d/.*\.csv(\.gz)?$").expect("a sound pattern")),
         ..SelectOptions::default()
     };
     Kernel {
         amount: files.len(),
         unit: "files",
         run: Box::new(move || {
-            let mut selector = Selector::new(&options, START_MICROS).expect(SOUND);
+            let mut selector = Selector::new(&options, START_MICROS);
             black_box(&files)
                 .iter()
                 .filter(|file| matches!(selector.admit(file), Ok(Verdict::Selected)))

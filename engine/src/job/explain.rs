@@ -64,6 +64,7 @@ pub async fn explain(environment: &Environment, plan: &JobPlan) -> Result<Explan
         .collect();
     let services = WriteServices {
         store: Arc::new(object_store::memory::InMemory::new()),
+        place: String::new(),
         rejects,
         counters: Arc::clone(&progress.write),
     };

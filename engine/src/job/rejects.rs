@@ -5,12 +5,12 @@ use crate::parse::Reject;
 use crate::parse::reject::{RejectSink, TooManyRejects};
 use crate::scan::ScanCounters;
 use crate::table::rejects::{reject_batch, reject_schema};
-use crate::write::StagedFile;
+use crate::table::warehouse::TableFolder;
 use crate::write::encoding::Compression;
 use crate::write::partition::PartitionBy;
 use crate::write::writer::{PartitionedWriter, WriteOptions};
+use crate::write::{StagedFile, WriteError};
 use arrow::array::RecordBatch;
-use object_store::ObjectStore;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -63,8 +63,8 @@ struct State {
 /// Where rejects are staged.
 #[derive(Debug)]
 pub struct RejectTarget {
-    /// The folder of the table of rejects.
-    pub store: Arc<dyn ObjectStore>,
+    /// The table of rejects.
+    pub folder: TableFolder,
     /// Folder for what memory has no room for; `None`: the system's for temporary files.
     pub scratch_folder: Option<PathBuf>,
 }
@@ -118,7 +118,7 @@ impl RejectCollector {
             state.writer.take()
         };
         let num_rejects = self.num_rejects();
-        if num_rejects > LOGGED_REJECTS {
+        if num_rejects > LOGGED_REJECTS && !self.limits.is_fail {
             tracing::warn!(
                 num_rejects,
                 "{} more records were skipped",
@@ -192,7 +192,11 @@ impl RejectSink for RejectCollector {
             return;
         }
         let before = self.num_rejects.fetch_add(rejects.len() as u64, Ordering::Relaxed);
-        let num_logged = usize::try_from(LOGGED_REJECTS.saturating_sub(before)).unwrap_or_default();
+        // Where the first one fails the job, nothing is skipped, and the job's error tells it.
+        let num_logged = match self.limits.is_fail {
+            true => 0,
+            false => usize::try_from(LOGGED_REJECTS.saturating_sub(before)).unwrap_or_default(),
+        };
         for reject in rejects.iter().take(num_logged) {
             tracing::warn!(
                 file = %reject.position.file,
@@ -237,7 +241,7 @@ fn write_rejects(
     runtime: &Handle,
     batches: &Receiver<RecordBatch>,
 ) -> Result<Vec<StagedFile>> {
-    let failed = |error| Error::new(crate::error::Blame::Storage, "cannot store the rejects").caused_by(error);
+    let failed = |error: WriteError| super::write_error(&error.below(&target.folder.place()));
     let options = WriteOptions {
         attempt: attempt.to_owned(),
         partition_by: PartitionBy::None,
@@ -250,9 +254,9 @@ fn write_rejects(
         target_file_size_bytes: 256 * 1024 * 1024,
         max_held_bytes: 16 * 1024 * 1024,
         max_open_files: 1,
-        scratch_folder: target.scratch_folder,
+        scratch_folder: target.scratch_folder.clone(),
     };
-    let mut writer = PartitionedWriter::new(target.store, options, &reject_schema(), 0).map_err(failed)?;
+    let mut writer = PartitionedWriter::new(target.folder.store(), options, &reject_schema(), 0).map_err(failed)?;
     for batch in batches {
         runtime.block_on(writer.write(batch)).map_err(failed)?;
     }

@@ -417,7 +417,7 @@ impl Unpacker {
             .parser
             .new_parser(&output.parser_projection, batch_rows, output.has_row_numbers())
             .map_err(|error| Error::config(error.to_string()))?;
-        let decoder = FileDecoder::new(&options.decode).map_err(|error| Error::config(error.to_string()))?;
+        let decoder = FileDecoder::new(&options.decode);
         Ok(Unpacker {
             decoder,
             parser,

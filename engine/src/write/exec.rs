@@ -34,10 +34,18 @@ use std::sync::{Arc, LazyLock};
 pub struct WriteServices {
     /// The table's folder.
     pub store: Arc<dyn ObjectStore>,
+    /// How users know that folder.
+    pub place: String,
     /// Where rows without a time go.
     pub rejects: Arc<dyn RejectSink>,
     /// What has been written so far.
     pub counters: Arc<WriteCounters>,
+}
+
+impl WriteServices {
+    fn external(&self, error: WriteError) -> DataFusionError {
+        DataFusionError::External(Box::new(error.below(&self.place)))
+    }
 }
 
 /// Counts of a running writer, all partitions together.
@@ -208,7 +216,7 @@ impl ExecutionPlan for WriteExec {
             &self.input.schema(),
             partition,
         )
-        .map_err(external)?;
+        .map_err(|error| self.services.external(error))?;
         let manifest = write_all(input, writer, self.services.clone());
         Ok(Box::pin(RecordBatchStreamAdapter::new(
             manifest_schema(),
@@ -234,7 +242,7 @@ async fn write_all(
             .num_rows
             .fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
         match writer.write(batch).await {
-            Err(error) => break Err(external(error)),
+            Err(error) => break Err(services.external(error)),
             Ok(untimed) if untimed.is_empty() => {}
             Ok(untimed) => services.rejects.push(
                 untimed
@@ -258,14 +266,10 @@ async fn write_all(
         }
     };
     match outcome {
-        Ok(()) => to_manifest(&writer.finish().await.map_err(external)?),
+        Ok(()) => to_manifest(&writer.finish().await.map_err(|error| services.external(error))?),
         Err(error) => {
             writer.abort().await;
             Err(error)
         }
     }
-}
-
-fn external(error: WriteError) -> DataFusionError {
-    DataFusionError::External(Box::new(error))
 }

@@ -46,7 +46,7 @@ pub enum WriteError {
     /// The store refused.
     #[error("cannot write `{path}`")]
     Store {
-        /// Path relative to the table.
+        /// Path relative to the table, or from where its users know it.
         path: String,
         /// The store's answer.
         #[source]
@@ -85,6 +85,17 @@ impl WriteError {
         match error {
             ArrowError::IoError(_, source) => WriteError::Scratch(Box::new(source)),
             other => WriteError::Batch(other),
+        }
+    }
+
+    /// The same error with the file's path as users know it.
+    pub fn below(self, folder: &str) -> WriteError {
+        match self {
+            WriteError::Store { path, source } => WriteError::Store {
+                path: format!("{}/{path}", folder.trim_end_matches('/')),
+                source,
+            },
+            other => other,
         }
     }
 }

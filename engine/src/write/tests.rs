@@ -135,7 +135,7 @@ fn rows_in_any_order_make_one_file_for_each_hour() {
 #[test]
 fn memory_that_is_short_changes_neither_files_nor_row_groups() {
     let options = WriteOptions {
-        max_held_bytes: 5 * 512 * 1024,
+        max_held_bytes: 9 * 256 * 1024,
         ..options()
     };
     let (store, files) = write(&shuffled(200, 48), options.clone()).expect("a load");

@@ -5,8 +5,9 @@
 use super::page::write_varint;
 
 /// The definition levels of the open page, as runs.
-#[derive(Default)]
 pub(super) struct Levels {
+    /// Whether the column can be null; if it cannot, its pages have no levels.
+    is_nullable: bool,
     runs: Vec<Run>,
     num_rows: usize,
     num_nulls: usize,
@@ -21,6 +22,15 @@ struct Run {
 const MIN_RUN_ROWS: usize = 16;
 
 impl Levels {
+    pub(super) fn new(is_nullable: bool) -> Levels {
+        Levels {
+            is_nullable,
+            runs: Vec::new(),
+            num_rows: 0,
+            num_nulls: 0,
+        }
+    }
+
     pub(super) fn num_rows(&self) -> usize {
         self.num_rows
     }
@@ -48,8 +58,11 @@ impl Levels {
         self.num_nulls = 0;
     }
 
-    /// Appends the length of the levels in four bytes, and the levels.
+    /// Appends the length of the levels in four bytes, and the levels; nothing for a column that cannot be null.
     pub(super) fn write(&self, body: &mut Vec<u8>) {
+        if !self.is_nullable {
+            return;
+        }
         let length_at = body.len();
         body.extend_from_slice(&[0; 4]);
         let mut packed = Packed::default();

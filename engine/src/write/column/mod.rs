@@ -63,13 +63,13 @@ impl ColumnEncoder {
             DataType::Utf8 => Box::new(TypedValues::<Text>::default()),
             _ => return None,
         };
-        // Repeated and nested columns have levels of their own; a column that cannot be null has none.
-        if descriptor.max_rep_level() != 0 || descriptor.max_def_level() != 1 {
-            return None;
-        }
+        debug_assert!(
+            descriptor.max_rep_level() == 0 && descriptor.max_def_level() <= 1,
+            "a column of these types is flat"
+        );
         Some(ColumnEncoder {
             values,
-            levels: Levels::default(),
+            levels: Levels::new(descriptor.max_def_level() == 1),
             chunk: Chunk::new(descriptor),
         })
     }

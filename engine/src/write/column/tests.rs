@@ -182,6 +182,18 @@ fn the_index_says_where_each_page_is_and_what_it_holds() {
 }
 
 #[test]
+fn a_column_that_cannot_be_null_has_no_levels() {
+    let columns: Vec<(&str, ArrayRef, bool)> = vec![
+        ("long", Arc::new(Int64Array::from_iter_values(0..50_000)), false),
+        ("boolean", Arc::new(BooleanArray::from(vec![true; 50_000])), false),
+        ("text", Arc::new(StringArray::from(vec!["a"; 50_000])), false),
+    ];
+    let batch = RecordBatch::try_from_iter_with_nullable(columns).expect("a batch");
+    let file = write(&[(batch.clone(), all_rows(&batch))], Compression::Snappy);
+    assert_eq!(read(&file), batch);
+}
+
+#[test]
 fn values_larger_than_a_page_are_pages_of_their_own() {
     let long = "x".repeat(3 * PAGE_BYTES);
     let values: Vec<Option<&str>> = vec![Some("a"), Some(&long), None, Some(&long), Some("b"), Some("c")];
