@@ -90,6 +90,7 @@ pub fn write_options(compression: Compression) -> WriteOptions {
         partition_columns: vec!["date".to_owned(), "hour".to_owned()],
         timezone: "UTC".to_owned(),
         time_column: Some("time".to_owned()),
+        is_sorted_by_time: false,
         units_per_second: 1,
         is_missing_time_fatal: true,
         compression,

@@ -79,7 +79,7 @@ fn encode(batches: &[RecordBatch], compression: Compression) -> u64 {
 
 /// One file of all batches by the writer of the `parquet` crate. Gives its size.
 fn encode_with_library(batches: &[RecordBatch]) -> usize {
-    let properties = writer_properties(Compression::Snappy, "bench");
+    let properties = writer_properties(Compression::Snappy, None, "bench");
     let mut writer = ArrowWriter::try_new(Vec::new(), batches[0].schema(), Some(properties)).expect("a schema of ours");
     for batch in batches {
         writer.write(batch).expect("memory takes everything");

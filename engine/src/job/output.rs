@@ -46,6 +46,7 @@ impl ArrangedOutput {
             partition_columns: self.layout.partition_columns.clone(),
             timezone: self.layout.timezone.clone(),
             time_column: self.layout.time_column.clone(),
+            is_sorted_by_time: plan.output.is_sorted_by_time,
             units_per_second: self.units_per_second,
             is_missing_time_fatal: plan.output.stop_on_invalid_record,
             compression: plan.output.compression,

@@ -248,6 +248,7 @@ fn write_rejects(
         partition_columns: Vec::new(),
         timezone: "UTC".to_owned(),
         time_column: None,
+        is_sorted_by_time: false,
         units_per_second: 1,
         is_missing_time_fatal: false,
         compression: Compression::Zstd { level: 3 },

@@ -304,7 +304,7 @@ async fn write(
     };
     let options = arranged.write_options(plan, budgets, format!("{prefix}{job_id}"));
     let rows = arranged.rows.into_unoptimized_plan();
-    let write = WriteNode::plan(rows, options, plan.output.is_sorted_by_time, services).map_err(plan_error)?;
+    let write = WriteNode::plan(rows, options, services).map_err(plan_error)?;
     let manifest = session
         .execute_logical_plan(write)
         .await

@@ -1,7 +1,7 @@
 //! What the Parquet files of a load have in common.
 
 use parquet::basic::{Compression as ParquetCompression, CompressionCodec, ZstdLevel};
-use parquet::file::metadata::KeyValue;
+use parquet::file::metadata::{KeyValue, SortingColumn};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
 
 /// Compression of the pages; the words of `out.compression`.
@@ -47,12 +47,20 @@ impl Compression {
     }
 }
 
-/// Writer properties for a file.
-pub fn writer_properties(compression: Compression, written_by: &str) -> WriterProperties {
+/// Writer properties for a file, whose rows are in the order of the leaf column `sorted_by` if there is one.
+pub fn writer_properties(compression: Compression, sorted_by: Option<usize>, written_by: &str) -> WriterProperties {
+    let sorting_columns = sorted_by.map(|leaf| {
+        vec![SortingColumn {
+            column_idx: i32::try_from(leaf).unwrap_or(i32::MAX),
+            descending: false,
+            nulls_first: false,
+        }]
+    });
     WriterProperties::builder()
         .set_writer_version(WriterVersion::PARQUET_1_0)
         .set_compression(compression.to_parquet())
         .set_statistics_enabled(EnabledStatistics::Page)
+        .set_sorting_columns(sorting_columns)
         .set_created_by(written_by.to_owned())
         .set_key_value_metadata(None::<Vec<KeyValue>>)
         .build()

@@ -14,8 +14,7 @@ use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::expressions::Column;
-use datafusion::physical_expr::{EquivalenceProperties, LexOrdering, OrderingRequirements, PhysicalSortExpr};
+use datafusion::physical_expr::EquivalenceProperties;
 use datafusion::physical_plan::execution_plan::{
     Boundedness, ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions,
 };
@@ -116,19 +115,13 @@ pub fn from_manifest(batches: &[RecordBatch]) -> Result<Vec<StagedFile>> {
 pub struct WriteExec {
     input: Arc<dyn ExecutionPlan>,
     options: Arc<WriteOptions>,
-    is_sorted_by_time: bool,
     services: WriteServices,
     properties: Arc<PlanProperties>,
 }
 
 impl WriteExec {
-    /// Writes the rows of `input`. With `is_sorted_by_time` the optimiser puts a sort by the time column before it.
-    pub fn new(
-        input: Arc<dyn ExecutionPlan>,
-        options: Arc<WriteOptions>,
-        is_sorted_by_time: bool,
-        services: WriteServices,
-    ) -> WriteExec {
+    /// Writes the rows of `input`.
+    pub fn new(input: Arc<dyn ExecutionPlan>, options: Arc<WriteOptions>, services: WriteServices) -> WriteExec {
         let properties = Arc::new(PlanProperties::new(
             EquivalenceProperties::new(manifest_schema()),
             Partitioning::UnknownPartitioning(input.properties().partitioning.partition_count()),
@@ -138,7 +131,6 @@ impl WriteExec {
         WriteExec {
             input,
             options,
-            is_sorted_by_time,
             services,
             properties,
         }
@@ -170,17 +162,6 @@ impl ExecutionPlan for WriteExec {
         vec![&self.input]
     }
 
-    fn required_input_ordering(&self) -> Vec<Option<OrderingRequirements>> {
-        let Some(time_column) = self.options.time_column.as_deref().filter(|_| self.is_sorted_by_time) else {
-            return vec![None];
-        };
-        let Ok(index) = self.input.schema().index_of(time_column) else {
-            return vec![None];
-        };
-        let by_time = PhysicalSortExpr::new_default(Arc::new(Column::new(time_column, index)));
-        vec![LexOrdering::new(vec![by_time]).map(OrderingRequirements::from)]
-    }
-
     fn apply_expressions(
         &self,
         _visit: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
@@ -197,7 +178,6 @@ impl ExecutionPlan for WriteExec {
             (Some(input), true) => Ok(Arc::new(WriteExec::new(
                 input,
                 Arc::clone(&self.options),
-                self.is_sorted_by_time,
                 self.services.clone(),
             ))),
             _ => Err(DataFusionError::Internal("WriteExec has exactly one child".to_owned())),

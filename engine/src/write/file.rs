@@ -13,8 +13,8 @@ use bytes::Bytes;
 use object_store::ObjectStore;
 use object_store::buffered::BufWriter;
 use object_store::path::Path;
-use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowRowGroupWriterFactory, ArrowWriterOptions, compute_leaves};
+use parquet::arrow::{ArrowSchemaConverter, ArrowWriter};
 use parquet::errors::ParquetError;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use std::io::Write;
@@ -72,14 +72,26 @@ enum ColumnWriter {
 }
 
 impl FileWriter {
-    /// Opens a file at `path` for rows of `schema`. Nothing is requested before the first part is full.
+    /// Opens a file at `path` for rows of `schema`, which will come in the order of column `sorted_by` if there is one. Nothing is
+    /// requested before the first part is full.
     pub(super) fn new(
         store: Arc<dyn ObjectStore>,
         path: Path,
         schema: SchemaRef,
         compression: Compression,
+        sorted_by: Option<usize>,
     ) -> Result<FileWriter, WriteError> {
-        let options = ArrowWriterOptions::new().with_properties(writer_properties(compression, CREATED_BY));
+        let sorted_by = match sorted_by {
+            None => None,
+            Some(column) => {
+                let descriptor = ArrowSchemaConverter::new()
+                    .convert(&schema)
+                    .map_err(WriteError::encode)?;
+                (0..descriptor.num_columns()).find(|leaf| descriptor.get_column_root_idx(*leaf) == column)
+            }
+        };
+        let properties = writer_properties(compression, sorted_by, CREATED_BY);
+        let options = ArrowWriterOptions::new().with_properties(properties);
         let outlet = Outlet::default();
         let (output, library) = ArrowWriter::try_new_with_options(outlet.clone(), Arc::clone(&schema), options)
             .and_then(ArrowWriter::into_serialized_writer)

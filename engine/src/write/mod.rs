@@ -6,7 +6,7 @@
 //! again leaves files under other names, and the first ones stay unlisted.
 //!
 //! Reading order: [`partition`] (which rows belong where), [`encoding`], `column` (one column of a row group), [`statistics`], `file`
-//! (one open file), `scratch` and `overflow` (what memory has no room for), [`writer`]
+//! (one open file), `sort`, `scratch` and `overflow` (what memory has no room for), [`writer`]
 //! (all open files of a plan partition), [`exec`] and [`node`] (the writer as DataFusion sees it).
 
 pub mod column;
@@ -17,6 +17,7 @@ pub mod node;
 mod overflow;
 pub mod partition;
 mod scratch;
+mod sort;
 pub mod statistics;
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@
 //! for each time its partitions must be divided, and that is the price of any order of the rows.
 
 use super::WriteError;
-use super::partition::{PartitionKey, Parts};
+use super::partition::{PartitionKey, Rows};
 use super::scratch::{Scratch, ScratchReader, ScratchStream};
 use arrow::array::{RecordBatch, UInt32Array};
 use arrow::compute::{concat_batches, take_record_batch};
@@ -60,18 +60,17 @@ impl Overflow {
         self.keys.contains(&key)
     }
 
-    /// Sets those rows of `batch` aside that `parts` gives for `keys`.
+    /// Sets rows of `batch` aside, those of each partition with its key.
     ///
     /// **Errors**: no room on disk.
-    pub(super) fn push(
+    pub(super) fn push<'a>(
         &mut self,
         batch: &RecordBatch,
-        parts: &Parts,
-        keys: &HashSet<PartitionKey>,
+        parts: impl Iterator<Item = (PartitionKey, Rows<'a>)>,
         scratch: &Arc<Scratch>,
     ) -> Result<(), WriteError> {
         let mut rows_of_buckets: Vec<Vec<u32>> = vec![Vec::new(); NUM_BUCKETS];
-        for (key, rows) in parts.iter().filter(|(key, _)| keys.contains(key)) {
+        for (key, rows) in parts {
             self.keys.insert(key);
             let bucket = &mut rows_of_buckets[key.bucket(self.level, NUM_BUCKETS)];
             bucket.extend((0..rows.num_rows()).map(|index| rows.row(index) as u32));

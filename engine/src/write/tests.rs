@@ -24,6 +24,7 @@ fn options() -> WriteOptions {
         partition_columns: vec!["date".to_owned(), "hour".to_owned()],
         timezone: "UTC".to_owned(),
         time_column: Some("time".to_owned()),
+        is_sorted_by_time: false,
         units_per_second: 1,
         is_missing_time_fatal: true,
         compression: Compression::Snappy,
@@ -214,4 +215,91 @@ fn a_file_that_reaches_its_size_is_followed_by_another() {
     let (store, files) = write(&shuffled(100, 1), options).expect("a load");
     assert!(files.len() > 2, "{} files", files.len());
     check(&store, &files, 100_000);
+}
+
+/// Whether the rows of each file are in the order of their times.
+#[track_caller]
+fn check_order(store: &InMemory, files: &[StagedFile]) {
+    for file in files {
+        let bytes = block_on(async {
+            let path = Path::from(file.path.as_str());
+            store
+                .get(&path)
+                .await
+                .expect("a file")
+                .bytes()
+                .await
+                .expect("its bytes")
+        });
+        let builder = ParquetRecordBatchReaderBuilder::try_new(bytes).expect("a Parquet file");
+        let sorting = builder
+            .metadata()
+            .row_group(0)
+            .sorting_columns()
+            .expect("the footer says so");
+        assert_eq!(
+            (sorting.len(), sorting[0].column_idx, sorting[0].descending),
+            (1, 0, false)
+        );
+        let mut last = i64::MIN;
+        for batch in builder.build().expect("a reader") {
+            for micros in batch
+                .expect("a batch")
+                .column(0)
+                .as_primitive::<TimestampMicrosecondType>()
+                .values()
+            {
+                assert!(*micros >= last, "{}", file.path);
+                last = *micros;
+            }
+        }
+    }
+}
+
+#[test]
+fn rows_are_sorted_within_their_file() {
+    let options = WriteOptions {
+        is_sorted_by_time: true,
+        ..options()
+    };
+    let mut batches = shuffled(40, 48);
+    batches.reverse();
+    let (store, files) = write(&batches, options).expect("a load");
+    assert_eq!(files.len(), 48);
+    check(&store, &files, 40_000);
+    check_order(&store, &files);
+}
+
+#[test]
+fn rows_are_sorted_when_memory_is_short_too() {
+    let options = WriteOptions {
+        is_sorted_by_time: true,
+        max_held_bytes: 512 * 1024,
+        ..options()
+    };
+    let mut batches = shuffled(60, 20);
+    batches.reverse();
+    let (store, files) = write(&batches, options.clone()).expect("a load");
+    assert!((20..30).contains(&files.len()), "{} files", files.len());
+    check(&store, &files, 60_000);
+    check_order(&store, &files);
+    let options = WriteOptions {
+        scratch_folder: Some(PathBuf::from("/nowhere/at/all")),
+        ..options
+    };
+    let error = write(&batches, options).map(drop).expect_err("rows must be set aside");
+    assert!(matches!(error, WriteError::Scratch(_)), "{error:?}");
+}
+
+#[test]
+fn an_hour_larger_than_memory_makes_several_sorted_files() {
+    let options = WriteOptions {
+        is_sorted_by_time: true,
+        max_held_bytes: 512 * 1024,
+        ..options()
+    };
+    let (store, files) = write(&shuffled(60, 1), options).expect("a load");
+    assert!(files.len() > 1, "{} files", files.len());
+    check(&store, &files, 60_000);
+    check_order(&store, &files);
 }

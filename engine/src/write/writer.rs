@@ -6,6 +6,7 @@ use super::file::FileWriter;
 use super::overflow::{BucketReader, Overflow};
 use super::partition::{PartitionBy, PartitionKey, Partitioner, Parts, Rows, times_of};
 use super::scratch::Scratch;
+use super::sort::SortBuffer;
 use super::{StagedFile, WriteError};
 use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, TimestampMicrosecondArray};
 use arrow::compute::filter_record_batch;
@@ -31,6 +32,8 @@ pub struct WriteOptions {
     pub timezone: String,
     /// The column whose value decides the partition; `None` exactly with [`PartitionBy::None`].
     pub time_column: Option<String>,
+    /// Whether the rows of each file are brought into the order of the time column.
+    pub is_sorted_by_time: bool,
     /// How many of a long time column's units make a second.
     pub units_per_second: i64,
     /// Whether a row without a time ends the job.
@@ -54,6 +57,9 @@ const IDLE_BATCHES: u64 = 32;
 
 /// Memory that an open file needs for each column at least: a page of some hundred values, and a dictionary.
 const MIN_COLUMN_BYTES: usize = 16 * 1024;
+
+/// Bytes of rows in memory that make a byte of a file, as a rough guide: text is held as it is, and a file is compressed.
+const UNSORTED_PER_FILE_BYTES: u64 = 2;
 
 /// Fewer open files than this make no sense, whatever memory there is.
 const MIN_OPEN_FILES: usize = 4;
@@ -89,6 +95,8 @@ pub struct PartitionedWriter {
 
 struct OpenFile {
     writer: FileWriter,
+    /// Rows that are written in their order when the file is completed; unused where the order does not matter.
+    unsorted: SortBuffer,
     /// When it was last written to, counted in batches.
     last_used: u64,
 }
@@ -135,13 +143,14 @@ impl PartitionedWriter {
     pub async fn write(&mut self, batch: RecordBatch) -> Result<Vec<UntimedRow>, WriteError> {
         self.clock += 1;
         let Some(time_index) = self.time_index else {
-            self.write_parts(&batch, &Parts::whole(batch.num_rows())).await?;
+            self.write_parts(&batch, None, &Parts::whole(batch.num_rows())).await?;
             return Ok(Vec::new());
         };
         let times = times_of(batch.column(time_index), self.options.units_per_second).map_err(WriteError::Batch)?;
         let (batch, times, untimed) = self.set_untimed_aside(batch, times)?;
         let parts = self.partitioner.split(&times);
-        self.write_parts(&batch, &parts).await?;
+        let times = self.options.is_sorted_by_time.then_some(&times);
+        self.write_parts(&batch, times, &parts).await?;
         Ok(untimed)
     }
 
@@ -182,24 +191,50 @@ impl PartitionedWriter {
         }
     }
 
-    async fn write_parts(&mut self, batch: &RecordBatch, parts: &Parts) -> Result<(), WriteError> {
+    /// Brings rows to their files; with `times`, to wait there for their order.
+    async fn write_parts(
+        &mut self,
+        batch: &RecordBatch,
+        times: Option<&TimestampMicrosecondArray>,
+        parts: &Parts,
+    ) -> Result<(), WriteError> {
         let mut overflowing = HashSet::new();
         for (key, rows) in parts.iter() {
-            match self.make_room(key).await? {
-                true => self.write_part(key, batch, rows).await?,
-                false => {
-                    overflowing.insert(key);
+            if !self.make_room(key).await? {
+                overflowing.insert(key);
+                continue;
+            }
+            let clock = self.clock;
+            self.open_file(key, batch)?.last_used = clock;
+            match times {
+                None => self.write_part(key, batch, rows).await?,
+                Some(times) => {
+                    let open_file = self.open_file(key, batch)?;
+                    open_file.unsorted.push(batch, rows, times)?;
+                    if open_file.unsorted.held_bytes() as u64 / UNSORTED_PER_FILE_BYTES
+                        >= self.options.target_file_size_bytes
+                    {
+                        self.complete(key).await?;
+                    }
                 }
             }
         }
         if !overflowing.is_empty() {
-            let level = self.level;
-            let overflow = self
-                .overflow
-                .get_or_insert_with(|| Overflow::new(batch.schema(), level));
-            overflow.push(batch, parts, &overflowing, &self.scratch)?;
+            let parts = parts.iter().filter(|(key, _)| overflowing.contains(key));
+            self.set_rows_aside(batch, parts)?;
         }
         self.keep_within_memory().await
+    }
+
+    fn set_rows_aside<'a>(
+        &mut self,
+        batch: &RecordBatch,
+        parts: impl Iterator<Item = (PartitionKey, Rows<'a>)>,
+    ) -> Result<(), WriteError> {
+        let level = self.level;
+        self.overflow
+            .get_or_insert_with(|| Overflow::new(batch.schema(), level))
+            .push(batch, parts, &self.scratch)
     }
 
     /// Makes sure that rows of a partition can be written. `false`: too many files are in use, the rows must be set aside.
@@ -216,25 +251,30 @@ impl PartitionedWriter {
         self.complete_oldest_idle().await
     }
 
-    async fn write_part(&mut self, key: PartitionKey, batch: &RecordBatch, rows: Rows<'_>) -> Result<(), WriteError> {
+    /// The file of a partition, opened if it is not.
+    fn open_file(&mut self, key: PartitionKey, batch: &RecordBatch) -> Result<&mut OpenFile, WriteError> {
         if !self.open.contains_key(&key) {
             let writer = FileWriter::new(
                 Arc::clone(&self.store),
                 self.next_path(key),
                 batch.schema(),
                 self.options.compression,
+                self.time_index.filter(|_| self.options.is_sorted_by_time),
             )?;
-            self.open.insert(
-                key,
-                OpenFile {
-                    writer,
-                    last_used: self.clock,
-                },
-            );
+            let open_file = OpenFile {
+                writer,
+                unsorted: SortBuffer::default(),
+                last_used: self.clock,
+            };
+            self.open.insert(key, open_file);
         }
-        let clock = self.clock;
-        let open_file = self.open.get_mut(&key).expect("inserted above");
-        open_file.last_used = clock;
+        Ok(self.open.get_mut(&key).expect("inserted above"))
+    }
+
+    async fn write_part(&mut self, key: PartitionKey, batch: &RecordBatch, rows: Rows<'_>) -> Result<(), WriteError> {
+        let Some(open_file) = self.open.get_mut(&key) else {
+            return Ok(());
+        };
         open_file.writer.write(batch, rows, &mut self.compressor).await?;
         if open_file.writer.estimated_bytes() >= self.options.target_file_size_bytes {
             self.complete(key).await?;
@@ -242,14 +282,17 @@ impl PartitionedWriter {
         Ok(())
     }
 
-    /// Frees memory until what is held fits the limit: first by completing files that get no rows any more, then by setting pages
-    /// aside on disk, full ones before others.
+    /// Frees memory until what is held fits the limit: first by completing files that get no rows any more, then by setting rows
+    /// that wait for their order, or else pages, aside on disk.
     async fn keep_within_memory(&mut self) -> Result<(), WriteError> {
         let limit = self.options.max_held_bytes;
         while self.held_bytes() > limit {
             if !self.complete_oldest_idle().await? {
                 break;
             }
+        }
+        while self.options.is_sorted_by_time && self.held_bytes() > limit {
+            self.free_unsorted().await?;
         }
         for has_open_pages in [false, true] {
             if self.held_bytes() <= limit {
@@ -264,8 +307,31 @@ impl PartitionedWriter {
         Ok(())
     }
 
+    /// Frees the memory of the file with the most rows that wait for their order.
+    async fn free_unsorted(&mut self) -> Result<(), WriteError> {
+        let largest = self
+            .open
+            .iter()
+            .max_by_key(|(_, open_file)| open_file.unsorted.held_bytes())
+            .map(|(key, _)| *key);
+        let Some(key) = largest else { return Ok(()) };
+        // Setting aside what has been set aside before, or the only file there is, would lead nowhere.
+        if self.open.len() == 1 || self.level > 0 {
+            return self.complete(key).await;
+        }
+        if let Some(open_file) = self.open.remove(&key) {
+            for (batch, rows) in open_file.unsorted.into_parts() {
+                self.set_rows_aside(&batch, std::iter::once((key, Rows::Listed(&rows))))?;
+            }
+        }
+        Ok(())
+    }
+
     fn held_bytes(&self) -> usize {
-        self.open.values().map(|open_file| open_file.writer.held_bytes()).sum()
+        self.open
+            .values()
+            .map(|open_file| open_file.writer.held_bytes() + open_file.unsorted.held_bytes())
+            .sum()
     }
 
     /// Completes the file written to longest ago, if that is long ago. Says whether there was one.
@@ -291,9 +357,16 @@ impl PartitionedWriter {
     }
 
     async fn complete(&mut self, key: PartitionKey) -> Result<(), WriteError> {
-        let Some(open_file) = self.open.remove(&key) else {
+        let Some(mut open_file) = self.open.remove(&key) else {
             return Ok(());
         };
+        let sorted = open_file.unsorted.into_sorted();
+        for (batch, rows) in sorted.runs() {
+            open_file
+                .writer
+                .write(batch, Rows::of_any(&rows), &mut self.compressor)
+                .await?;
+        }
         let values = self.partition_values(key);
         let file = open_file
             .writer

@@ -3,6 +3,7 @@
 use super::bounds::BoundBytes;
 use super::page::{PageCompressor, PageKind};
 use super::values::ClosedPage;
+use crate::write::encoding::Compression;
 use crate::write::scratch::ScratchStream;
 use bytes::Bytes;
 use parquet::basic::{BoundaryOrder, Encoding, PageType, Type};
@@ -22,6 +23,8 @@ pub(super) struct Chunk {
     descriptor: ColumnDescPtr,
     pages: Vec<Page>,
     column_index: ColumnIndexBuilder,
+    /// Chosen with the first page, since a chunk has one compression.
+    compression: Option<Compression>,
     num_bytes: usize,
     /// Those of them that are in memory.
     num_held_bytes: usize,
@@ -53,6 +56,7 @@ impl Chunk {
         Chunk {
             column_index: ColumnIndexBuilder::new(descriptor.physical_type()),
             descriptor,
+            compression: None,
             pages: Vec::new(),
             num_bytes: 0,
             num_held_bytes: 0,
@@ -95,7 +99,13 @@ impl Chunk {
         num_nulls: usize,
         compressor: &mut PageCompressor,
     ) -> Result<(), ParquetError> {
-        let (bytes, num_plain_bytes) = compressor.page(&PageKind::Data, num_rows, closed.encoding)?;
+        let compression = match self.compression {
+            Some(compression) => compression,
+            None if closed.encoding != Encoding::PLAIN || compressor.is_worth_it()? => compressor.compression(),
+            None => Compression::None,
+        };
+        self.compression = Some(compression);
+        let (bytes, num_plain_bytes) = compressor.page(&PageKind::Data, num_rows, closed.encoding, compression)?;
         self.num_bytes += bytes.len();
         self.num_held_bytes += bytes.len();
         self.num_plain_bytes += num_plain_bytes;
@@ -130,9 +140,11 @@ impl Chunk {
         let mut pages = Vec::with_capacity(self.pages.len() + 1);
         let mut encoding_stats = Vec::new();
         let mut dictionary_length = None;
+        let compression = self.compression.unwrap_or(compressor.compression());
         if let Some((entries, num_values)) = dictionary {
             compressor.begin_body().extend_from_slice(entries);
-            let (bytes, num_plain_bytes) = compressor.page(&PageKind::Dictionary, num_values, Encoding::PLAIN)?;
+            let (bytes, num_plain_bytes) =
+                compressor.page(&PageKind::Dictionary, num_values, Encoding::PLAIN, compression)?;
             self.num_bytes += bytes.len();
             self.num_plain_bytes += num_plain_bytes;
             dictionary_length = Some(bytes.len());
@@ -171,7 +183,7 @@ impl Chunk {
         self.column_index.set_boundary_order(page_order);
 
         let metadata = ColumnChunkMetaData::builder(self.descriptor.clone())
-            .set_compression_codec(compressor.compression().codec())
+            .set_compression_codec(compression.codec())
             .set_encodings(encodings)
             .set_page_encoding_stats(encoding_stats)
             .set_num_values(self.num_rows as i64)

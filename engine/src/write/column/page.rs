@@ -14,6 +14,9 @@ pub(super) enum PageKind {
     Dictionary,
 }
 
+/// A column is stored without compression if that would save less than one in so many bytes: digests and random identifiers.
+const MIN_SAVED_SHARE: usize = 16;
+
 /// Compresses bodies and writes headers. The room for both is kept from page to page; all columns of all open files of a
 /// writer share one.
 pub struct PageCompressor {
@@ -42,9 +45,17 @@ impl PageCompressor {
         })
     }
 
-    /// What the pages are compressed with.
+    /// What pages are compressed with where that makes them smaller.
     pub(super) fn compression(&self) -> Compression {
         self.compression
+    }
+
+    /// Whether compression makes the body that was written into [`begin_body`](Self::begin_body) smaller by enough to be worth the
+    /// time of its readers.
+    pub(super) fn is_worth_it(&mut self) -> Result<bool, ParquetError> {
+        let num_body_bytes = self.body.len();
+        let num_compressed_bytes = self.compress(self.compression)?.len();
+        Ok(num_compressed_bytes + num_body_bytes / MIN_SAVED_SHARE < num_body_bytes)
     }
 
     /// Room for the body of the next page, empty.
@@ -60,9 +71,10 @@ impl PageCompressor {
         kind: &PageKind,
         num_values: usize,
         encoding: Encoding,
+        compression: Compression,
     ) -> Result<(Box<[u8]>, usize), ParquetError> {
         let num_body_bytes = self.body.len();
-        let stored = self.compress()?;
+        let stored = self.compress(compression)?;
         let header = header(kind, num_values, encoding, num_body_bytes, stored.len())?;
         let mut page = Vec::with_capacity(header.len() + stored.len());
         page.extend_from_slice(&header);
@@ -71,9 +83,9 @@ impl PageCompressor {
     }
 
     /// The body as it is stored.
-    fn compress(&mut self) -> Result<&[u8], ParquetError> {
+    fn compress(&mut self, compression: Compression) -> Result<&[u8], ParquetError> {
         let num_body_bytes = self.body.len();
-        let limit = match self.compression {
+        let limit = match compression {
             Compression::None => return Ok(&self.body),
             Compression::Snappy => snap::raw::max_compress_len(num_body_bytes),
             Compression::Lz4 => lz4_flex::block::get_maximum_output_size(num_body_bytes),
@@ -83,7 +95,7 @@ impl PageCompressor {
         if self.compressed.len() < limit {
             self.compressed.resize(limit, 0);
         }
-        let num_bytes = match (self.compression, &mut self.zstd) {
+        let num_bytes = match (compression, &mut self.zstd) {
             (Compression::Lz4, _) => {
                 lz4_flex::block::compress_into(&self.body, &mut self.compressed).map_err(failed)?
             }

@@ -19,7 +19,7 @@ use std::sync::Arc;
 /// Writes some rows of each batch as one row group.
 fn write(parts: &[(RecordBatch, Rows<'_>)], compression: Compression) -> Bytes {
     let schema = parts[0].0.schema();
-    let options = ArrowWriterOptions::new().with_properties(writer_properties(compression, "tests"));
+    let options = ArrowWriterOptions::new().with_properties(writer_properties(compression, None, "tests"));
     let (mut output, _) = ArrowWriter::try_new_with_options(Vec::new(), schema.clone(), options)
         .and_then(ArrowWriter::into_serialized_writer)
         .expect("a writer");
@@ -179,6 +179,26 @@ fn the_index_says_where_each_page_is_and_what_it_holds() {
         "the pages fill the chunk"
     );
     assert!(start + length < file.len() as u64);
+}
+
+#[test]
+fn what_compression_makes_no_smaller_is_not_compressed() {
+    let compression = |column: ArrayRef| {
+        let (metadata, _) = check(column);
+        metadata.row_group(0).column(0).compression()
+    };
+    let mut state = 1u64;
+    let random = Int64Array::from_iter_values((0..50_000).map(|_| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state as i64
+    }));
+    assert_eq!(compression(Arc::new(random)), parquet::basic::Compression::UNCOMPRESSED);
+    let text = StringArray::from_iter_values((0..50_000).map(|row| format!("a path that begins alike/{row}")));
+    assert_eq!(compression(Arc::new(text)), parquet::basic::Compression::SNAPPY);
+    let words = StringArray::from_iter_values((0..50_000).map(|row| format!("word{}", row % 10)));
+    assert_eq!(compression(Arc::new(words)), parquet::basic::Compression::SNAPPY);
 }
 
 #[test]
