@@ -4,6 +4,7 @@
 //! talk on standard error), [`progress`] with [`status_line`], [`logging`],
 //! [`exit`] (the status).
 
+mod allocator;
 mod args;
 mod commands;
 mod exit;
@@ -23,6 +24,7 @@ use std::process::ExitCode;
 const STACK_BYTES: usize = 8 * 1024 * 1024;
 
 fn main() -> ExitCode {
+    allocator::keep_freed_memory();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return Printer::misuse(&error).into(),

@@ -4,6 +4,7 @@ use super::column::{ColumnEncoder, PageCompressor};
 use super::encoding::{Compression, writer_properties};
 use super::partition::Rows;
 use super::scratch::{Scratch, ScratchStream};
+use super::sort::SortedRun;
 use super::statistics::delta_statistics;
 use super::{StagedFile, WriteError};
 use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
@@ -158,6 +159,18 @@ impl FileWriter {
             if self.row_group.as_ref().is_some_and(RowGroup::is_full) {
                 self.end_row_group(compressor).await?;
             }
+        }
+        Ok(())
+    }
+
+    /// Appends runs of rows one after the other.
+    pub(super) async fn write_runs(
+        &mut self,
+        runs: Vec<SortedRun>,
+        compressor: &mut PageCompressor,
+    ) -> Result<(), WriteError> {
+        for SortedRun { batch, rows } in runs {
+            self.write(&batch, Rows::of_any(&rows), compressor).await?;
         }
         Ok(())
     }

@@ -32,7 +32,9 @@ pub(super) struct Overflow {
     schema: SchemaRef,
     /// How often the partitions in here have been divided before.
     level: u32,
-    keys: HashSet<PartitionKey>,
+    /// Partitions that get no file before the rows in here are written.
+    closed: HashSet<PartitionKey>,
+    scratch: Arc<Scratch>,
     buckets: Vec<Bucket>,
     num_waiting_bytes: usize,
 }
@@ -45,19 +47,25 @@ struct Bucket {
 }
 
 impl Overflow {
-    pub(super) fn new(schema: SchemaRef, level: u32) -> Overflow {
+    pub(super) fn new(schema: SchemaRef, level: u32, scratch: Arc<Scratch>) -> Overflow {
         Overflow {
             schema,
             level,
-            keys: HashSet::new(),
+            closed: HashSet::new(),
+            scratch,
             buckets: (0..NUM_BUCKETS).map(|_| Bucket::default()).collect(),
             num_waiting_bytes: 0,
         }
     }
 
-    /// Whether rows of this partition are in here, so that the others should come here too.
-    pub(super) fn contains(&self, key: PartitionKey) -> bool {
-        self.keys.contains(&key)
+    /// Says that all further rows of these partitions come here.
+    pub(super) fn close_partitions(&mut self, keys: HashSet<PartitionKey>) {
+        self.closed.extend(keys);
+    }
+
+    /// Whether all further rows of a partition come here.
+    pub(super) fn is_closed(&self, key: PartitionKey) -> bool {
+        self.closed.contains(&key)
     }
 
     /// Sets rows of `batch` aside, those of each partition with its key.
@@ -67,11 +75,9 @@ impl Overflow {
         &mut self,
         batch: &RecordBatch,
         parts: impl Iterator<Item = (PartitionKey, Rows<'a>)>,
-        scratch: &Arc<Scratch>,
     ) -> Result<(), WriteError> {
         let mut rows_of_buckets: Vec<Vec<u32>> = vec![Vec::new(); NUM_BUCKETS];
         for (key, rows) in parts {
-            self.keys.insert(key);
             let bucket = &mut rows_of_buckets[key.bucket(self.level, NUM_BUCKETS)];
             bucket.extend((0..rows.num_rows()).map(|index| rows.row(index) as u32));
         }
@@ -84,12 +90,12 @@ impl Overflow {
             bucket.num_waiting_rows += rows.num_rows();
             bucket.waiting.push(rows);
             if bucket.num_waiting_rows >= FLUSH_ROWS {
-                self.num_waiting_bytes -= bucket.flush(&self.schema, scratch)?;
+                self.num_waiting_bytes -= bucket.flush(&self.schema, &self.scratch)?;
             }
         }
         if self.num_waiting_bytes >= FLUSH_BYTES {
             for bucket in &mut self.buckets {
-                bucket.flush(&self.schema, scratch)?;
+                bucket.flush(&self.schema, &self.scratch)?;
             }
             self.num_waiting_bytes = 0;
         }
@@ -99,10 +105,10 @@ impl Overflow {
     /// The buckets, to be read one after the other.
     ///
     /// **Errors**: no room on disk for the rows that waited.
-    pub(super) fn into_buckets(mut self, scratch: &Arc<Scratch>) -> Result<Vec<BucketReader>, WriteError> {
+    pub(super) fn into_buckets(mut self) -> Result<Vec<BucketReader>, WriteError> {
         let mut readers = Vec::new();
         for bucket in &mut self.buckets {
-            bucket.flush(&self.schema, scratch)?;
+            bucket.flush(&self.schema, &self.scratch)?;
             if let Some(mut output) = bucket.output.take() {
                 let stream = output
                     .finish()

@@ -6,7 +6,7 @@ use super::file::FileWriter;
 use super::overflow::{BucketReader, Overflow};
 use super::partition::{PartitionBy, PartitionKey, Partitioner, Parts, Rows, times_of};
 use super::scratch::Scratch;
-use super::sort::SortBuffer;
+use super::sort::{SortBuffer, SortedRun};
 use super::{StagedFile, WriteError};
 use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, TimestampMicrosecondArray};
 use arrow::compute::filter_record_batch;
@@ -57,9 +57,6 @@ const IDLE_BATCHES: u64 = 32;
 
 /// Memory that an open file needs for each column at least: a page of some hundred values, and a dictionary.
 const MIN_COLUMN_BYTES: usize = 16 * 1024;
-
-/// Bytes of rows in memory that make a byte of a file, as a rough guide: text is held as it is, and a file is compressed.
-const UNSORTED_PER_FILE_BYTES: u64 = 2;
 
 /// Fewer open files than this make no sense, whatever memory there is.
 const MIN_OPEN_FILES: usize = 4;
@@ -161,7 +158,7 @@ impl PartitionedWriter {
         let mut levels: Vec<std::vec::IntoIter<BucketReader>> = Vec::new();
         loop {
             if let Some(overflow) = self.overflow.take() {
-                levels.push(overflow.into_buckets(&self.scratch)?.into_iter());
+                levels.push(overflow.into_buckets()?.into_iter());
             }
             let Some(buckets) = levels.last_mut() else {
                 return Ok(self.staged);
@@ -209,32 +206,44 @@ impl PartitionedWriter {
             match times {
                 None => self.write_part(key, batch, rows).await?,
                 Some(times) => {
-                    let open_file = self.open_file(key, batch)?;
-                    open_file.unsorted.push(batch, rows, times)?;
-                    if open_file.unsorted.held_bytes() as u64 / UNSORTED_PER_FILE_BYTES
-                        >= self.options.target_file_size_bytes
-                    {
-                        self.complete(key).await?;
+                    let late = self.open_file(key, batch)?.unsorted.push(batch, rows, times)?;
+                    if !late.is_empty() {
+                        self.write_late(key, batch, &late, times).await?;
                     }
                 }
             }
         }
         if !overflowing.is_empty() {
             let parts = parts.iter().filter(|(key, _)| overflowing.contains(key));
-            self.set_rows_aside(batch, parts)?;
+            self.overflow(batch).push(batch, parts)?;
+            self.overflow(batch).close_partitions(overflowing);
         }
         self.keep_within_memory().await
     }
 
-    fn set_rows_aside<'a>(
+    /// Puts rows into another file of their partition, since later ones are in the open one already.
+    async fn write_late(
         &mut self,
+        key: PartitionKey,
         batch: &RecordBatch,
-        parts: impl Iterator<Item = (PartitionKey, Rows<'a>)>,
+        late: &[u32],
+        times: &TimestampMicrosecondArray,
     ) -> Result<(), WriteError> {
-        let level = self.level;
+        // All late rows of a load together make one file an hour; those that are late once more begin a new one at once.
+        if self.level == 0 {
+            let part = std::iter::once((key, Rows::of(late)));
+            return self.overflow(batch).push(batch, part);
+        }
+        self.complete(key).await?;
+        let open_file = self.open_file(key, batch)?;
+        open_file.unsorted.push(batch, Rows::of(late), times).map(drop)
+    }
+
+    /// Where rows are set aside.
+    fn overflow(&mut self, batch: &RecordBatch) -> &mut Overflow {
+        let (level, scratch) = (self.level, &self.scratch);
         self.overflow
-            .get_or_insert_with(|| Overflow::new(batch.schema(), level))
-            .push(batch, parts, &self.scratch)
+            .get_or_insert_with(|| Overflow::new(batch.schema(), level, Arc::clone(scratch)))
     }
 
     /// Makes sure that rows of a partition can be written. `false`: too many files are in use, the rows must be set aside.
@@ -242,7 +251,7 @@ impl PartitionedWriter {
         if self.open.contains_key(&key) {
             return Ok(true);
         }
-        if self.overflow.as_ref().is_some_and(|overflow| overflow.contains(key)) {
+        if self.overflow.as_ref().is_some_and(|overflow| overflow.is_closed(key)) {
             return Ok(false);
         }
         if self.open.len() < self.max_open_files {
@@ -292,7 +301,9 @@ impl PartitionedWriter {
             }
         }
         while self.options.is_sorted_by_time && self.held_bytes() > limit {
-            self.free_unsorted().await?;
+            if !self.free_unsorted().await? {
+                break;
+            }
         }
         for has_open_pages in [false, true] {
             if self.held_bytes() <= limit {
@@ -307,24 +318,40 @@ impl PartitionedWriter {
         Ok(())
     }
 
-    /// Frees the memory of the file with the most rows that wait for their order.
-    async fn free_unsorted(&mut self) -> Result<(), WriteError> {
+    /// Frees memory of the file with the most rows that wait for their order. Says whether any wait.
+    async fn free_unsorted(&mut self) -> Result<bool, WriteError> {
+        let is_only = self.open.len() == 1;
         let largest = self
             .open
-            .iter()
+            .iter_mut()
             .max_by_key(|(_, open_file)| open_file.unsorted.held_bytes())
-            .map(|(key, _)| *key);
-        let Some(key) = largest else { return Ok(()) };
-        // Setting aside what has been set aside before, or the only file there is, would lead nowhere.
-        if self.open.len() == 1 || self.level > 0 {
-            return self.complete(key).await;
+            .filter(|(_, open_file)| !open_file.unsorted.is_empty());
+        let Some((key, open_file)) = largest.map(|(key, open_file)| (*key, open_file)) else {
+            return Ok(false);
+        };
+        if open_file.unsorted.is_nearly_in_order() {
+            open_file
+                .writer
+                .write_runs(open_file.unsorted.take_earlier_half(), &mut self.compressor)
+                .await?;
+            if open_file.writer.estimated_bytes() >= self.options.target_file_size_bytes {
+                self.complete(key).await?;
+            }
+            return Ok(true);
         }
-        if let Some(open_file) = self.open.remove(&key) {
-            for (batch, rows) in open_file.unsorted.into_parts() {
-                self.set_rows_aside(&batch, std::iter::once((key, Rows::Listed(&rows))))?;
+        // Setting aside what has been set aside before, or the only file there is, would lead nowhere.
+        if !is_only && self.level == 0 {
+            let runs = open_file.unsorted.take_all();
+            for SortedRun { batch, rows } in &runs {
+                let part = std::iter::once((key, Rows::of_any(rows)));
+                self.overflow(batch).push(batch, part)?;
+            }
+            if let Some(SortedRun { batch, .. }) = runs.first() {
+                self.overflow(batch).close_partitions([key].into());
             }
         }
-        Ok(())
+        // What has been written of it before stays a file of its own.
+        self.complete(key).await.map(|()| true)
     }
 
     fn held_bytes(&self) -> usize {
@@ -360,11 +387,10 @@ impl PartitionedWriter {
         let Some(mut open_file) = self.open.remove(&key) else {
             return Ok(());
         };
-        let sorted = open_file.unsorted.into_sorted();
-        for (batch, rows) in sorted.runs() {
+        if !open_file.unsorted.is_empty() {
             open_file
                 .writer
-                .write(batch, Rows::of_any(&rows), &mut self.compressor)
+                .write_runs(open_file.unsorted.take_all(), &mut self.compressor)
                 .await?;
         }
         let values = self.partition_values(key);
