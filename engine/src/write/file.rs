@@ -1,15 +1,15 @@
 //! Turns rows of batches into one Parquet file in a store, staged: written, listed nowhere, and so not visible.
 
-use super::column::{ColumnEncoder, PageCompressor};
+use super::column::{ColumnEncoder, PageCompressor, Place};
 use super::encoding::{Compression, writer_properties};
 use super::partition::Rows;
 use super::scratch::{Scratch, ScratchStream};
-use super::sort::SortedRun;
+use super::sort::SortedRows;
 use super::statistics::delta_statistics;
 use super::{StagedFile, WriteError};
-use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
-use arrow::compute::take;
-use arrow::datatypes::SchemaRef;
+use arrow::array::{Array, ArrayRef, RecordBatch, UInt32Array};
+use arrow::compute::{interleave, take};
+use arrow::datatypes::{FieldRef, SchemaRef};
 use bytes::Bytes;
 use object_store::ObjectStore;
 use object_store::buffered::BufWriter;
@@ -67,9 +67,25 @@ struct RowGroup {
 /// How a column of a row group is encoded.
 enum ColumnWriter {
     /// By our own encoder.
-    Own(ColumnEncoder),
-    /// By the `parquet` crate, one writer for each leaf of the column.
-    Library(Vec<ArrowColumnWriter>),
+    Own(Box<ColumnEncoder>),
+    /// By the `parquet` crate.
+    Library(LibraryColumn),
+}
+
+/// A column of a type that our encoder does not know.
+struct LibraryColumn {
+    field: FieldRef,
+    /// One for each leaf of the column.
+    leaves: Vec<ArrowColumnWriter>,
+}
+
+impl LibraryColumn {
+    fn write(&mut self, array: &ArrayRef) -> Result<(), ParquetError> {
+        for (writer, leaf) in self.leaves.iter_mut().zip(&compute_leaves(&self.field, array)?) {
+            writer.write(leaf)?;
+        }
+        Ok(())
+    }
 }
 
 impl FileWriter {
@@ -163,14 +179,21 @@ impl FileWriter {
         Ok(())
     }
 
-    /// Appends runs of rows one after the other.
-    pub(super) async fn write_runs(
+    /// Appends rows of several batches.
+    pub(super) async fn write_sorted(
         &mut self,
-        runs: Vec<SortedRun>,
+        rows: SortedRows,
         compressor: &mut PageCompressor,
     ) -> Result<(), WriteError> {
-        for SortedRun { batch, rows } in runs {
-            self.write(&batch, Rows::of_any(&rows), compressor).await?;
+        let mut places = rows.places.as_slice();
+        while !places.is_empty() {
+            let num_taken = self
+                .append_interleaved(&rows.batches, places, compressor)
+                .map_err(WriteError::encode)?;
+            places = &places[num_taken..];
+            if self.row_group.as_ref().is_some_and(RowGroup::is_full) {
+                self.end_row_group(compressor).await?;
+            }
         }
         Ok(())
     }
@@ -236,36 +259,54 @@ impl FileWriter {
         rows: Rows<'_>,
         compressor: &mut PageCompressor,
     ) -> Result<usize, ParquetError> {
-        let row_group = match &mut self.row_group {
-            Some(row_group) => row_group,
-            None => {
-                let columns = self.new_columns()?;
-                self.row_group.insert(RowGroup {
-                    columns,
-                    num_rows: 0,
-                    scratch: None,
-                })
-            }
-        };
+        let row_group = self.row_group()?;
         let rows = rows.first(MAX_ROW_GROUP_ROWS - row_group.num_rows);
-        for ((column, array), field) in row_group
-            .columns
-            .iter_mut()
-            .zip(batch.columns())
-            .zip(self.schema.fields())
-        {
+        for (column, array) in row_group.columns.iter_mut().zip(batch.columns()) {
             match column {
                 ColumnWriter::Own(encoder) => encoder.append(array.as_ref(), rows, compressor)?,
-                ColumnWriter::Library(writers) => {
-                    let leaves = compute_leaves(field, &taken(array, rows)?)?;
-                    for (writer, leaf) in writers.iter_mut().zip(&leaves) {
-                        writer.write(leaf)?;
-                    }
-                }
+                ColumnWriter::Library(column) => column.write(&taken(array, rows)?)?,
             }
         }
         row_group.num_rows += rows.num_rows();
         Ok(rows.num_rows())
+    }
+
+    /// Appends as many rows of several batches as the row group has room for, and says how many.
+    fn append_interleaved(
+        &mut self,
+        batches: &[RecordBatch],
+        places: &[Place],
+        compressor: &mut PageCompressor,
+    ) -> Result<usize, ParquetError> {
+        let row_group = self.row_group()?;
+        let places = &places[..places.len().min(MAX_ROW_GROUP_ROWS - row_group.num_rows)];
+        for (index, column) in row_group.columns.iter_mut().enumerate() {
+            let arrays: Vec<&dyn Array> = batches.iter().map(|batch| batch.column(index).as_ref()).collect();
+            match column {
+                ColumnWriter::Own(encoder) => encoder.append_interleaved(&arrays, places, compressor)?,
+                ColumnWriter::Library(column) => {
+                    let indices: Vec<(usize, usize)> = places
+                        .iter()
+                        .map(|place| (place.batch as usize, place.row as usize))
+                        .collect();
+                    column.write(&interleave(&arrays, &indices)?)?;
+                }
+            }
+        }
+        row_group.num_rows += places.len();
+        Ok(places.len())
+    }
+
+    /// The open row group, begun if there is none.
+    fn row_group(&mut self) -> Result<&mut RowGroup, ParquetError> {
+        if self.row_group.is_none() {
+            self.row_group = Some(RowGroup {
+                columns: self.new_columns()?,
+                num_rows: 0,
+                scratch: None,
+            });
+        }
+        Ok(self.row_group.as_mut().expect("begun above"))
     }
 
     /// The columns of a new row group.
@@ -280,7 +321,7 @@ impl FileWriter {
                 leaf += 1;
             }
             if let Some(encoder) = ColumnEncoder::new(field.data_type(), descriptor.column(first_leaf)) {
-                columns.push(ColumnWriter::Own(encoder));
+                columns.push(ColumnWriter::Own(Box::new(encoder)));
                 continue;
             }
             let writers = match &mut library {
@@ -290,8 +331,10 @@ impl FileWriter {
                     library.insert(writers.into_iter().map(Some).collect())
                 }
             };
-            let writers = writers[first_leaf..leaf].iter_mut().filter_map(Option::take).collect();
-            columns.push(ColumnWriter::Library(writers));
+            columns.push(ColumnWriter::Library(LibraryColumn {
+                field: Arc::clone(field),
+                leaves: writers[first_leaf..leaf].iter_mut().filter_map(Option::take).collect(),
+            }));
         }
         Ok(columns)
     }
@@ -310,7 +353,7 @@ impl RowGroup {
             .iter()
             .map(|column| match column {
                 ColumnWriter::Own(encoder) => encoder.held_bytes(),
-                ColumnWriter::Library(writers) => writers.iter().map(ArrowColumnWriter::memory_size).sum(),
+                ColumnWriter::Library(column) => column.leaves.iter().map(ArrowColumnWriter::memory_size).sum(),
             })
             .sum()
     }
@@ -320,9 +363,11 @@ impl RowGroup {
             .iter()
             .map(|column| match column {
                 ColumnWriter::Own(encoder) => encoder.encoded_bytes(),
-                ColumnWriter::Library(writers) => {
-                    writers.iter().map(ArrowColumnWriter::get_estimated_total_bytes).sum()
-                }
+                ColumnWriter::Library(column) => column
+                    .leaves
+                    .iter()
+                    .map(ArrowColumnWriter::get_estimated_total_bytes)
+                    .sum(),
             })
             .sum()
     }
@@ -341,8 +386,8 @@ impl ColumnWriter {
     ) -> Result<(), ParquetError> {
         match self {
             ColumnWriter::Own(encoder) => encoder.finish(compressor)?.append_to(output, scratch),
-            ColumnWriter::Library(writers) => {
-                for writer in writers {
+            ColumnWriter::Library(column) => {
+                for writer in column.leaves {
                     writer.close()?.append_to_row_group(output)?;
                 }
                 Ok(())

@@ -285,7 +285,7 @@ impl Parts {
     }
 }
 
-/// Some rows of a batch, in the order in which they are to be written.
+/// Some rows of a batch, in input order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rows<'a> {
     /// Neighbours.
@@ -308,14 +308,6 @@ impl<'a> Rows<'a> {
                 num_rows: rows.len(),
             },
             _ => Rows::Listed(rows),
-        }
-    }
-
-    /// Rows in any order, as a run if they are one.
-    pub fn of_any(rows: &'a [u32]) -> Rows<'a> {
-        match rows.is_sorted_by(|left, right| left.checked_add(1) == Some(*right)) {
-            true => Rows::of(rows),
-            false => Rows::Listed(rows),
         }
     }
 

@@ -4,6 +4,7 @@
 //! do, the earlier half can be written when memory is short, and the few rows that come too late for it go into another file.
 
 use super::WriteError;
+use super::column::Place;
 use super::partition::Rows;
 use arrow::array::{RecordBatch, TimestampMicrosecondArray, UInt32Array};
 use arrow::compute::take_record_batch;
@@ -19,7 +20,7 @@ const MAX_STRAYING_SHARE: usize = 64;
 pub(super) struct SortBuffer {
     batches: Vec<HeldBatch>,
     /// The rows; those up to `num_sorted` in the order of their times, the others in the order they came in.
-    places: Vec<Place>,
+    waiting: Vec<WaitingRow>,
     num_sorted: usize,
     batch_bytes: usize,
     /// The time of the last row that was given out.
@@ -32,12 +33,11 @@ struct HeldBatch {
     num_rows_left: usize,
 }
 
-/// Where a row is.
+/// A row that waits. The order is that of time, and for equal times that in which rows came.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
+struct WaitingRow {
     micros: i64,
-    batch: u32,
-    row: u32,
+    place: Place,
 }
 
 impl SortBuffer {
@@ -58,11 +58,14 @@ impl SortBuffer {
         }
         let batch_index = self.batches.len() as u32;
         let is_copied = timely.len() * MIN_SHARE < batch.num_rows();
-        self.places.extend((0u32..).zip(&timely).map(|(index, row)| Place {
-            micros: times.value(*row as usize),
-            batch: batch_index,
-            row: if is_copied { index } else { *row },
-        }));
+        self.waiting
+            .extend((0u32..).zip(&timely).map(|(index, row)| WaitingRow {
+                micros: times.value(*row as usize),
+                place: Place {
+                    batch: batch_index,
+                    row: if is_copied { index } else { *row },
+                },
+            }));
         let num_rows_left = timely.len();
         let held = match is_copied {
             false => batch.clone(),
@@ -78,68 +81,92 @@ impl SortBuffer {
 
     /// Bytes held in memory.
     pub(super) fn held_bytes(&self) -> usize {
-        self.batch_bytes + self.places.capacity() * size_of::<Place>()
+        self.batch_bytes + self.waiting.capacity() * size_of::<WaitingRow>()
     }
 
     /// Whether no row waits.
     pub(super) fn is_empty(&self) -> bool {
-        self.places.is_empty()
+        self.waiting.is_empty()
     }
 
     /// Whether the rows came nearly in the order of their times, so that few of those to come belong before the earlier half.
     pub(super) fn is_nearly_in_order(&self) -> bool {
-        let came = &self.places[self.num_sorted..];
+        let came = &self.waiting[self.num_sorted..];
         let (first_half, last_quarter) = (&came[..came.len() / 2], &came[came.len() * 3 / 4..]);
-        let Some(earliest) = last_quarter.iter().map(|place| place.micros).min() else {
+        let Some(earliest) = last_quarter.iter().map(|row| row.micros).min() else {
             return false;
         };
-        let num_straying = first_half.iter().filter(|place| place.micros > earliest).count();
+        let num_straying = first_half.iter().filter(|row| row.micros > earliest).count();
         num_straying * MAX_STRAYING_SHARE <= first_half.len()
     }
 
     /// Takes out the earlier half of the rows, in the order of their times.
-    pub(super) fn take_earlier_half(&mut self) -> Vec<SortedRun> {
-        let num_rows = self.places.len().div_ceil(2);
+    pub(super) fn take_earlier_half(&mut self) -> SortedRows {
+        let num_rows = self.waiting.len().div_ceil(2);
         self.take(num_rows)
     }
 
     /// Takes out all rows, in the order of their times; those of equal times come in the order they came in.
-    pub(super) fn take_all(&mut self) -> Vec<SortedRun> {
-        self.take(self.places.len())
+    pub(super) fn take_all(&mut self) -> SortedRows {
+        self.take(self.waiting.len())
     }
 
-    fn take(&mut self, num_rows: usize) -> Vec<SortedRun> {
-        // No two places are equal, so that this is the same as a stable sort. Its cost is low where much is in order already.
-        self.places.sort();
-        let rest = self.places.split_off(num_rows);
-        let taken = std::mem::replace(&mut self.places, rest);
-        self.num_sorted = self.places.len();
-        self.last_written_micros = taken.last().map(|place| place.micros).or(self.last_written_micros);
-        let mut runs = Vec::new();
-        for run in taken.chunk_by(|left, right| left.batch == right.batch) {
-            let held = &mut self.batches[run[0].batch as usize];
-            held.num_rows_left -= run.len();
-            let batch = match held.num_rows_left {
-                0 => held.batch.take(),
-                _ => held.batch.clone(),
-            };
-            let batch = batch.expect("a batch is held as long as a row of it waits");
-            if held.batch.is_none() {
-                self.batch_bytes -= batch.get_array_memory_size();
-            }
-            runs.push(SortedRun {
-                batch,
-                rows: run.iter().map(|place| place.row).collect(),
+    fn take(&mut self, num_rows: usize) -> SortedRows {
+        // No two rows are equal, so that this is the same as a stable sort. Its cost is low where much is in order already.
+        self.waiting.sort();
+        let rest = self.waiting.split_off(num_rows);
+        let taken = std::mem::replace(&mut self.waiting, rest);
+        self.num_sorted = self.waiting.len();
+        self.last_written_micros = taken.last().map(|row| row.micros).or(self.last_written_micros);
+
+        for row in &taken {
+            self.batches[row.place.batch as usize].num_rows_left -= 1;
+        }
+        // The batches of the rows, and their new indices.
+        let mut batches = Vec::new();
+        let mut indices: Vec<Option<u32>> = vec![None; self.batches.len()];
+        let mut places = Vec::with_capacity(taken.len());
+        for row in &taken {
+            let held = &mut self.batches[row.place.batch as usize];
+            let index = *indices[row.place.batch as usize].get_or_insert_with(|| {
+                let batch = match held.num_rows_left {
+                    0 => held.batch.take(),
+                    _ => held.batch.clone(),
+                };
+                let batch = batch.expect("a batch is held as long as a row of it waits");
+                if held.batch.is_none() {
+                    self.batch_bytes -= batch.get_array_memory_size();
+                }
+                batches.push(batch);
+                batches.len() as u32 - 1
+            });
+            places.push(Place {
+                batch: index,
+                row: row.place.row,
             });
         }
-        runs
+        SortedRows { batches, places }
     }
 }
 
-/// Rows that are neighbours in the order of time and lie in one batch.
-pub(super) struct SortedRun {
-    pub(super) batch: RecordBatch,
-    pub(super) rows: Vec<u32>,
+/// Rows in the order of time.
+pub(super) struct SortedRows {
+    /// The batches they lie in.
+    pub(super) batches: Vec<RecordBatch>,
+    /// The rows.
+    pub(super) places: Vec<Place>,
+}
+
+impl SortedRows {
+    /// The rows batch by batch, as they lie there.
+    pub(super) fn by_batch(mut self) -> impl Iterator<Item = (RecordBatch, Vec<u32>)> {
+        self.places.sort_unstable();
+        let mut places = self.places.into_iter().peekable();
+        (0u32..).zip(self.batches).map(move |(index, batch)| {
+            let rows = std::iter::from_fn(|| places.next_if(|place| place.batch == index)).map(|place| place.row);
+            (batch, rows.collect())
+        })
+    }
 }
 
 #[cfg(test)]
@@ -160,11 +187,12 @@ mod tests {
         buffer.push(&batch, rows, &times).expect("rows")
     }
 
-    fn values(runs: &[SortedRun]) -> Vec<i64> {
-        let value = |run: &SortedRun, row: u32| run.batch.column(0).as_primitive::<Int64Type>().value(row as usize);
-        runs.iter()
-            .flat_map(|run| run.rows.iter().map(move |row| value(run, *row)))
-            .collect()
+    fn values(rows: &SortedRows) -> Vec<i64> {
+        let value = |place: &Place| {
+            let column = rows.batches[place.batch as usize].column(0);
+            column.as_primitive::<Int64Type>().value(place.row as usize)
+        };
+        rows.places.iter().map(value).collect()
     }
 
     #[test]

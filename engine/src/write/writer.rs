@@ -6,7 +6,7 @@ use super::file::FileWriter;
 use super::overflow::{BucketReader, Overflow};
 use super::partition::{PartitionBy, PartitionKey, Partitioner, Parts, Rows, times_of};
 use super::scratch::Scratch;
-use super::sort::{SortBuffer, SortedRun};
+use super::sort::SortBuffer;
 use super::{StagedFile, WriteError};
 use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, TimestampMicrosecondArray};
 use arrow::compute::filter_record_batch;
@@ -332,7 +332,7 @@ impl PartitionedWriter {
         if open_file.unsorted.is_nearly_in_order() {
             open_file
                 .writer
-                .write_runs(open_file.unsorted.take_earlier_half(), &mut self.compressor)
+                .write_sorted(open_file.unsorted.take_earlier_half(), &mut self.compressor)
                 .await?;
             if open_file.writer.estimated_bytes() >= self.options.target_file_size_bytes {
                 self.complete(key).await?;
@@ -341,13 +341,11 @@ impl PartitionedWriter {
         }
         // Setting aside what has been set aside before, or the only file there is, would lead nowhere.
         if !is_only && self.level == 0 {
-            let runs = open_file.unsorted.take_all();
-            for SortedRun { batch, rows } in &runs {
-                let part = std::iter::once((key, Rows::of_any(rows)));
-                self.overflow(batch).push(batch, part)?;
-            }
-            if let Some(SortedRun { batch, .. }) = runs.first() {
-                self.overflow(batch).close_partitions([key].into());
+            for (batch, rows) in open_file.unsorted.take_all().by_batch() {
+                let part = std::iter::once((key, Rows::of(&rows)));
+                let overflow = self.overflow(&batch);
+                overflow.push(&batch, part)?;
+                overflow.close_partitions([key].into());
             }
         }
         // What has been written of it before stays a file of its own.
@@ -390,7 +388,7 @@ impl PartitionedWriter {
         if !open_file.unsorted.is_empty() {
             open_file
                 .writer
-                .write_runs(open_file.unsorted.take_all(), &mut self.compressor)
+                .write_sorted(open_file.unsorted.take_all(), &mut self.compressor)
                 .await?;
         }
         let values = self.partition_values(key);

@@ -45,6 +45,15 @@ const PAGE_ROWS: usize = 20_000;
 /// decides what hundreds of open files take; above 64 KiB, the window of Snappy, pages do not get smaller by growing.
 const PAGE_BYTES: usize = 128 * 1024;
 
+/// A row of one of several batches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    /// Index of the batch.
+    pub(super) batch: u32,
+    /// Index of the row in it.
+    pub(super) row: u32,
+}
+
 /// One column of one row group under construction.
 pub struct ColumnEncoder {
     values: Box<dyn PageValues>,
@@ -86,9 +95,24 @@ impl ColumnEncoder {
         while rows.num_rows() > 0 {
             let num_taken = self.values.append(array, rows, &mut self.levels);
             rows = rows.after(num_taken);
-            if self.values.is_full() || self.levels.num_rows() >= PAGE_ROWS {
-                self.close_page(compressor)?;
-            }
+            self.close_full_page(compressor)?;
+        }
+        Ok(())
+    }
+
+    /// Appends rows of several arrays of that type.
+    ///
+    /// **Errors**: a page too large for the format.
+    pub(super) fn append_interleaved(
+        &mut self,
+        arrays: &[&dyn Array],
+        mut places: &[Place],
+        compressor: &mut PageCompressor,
+    ) -> Result<(), ParquetError> {
+        while !places.is_empty() {
+            let num_taken = self.values.append_interleaved(arrays, places, &mut self.levels);
+            places = &places[num_taken..];
+            self.close_full_page(compressor)?;
         }
         Ok(())
     }
@@ -128,6 +152,13 @@ impl ColumnEncoder {
         let dictionary = self.values.dictionary();
         self.chunk
             .finish(dictionary, self.values.bounds(), self.values.page_order(), compressor)
+    }
+
+    fn close_full_page(&mut self, compressor: &mut PageCompressor) -> Result<(), ParquetError> {
+        if self.values.is_full() || self.levels.num_rows() >= PAGE_ROWS {
+            self.close_page(compressor)?;
+        }
+        Ok(())
     }
 
     fn close_page(&mut self, compressor: &mut PageCompressor) -> Result<(), ParquetError> {

@@ -8,7 +8,7 @@ use super::dictionary::Dictionary;
 use super::hybrid::{code_width, write_codes};
 use super::kinds::{Kind, ValueOf};
 use super::levels::Levels;
-use super::{PAGE_BYTES, PAGE_ROWS};
+use super::{PAGE_BYTES, PAGE_ROWS, Place};
 use crate::write::partition::Rows;
 use arrow::array::{Array, AsArray};
 use parquet::basic::{BoundaryOrder, Encoding};
@@ -24,6 +24,9 @@ const MIN_VALUES_PER_ENTRY: usize = 2;
 pub(super) trait PageValues: Send {
     /// Takes some of `rows`, from the first on and at least one, and says how many. Their levels go to `levels`.
     fn append(&mut self, array: &dyn Array, rows: Rows<'_>, levels: &mut Levels) -> usize;
+
+    /// The same for rows of several arrays.
+    fn append_interleaved(&mut self, arrays: &[&dyn Array], places: &[Place], levels: &mut Levels) -> usize;
 
     /// Whether the page should be closed.
     fn is_full(&self) -> bool;
@@ -90,20 +93,30 @@ impl<K: Kind> Default for TypedValues<K> {
 }
 
 impl<K: Kind> TypedValues<K> {
-    fn append_codes(
-        &mut self,
-        values: K::Values<'_>,
-        rows: impl Iterator<Item = usize>,
-        is_valid: impl Fn(usize) -> bool,
-        levels: &mut Levels,
-    ) -> usize {
+    /// Appends as many cells as the page has room for, and says how many. `None` is a null.
+    fn append_cells<'a>(&mut self, cells: impl Iterator<Item = Option<ValueOf<'a, K>>>, levels: &mut Levels) -> usize {
+        let num_taken = match self.choice {
+            Choice::Plain => self.append_plain(cells.take(PAGE_ROWS - levels.num_rows()), levels),
+            Choice::Dictionary => self.append_codes(cells.take(PAGE_ROWS - levels.num_rows()), levels),
+            Choice::Open => {
+                let room = (PAGE_ROWS - levels.num_rows()).min(SAMPLE_VALUES - self.codes.len());
+                self.append_codes(cells.take(room), levels)
+            }
+        };
+        let is_sampled = self.codes.len() >= SAMPLE_VALUES || self.dictionary.entries().len() >= PAGE_BYTES;
+        if self.choice == Choice::Open && is_sampled {
+            self.choose();
+        }
+        num_taken
+    }
+
+    fn append_codes<'a>(&mut self, cells: impl Iterator<Item = Option<ValueOf<'a, K>>>, levels: &mut Levels) -> usize {
         let mut num_taken = 0;
-        for row in rows {
+        for cell in cells {
             num_taken += 1;
-            let is_valid = is_valid(row);
-            levels.push(is_valid, 1);
-            if is_valid {
-                let code = self.dictionary.code(K::value(values, row), self.bounds.page());
+            levels.push(cell.is_some(), 1);
+            if let Some(value) = cell {
+                let code = self.dictionary.code(value, self.bounds.page());
                 self.codes.push(code);
                 if self.dictionary.entries().len() >= PAGE_BYTES
                     && (self.choice == Choice::Open || self.dictionary.is_full())
@@ -115,20 +128,12 @@ impl<K: Kind> TypedValues<K> {
         num_taken
     }
 
-    fn append_plain(
-        &mut self,
-        values: K::Values<'_>,
-        rows: impl Iterator<Item = usize>,
-        is_valid: impl Fn(usize) -> bool,
-        levels: &mut Levels,
-    ) -> usize {
+    fn append_plain<'a>(&mut self, cells: impl Iterator<Item = Option<ValueOf<'a, K>>>, levels: &mut Levels) -> usize {
         let mut num_taken = 0;
-        for row in rows {
+        for cell in cells {
             num_taken += 1;
-            let is_valid = is_valid(row);
-            levels.push(is_valid, 1);
-            if is_valid {
-                let value = K::value(values, row);
+            levels.push(cell.is_some(), 1);
+            if let Some(value) = cell {
                 K::put(value, &mut self.plain);
                 self.bounds.page().add(value);
                 if self.plain.len() >= PAGE_BYTES {
@@ -160,15 +165,10 @@ where
 {
     fn append(&mut self, array: &dyn Array, rows: Rows<'_>, levels: &mut Levels) -> usize {
         let values = K::values(array);
-        let mut room = PAGE_ROWS - levels.num_rows();
-        if self.choice == Choice::Open {
-            room = room.min(SAMPLE_VALUES - self.codes.len());
-        }
-        let rows = rows.first(room);
         let nulls = array.nulls().filter(|nulls| nulls.null_count() > 0);
-        let is_plain = self.choice == Choice::Plain;
-        let num_taken = match (rows, nulls, is_plain) {
-            (Rows::Run { start, num_rows }, None, true) => {
+        match (rows, nulls) {
+            (Rows::Run { start, num_rows }, None) if self.choice == Choice::Plain => {
+                let num_rows = num_rows.min(PAGE_ROWS - levels.num_rows());
                 let num_taken = K::put_run(
                     values,
                     start..start + num_rows,
@@ -179,29 +179,35 @@ where
                 levels.push(true, num_taken);
                 num_taken
             }
-            (Rows::Run { start, num_rows }, None, false) => {
-                self.append_codes(values, start..start + num_rows, |_| true, levels)
+            (Rows::Run { start, num_rows }, None) => {
+                self.append_cells((start..start + num_rows).map(|row| Some(K::value(values, row))), levels)
             }
-            (Rows::Run { start, num_rows }, Some(nulls), true) => {
-                self.append_plain(values, start..start + num_rows, |row| nulls.is_valid(row), levels)
+            (Rows::Run { start, num_rows }, Some(nulls)) => self.append_cells(
+                (start..start + num_rows).map(|row| nulls.is_valid(row).then(|| K::value(values, row))),
+                levels,
+            ),
+            (Rows::Listed(rows), None) => {
+                self.append_cells(rows.iter().map(|row| Some(K::value(values, *row as usize))), levels)
             }
-            (Rows::Run { start, num_rows }, Some(nulls), false) => {
-                self.append_codes(values, start..start + num_rows, |row| nulls.is_valid(row), levels)
-            }
-            (Rows::Listed(rows), None, true) => self.append_plain(values, listed(rows), |_| true, levels),
-            (Rows::Listed(rows), None, false) => self.append_codes(values, listed(rows), |_| true, levels),
-            (Rows::Listed(rows), Some(nulls), true) => {
-                self.append_plain(values, listed(rows), |row| nulls.is_valid(row), levels)
-            }
-            (Rows::Listed(rows), Some(nulls), false) => {
-                self.append_codes(values, listed(rows), |row| nulls.is_valid(row), levels)
-            }
-        };
-        let is_sampled = self.codes.len() >= SAMPLE_VALUES || self.dictionary.entries().len() >= PAGE_BYTES;
-        if self.choice == Choice::Open && is_sampled {
-            self.choose();
+            (Rows::Listed(rows), Some(nulls)) => self.append_cells(
+                rows.iter().map(|row| {
+                    let row = *row as usize;
+                    nulls.is_valid(row).then(|| K::value(values, row))
+                }),
+                levels,
+            ),
         }
-        num_taken
+    }
+
+    fn append_interleaved(&mut self, arrays: &[&dyn Array], places: &[Place], levels: &mut Levels) -> usize {
+        let sources: Vec<_> = arrays.iter().map(|array| (K::values(*array), array.nulls())).collect();
+        let cells = places.iter().map(|place| {
+            let (values, nulls) = &sources[place.batch as usize];
+            let row = place.row as usize;
+            let is_valid = nulls.is_none_or(|nulls| nulls.is_valid(row));
+            is_valid.then(|| K::value(*values, row))
+        });
+        self.append_cells(cells, levels)
     }
 
     fn is_full(&self) -> bool {
@@ -260,10 +266,6 @@ where
     }
 }
 
-fn listed(rows: &[u32]) -> impl Iterator<Item = usize> {
-    rows.iter().map(|row| *row as usize)
-}
-
 /// Truth values, packed as bits.
 #[derive(Default)]
 pub(super) struct BooleanValues {
@@ -272,27 +274,41 @@ pub(super) struct BooleanValues {
     bounds: PageBounds<BooleanBounds>,
 }
 
+impl BooleanValues {
+    fn push(&mut self, cell: Option<bool>, levels: &mut Levels) {
+        levels.push(cell.is_some(), 1);
+        if let Some(value) = cell {
+            if self.num_values.is_multiple_of(8) {
+                self.bytes.push(0);
+            }
+            if let Some(byte) = self.bytes.last_mut() {
+                *byte |= u8::from(value) << (self.num_values % 8);
+            }
+            self.num_values += 1;
+            self.bounds.page().add(value);
+        }
+    }
+}
+
 impl PageValues for BooleanValues {
     fn append(&mut self, array: &dyn Array, rows: Rows<'_>, levels: &mut Levels) -> usize {
         let array = array.as_boolean();
         let rows = rows.first(PAGE_ROWS - levels.num_rows());
         for index in 0..rows.num_rows() {
             let row = rows.row(index);
-            let is_valid = array.is_valid(row);
-            levels.push(is_valid, 1);
-            if is_valid {
-                let value = array.value(row);
-                if self.num_values.is_multiple_of(8) {
-                    self.bytes.push(0);
-                }
-                if let Some(byte) = self.bytes.last_mut() {
-                    *byte |= u8::from(value) << (self.num_values % 8);
-                }
-                self.num_values += 1;
-                self.bounds.page().add(value);
-            }
+            self.push(array.is_valid(row).then(|| array.value(row)), levels);
         }
         rows.num_rows()
+    }
+
+    fn append_interleaved(&mut self, arrays: &[&dyn Array], places: &[Place], levels: &mut Levels) -> usize {
+        let arrays: Vec<_> = arrays.iter().map(|array| array.as_boolean()).collect();
+        let places = &places[..places.len().min(PAGE_ROWS - levels.num_rows())];
+        for place in places {
+            let (array, row) = (arrays[place.batch as usize], place.row as usize);
+            self.push(array.is_valid(row).then(|| array.value(row)), levels);
+        }
+        places.len()
     }
 
     fn is_full(&self) -> bool {
