@@ -14,3 +14,4 @@ mod layering;
 mod readers;
 mod s3;
 mod servers;
+mod terminal;
