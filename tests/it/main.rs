@@ -11,6 +11,7 @@ mod errors;
 mod examples;
 mod json;
 mod layering;
+mod quick_start;
 mod readers;
 mod s3;
 mod servers;

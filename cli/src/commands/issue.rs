@@ -101,7 +101,7 @@ async fn run_interruptible(
     let ended = loop {
         tokio::select! {
             ended = &mut job => break ended,
-            _ = interrupted() => {
+            Ok(Ok(())) = interrupted() => {
                 if !progress.stop() {
                     continue;
                 }
