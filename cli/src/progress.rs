@@ -64,14 +64,14 @@ async fn draw(progress: Arc<Progress>, line: StatusLine) {
         true => REDRAW_INTERVAL,
         false => LINE_INTERVAL,
     });
-    let mut loading_since = None;
+    let mut listed_at = Instant::now();
     loop {
         ticks.tick().await;
         let snapshot = progress.snapshot();
-        if snapshot.stage == Stage::Loading && loading_since.is_none() {
-            loading_since = Some(Instant::now());
+        if snapshot.stage == Stage::Listing {
+            listed_at = Instant::now();
         }
-        let loading_for = loading_since.map_or(Duration::ZERO, |since| since.elapsed());
+        let loading_for = listed_at.elapsed();
         if is_drawn {
             line.show(text(&snapshot, loading_for, line.width()));
         } else {
@@ -150,8 +150,8 @@ fn left(snapshot: &ProgressSnapshot, seconds: f64) -> Option<String> {
     )]
     let seconds_left = (bytes_left as f64 * seconds / snapshot.fetched_bytes as f64).ceil() as u64;
     Some(match seconds_left {
-        ..=120 => format!("{seconds_left} s left"),
-        ..=7_200 => format!("{} min left", seconds_left.div_ceil(60)),
+        0..=120 => format!("{seconds_left} s left"),
+        121..=7_200 => format!("{} min left", seconds_left.div_ceil(60)),
         _ => format!("{} h {} min left", seconds_left / 3_600, seconds_left % 3_600 / 60),
     })
 }

@@ -11,6 +11,8 @@ mod errors;
 mod examples;
 mod json;
 mod layering;
+mod quick_start;
 mod readers;
 mod s3;
 mod servers;
+mod terminal;

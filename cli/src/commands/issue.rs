@@ -16,6 +16,10 @@ use bucketload_engine::table::warehouse::TableName;
 use bucketload_engine::{Blame, Environment, Result};
 use serde_json::json;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a job that was interrupted may take to stop. A task that computes notices between two batches.
+const STOP_PATIENCE: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(
     global: &GlobalArguments,
@@ -97,15 +101,16 @@ async fn run_interruptible(
     let ended = loop {
         tokio::select! {
             ended = &mut job => break ended,
-            _ = interrupted() => {
+            Ok(Ok(())) = interrupted() => {
                 if !progress.stop() {
                     continue;
                 }
                 job.abort();
-                // Until its tasks have noticed, they may still write. Whoever asks again does not want to wait for that.
+                // What its tasks write until they notice is listed nowhere; a moment saves most of it from being left behind.
+                let moment = environment.io_runtime().spawn(async { tokio::time::sleep(STOP_PATIENCE).await });
                 tokio::select! {
                     ended = &mut job => break ended,
-                    _ = interrupted() => return None,
+                    _ = moment => return None,
                 }
             }
         }
