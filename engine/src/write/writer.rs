@@ -329,11 +329,8 @@ impl PartitionedWriter {
         let Some((key, open_file)) = largest.map(|(key, open_file)| (*key, open_file)) else {
             return Ok(false);
         };
-        if open_file.unsorted.is_nearly_in_order() {
-            open_file
-                .writer
-                .write_sorted(open_file.unsorted.take_earlier_half(), &mut self.compressor)
-                .await?;
+        if let Some(rows) = open_file.unsorted.take_earlier() {
+            open_file.writer.write_sorted(rows, &mut self.compressor).await?;
             if open_file.writer.estimated_bytes() >= self.options.target_file_size_bytes {
                 self.complete(key).await?;
             }
