@@ -37,10 +37,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
-/// The allocator of the program, which is part of what a load costs.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Loads of which the best counts: whatever else the machine does makes a run slower, never faster.
 const NUM_RUNS: usize = 3;
 

@@ -90,12 +90,14 @@ pub fn write_options(compression: Compression) -> WriteOptions {
         partition_columns: vec!["date".to_owned(), "hour".to_owned()],
         timezone: "UTC".to_owned(),
         time_column: Some("time".to_owned()),
+        is_sorted_by_time: false,
         units_per_second: 1,
         is_missing_time_fatal: true,
         compression,
         target_file_size_bytes: 256 * 1024 * 1024,
         max_held_bytes: 128 * 1024 * 1024,
         max_open_files: 192,
+        scratch_folder: None,
     }
 }
 

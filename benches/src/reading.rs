@@ -122,7 +122,7 @@ pub fn batches(records: &Records) -> Vec<arrow::array::RecordBatch> {
 
 /// A decoder that finds out the format of each file.
 pub fn decoder() -> FileDecoder {
-    FileDecoder::new(&DecodeOptions::Auto).expect("no options, none wrong")
+    FileDecoder::new(&DecodeOptions::Auto)
 }
 
 /// Decodes as large files are: through a buffer of the size of a chunk. Hands each piece on, and gives the number of plain bytes.

@@ -1,6 +1,7 @@
 //! A prefix to the files of a job: from a directory, and page by page from a server.
 
 use bucketload_benches::server::Server;
+use bucketload_engine::pattern::Pattern;
 use bucketload_engine::source::list::list;
 use bucketload_engine::source::options::Location;
 use bucketload_engine::source::select::SelectOptions;
@@ -36,7 +37,7 @@ pub(crate) fn bench(criterion: &mut Criterion, runtime: &Runtime) {
     let store = open_store(&Location::S3(Box::new(server.options()))).expect("sound options");
     let mut options = SelectOptions::default();
     bench_listing(&mut group, "s3", runtime, &store, &options, NUM_KEYS);
-    options.path_match_pattern = Some(r"part-\d+\.csv(\.gz)?$".to_owned());
+    options.path_match_pattern = Some(Pattern::new(r"part-\d+\.csv(\.gz)?$").expect("a sound pattern"));
     bench_listing(&mut group, "s3_pattern", runtime, &store, &options, NUM_KEYS);
     group.finish();
 }

@@ -19,10 +19,6 @@ use criterion::Criterion;
 use std::time::Duration;
 use tokio::runtime::Builder;
 
-/// The allocator of the program, which is part of what its stages cost.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Records of the log: 10 MB of text, well beyond the caches.
 const NUM_RECORDS: usize = 50_000;
 

@@ -1,24 +1,23 @@
 //! Batches to Parquet files in a store that keeps them in memory.
 //!
-//! `encode` is the encoder alone: one file, as jobs set it up. `encode/dictionary_everywhere` shows what it is worth that columns whose
-//! values are nearly all different have none. `write` is the whole writer, with an open file for each hour.
+//! `encode` is the encoder of columns alone; `encode/library` is the writer of the `parquet` crate, to see what an encoder of our own is
+//! worth. `write` is the whole writer, with an open file for each hour.
 
 use crate::{NUM_RECORDS, records};
 use arrow::array::RecordBatch;
 use bucketload_benches::job::write_options;
 use bucketload_benches::reading::batches;
 use bucketload_benches::records::{Order, Records, Shape};
+use bucketload_engine::write::column::{ColumnEncoder, PageCompressor};
 use bucketload_engine::write::encoding::{Compression, writer_properties};
+use bucketload_engine::write::partition::Rows;
 use bucketload_engine::write::writer::PartitionedWriter;
 use criterion::{Criterion, Throughput};
 use object_store::memory::InMemory;
-use parquet::arrow::ArrowWriter;
+use parquet::arrow::{ArrowSchemaConverter, ArrowWriter};
 use std::hint::black_box;
 use std::sync::Arc;
 use tokio::runtime::Runtime;
-
-/// Rows too few to say anything about repetition: with them as a sample, the dictionary stays on in every column.
-const UNDECIDED_ROWS: usize = 128;
 
 const ZSTD: Compression = Compression::Zstd { level: 1 };
 
@@ -28,35 +27,60 @@ pub(crate) fn bench(criterion: &mut Criterion, runtime: &Runtime) {
 }
 
 fn bench_encode(criterion: &mut Criterion) {
-    let (snappy, all_rows) = (Compression::Snappy, usize::MAX);
+    let snappy = Compression::Snappy;
     let mut group = criterion.benchmark_group("encode");
-    for (name, shape, compression, sample_rows) in [
-        ("snappy", Shape::Log, snappy, all_rows),
-        ("zstd", Shape::Log, ZSTD, all_rows),
-        ("lz4", Shape::Log, Compression::Lz4, all_rows),
-        ("none", Shape::Log, Compression::None, all_rows),
-        ("dictionary_everywhere", Shape::Log, snappy, UNDECIDED_ROWS),
-        ("wide", Shape::Wide, snappy, all_rows),
-        ("narrow", Shape::Narrow, snappy, all_rows),
-        ("long_text", Shape::LongText, snappy, all_rows),
-        ("nulls", Shape::Nulls, snappy, all_rows),
+    for (name, shape, compression) in [
+        ("snappy", Shape::Log, snappy),
+        ("zstd", Shape::Log, ZSTD),
+        ("lz4", Shape::Log, Compression::Lz4),
+        ("none", Shape::Log, Compression::None),
+        ("wide", Shape::Wide, snappy),
+        ("narrow", Shape::Narrow, snappy),
+        ("long_text", Shape::LongText, snappy),
+        ("nulls", Shape::Nulls, snappy),
     ] {
         let records = records(shape);
         let batches = batches(&records);
         group.throughput(Throughput::Bytes(records.csv().len() as u64));
         group.bench_function(name, |bencher| {
-            bencher.iter(|| encode(black_box(&batches), compression, sample_rows));
+            bencher.iter(|| encode(black_box(&batches), compression));
         });
     }
+    let records = records(Shape::Log);
+    let batches = batches(&records);
+    group.throughput(Throughput::Bytes(records.csv().len() as u64));
+    group.bench_function("library", |bencher| {
+        bencher.iter(|| encode_with_library(black_box(&batches)));
+    });
     group.finish();
 }
 
-/// One file of all batches, encoded as the first rows suggest. Gives its size.
-fn encode(batches: &[RecordBatch], compression: Compression, sample_rows: usize) -> usize {
-    let sample = batches[0].slice(0, batches[0].num_rows().min(sample_rows));
-    let properties = writer_properties(&sample, compression, "bench");
+/// The columns of one file of all batches. Gives their size.
+fn encode(batches: &[RecordBatch], compression: Compression) -> u64 {
     let schema = batches[0].schema();
-    let mut writer = ArrowWriter::try_new(Vec::new(), schema, Some(properties)).expect("a schema of ours");
+    let descriptor = ArrowSchemaConverter::new().convert(&schema).expect("a schema of ours");
+    let mut compressor = PageCompressor::new(compression).expect("room for the tables");
+    let mut num_bytes = 0;
+    for (index, field) in schema.fields().iter().enumerate() {
+        let mut column = ColumnEncoder::new(field.data_type(), descriptor.column(index)).expect("a type of ours");
+        for batch in batches {
+            let rows = Rows::Run {
+                start: 0,
+                num_rows: batch.num_rows(),
+            };
+            column
+                .append(batch.column(index).as_ref(), rows, &mut compressor)
+                .expect("small pages");
+        }
+        num_bytes += column.finish(&mut compressor).expect("small pages").num_bytes();
+    }
+    num_bytes
+}
+
+/// One file of all batches by the writer of the `parquet` crate. Gives its size.
+fn encode_with_library(batches: &[RecordBatch]) -> usize {
+    let properties = writer_properties(Compression::Snappy, None, "bench");
+    let mut writer = ArrowWriter::try_new(Vec::new(), batches[0].schema(), Some(properties)).expect("a schema of ours");
     for batch in batches {
         writer.write(batch).expect("memory takes everything");
     }

@@ -1,11 +1,12 @@
 //! Log lines on standard error.
 
 use crate::args::{GlobalArguments, LogFormat};
+use crate::status_line::StatusLine;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::FmtSpan;
 
 /// Starts the log at the level the command line asks for; `BUCKETLOAD_LOG` names levels by module and wins.
-pub(crate) fn start(global: &GlobalArguments) {
+pub(crate) fn start(global: &GlobalArguments, line: &StatusLine) {
     let level = match i16::from(global.verbose) - i16::from(global.quiet) {
         ..=-2 => "error",
         -1 => "bucketload_engine=error",
@@ -17,7 +18,7 @@ pub(crate) fn start(global: &GlobalArguments) {
     let filter = EnvFilter::try_from_env("BUCKETLOAD_LOG").unwrap_or_else(|_| EnvFilter::new(level));
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(line.clone())
         .with_span_events(FmtSpan::NONE)
         .with_target(false);
     match global.log_format {

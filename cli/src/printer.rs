@@ -7,7 +7,7 @@ use crate::exit::Exit;
 use bucketload_engine::Error;
 use serde_json::{Value, json};
 use std::error::Error as _;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 
 /// Prints as the command line asks for.
 #[derive(Debug)]
@@ -26,16 +26,41 @@ impl Printer {
         }
     }
 
+    /// What the command line parser has to say: the help that was asked for, or what is wrong.
+    pub(crate) fn misuse(error: &clap::Error) -> Exit {
+        // Fails only if nobody reads it.
+        let _ = error.print();
+        if !error.use_stderr() {
+            return Exit::Done;
+        }
+        if std::env::args_os().any(|argument| argument == "--json") {
+            let printer = Printer {
+                is_json: true,
+                is_quiet: false,
+                is_verbose: false,
+            };
+            let (message, hint) = told_by_parser(&error.render().to_string());
+            printer.document(&error_document(&message, None, hint.as_deref()));
+        }
+        Exit::Misused
+    }
+
     /// Whether one JSON document is to be the only output.
     pub(crate) fn is_json(&self) -> bool {
         self.is_json
     }
 
-    /// A result, as it is. A reader that has gone away (`| head`) ends the output and nothing else.
+    /// A result, as it is. A reader that has gone away (`| head`) ends the output and nothing else; output that cannot be written
+    /// otherwise, to a full disk say, is a failure, since somebody will take it for the whole.
     pub(crate) fn result(&self, text: &str) {
         let mut output = std::io::stdout().lock();
-        if output.write_all(text.as_bytes()).and_then(|()| output.flush()).is_err() {
-            std::process::exit(0);
+        match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(0),
+            Err(error) => {
+                eprintln!("error: cannot write to standard output: {error}");
+                std::process::exit(1);
+            }
         }
     }
 
@@ -60,7 +85,7 @@ impl Printer {
     pub(crate) fn error(&self, error: &Error) -> Exit {
         self.explain(error);
         if self.is_json {
-            self.document(&json!({"error": error.to_string(), "at": error.place(), "hint": error.hint()}));
+            self.document(&document_of(error));
         }
         Exit::of(error.blame())
     }
@@ -73,8 +98,14 @@ impl Printer {
         }
         if self.is_verbose {
             let mut cause = error.source();
+            let mut told = error.to_string();
             while let Some(current) = cause {
-                eprintln!("  caused by: {current}");
+                // A cause that only carries the error on would say the same again.
+                let text = current.to_string();
+                if text != told {
+                    eprintln!("  caused by: {text}");
+                }
+                told = text;
                 cause = current.source();
             }
         }
@@ -82,6 +113,30 @@ impl Printer {
             eprintln!("hint: {hint}");
         }
     }
+}
+
+/// What `--json` gives for an error.
+pub(crate) fn document_of(error: &Error) -> Value {
+    error_document(&error.to_string(), error.place(), error.hint())
+}
+
+fn error_document(message: &str, place: Option<&str>, hint: Option<&str>) -> Value {
+    json!({"error": message, "at": place, "hint": hint})
+}
+
+/// Message and hint of a text of the command line parser: paragraphs with the problem, tips, the usage and a reference.
+fn told_by_parser(text: &str) -> (String, Option<String>) {
+    let mut paragraphs = text.split("\n\n").map(|paragraph| {
+        let words: Vec<&str> = paragraph.split_whitespace().collect();
+        words.join(" ")
+    });
+    let first = paragraphs.next().unwrap_or_default();
+    // Without any argument it is the help that is shown.
+    let Some(message) = first.strip_prefix("error: ") else {
+        return ("a command is missing".to_owned(), Some("see `--help`".to_owned()));
+    };
+    let tip = paragraphs.find_map(|paragraph| paragraph.strip_prefix("tip: ").map(str::to_owned));
+    (message.to_owned(), tip)
 }
 
 /// A count as people read it: `1,234,567`.
@@ -119,6 +174,28 @@ pub(crate) fn bytes(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_parser_says_is_one_line_and_a_tip() {
+        let missing = "error: the following required arguments were not provided:\n  --database <DB>\n  --table <TABLE>\n\nUsage: \
+                       bucketload issue\n\nFor more information, try '--help'.\n";
+        let (message, tip) = told_by_parser(missing);
+        assert_eq!(
+            message,
+            "the following required arguments were not provided: --database <DB> --table <TABLE>"
+        );
+        assert_eq!(tip, None);
+        let misspelled =
+            "error: unrecognized subcommand 'isue'\n\n  tip: a similar subcommand exists: 'issue'\n\nUsage: b\n";
+        assert_eq!(
+            told_by_parser(misspelled),
+            (
+                "unrecognized subcommand 'isue'".to_owned(),
+                Some("a similar subcommand exists: 'issue'".to_owned())
+            )
+        );
+        assert_eq!(told_by_parser("Loads CSV\n\nUsage: b\n").0, "a command is missing");
+    }
 
     #[test]
     fn counts_have_thousands_separators() {

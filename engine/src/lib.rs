@@ -19,6 +19,7 @@ pub mod guess;
 pub mod job;
 pub mod pack;
 pub mod parse;
+pub mod pattern;
 pub mod position;
 pub mod scan;
 pub mod source;

@@ -1,7 +1,10 @@
 //! What users read when something is wrong: what, where, which value, what to do; and nothing half done.
 
 use crate::examples::ACCESS_LOGS;
-use bucketload_tests::bucketload::{Finished, Workplace};
+use bucketload_tests::bucket::Bucket;
+use bucketload_tests::bucketload::{Bucketload, Finished, Workplace};
+use bucketload_tests::proxy::{Answer, Fault, Proxy, RequestKind};
+use bucketload_tests::servers;
 use std::fs;
 
 const JOB: &str = "in:
@@ -28,6 +31,118 @@ fn run(text: &str, input: impl AsRef<[u8]>) -> (Workplace, Finished) {
     let (workplace, path) = job(text, input);
     let finished = workplace.issuing(&path, &[]).run();
     (workplace, finished)
+}
+
+/// Demands one error line, its place and its hint, word for word, and that no row is visible.
+#[track_caller]
+fn check_told(workplace: &Workplace, finished: Finished, status: i32, expected: &[&str]) -> Finished {
+    let finished = finished.exited_with(status).kept_secrets();
+    let told: Vec<&str> = finished
+        .stderr
+        .lines()
+        .skip_while(|line| !line.starts_with("error: "))
+        .collect();
+    assert_eq!(told, expected, "{finished}");
+    assert_eq!(workplace.num_rows(), 0);
+    finished
+}
+
+/// A load of the access logs from a bucket.
+fn load_from(workplace: &Workplace, endpoint: &str, bucket: &str) -> Bucketload {
+    let options = [
+        "--set",
+        "in.initial_retry_interval_millis=10",
+        "--set",
+        "in.maximum_retries=1",
+    ];
+    workplace.issuing("examples/s3/load.yml", &options).s3(endpoint, bucket)
+}
+
+#[test]
+fn a_missing_bucket_is_told() {
+    let workplace = Workplace::new();
+    let endpoint = servers::seaweedfs().endpoint();
+    check_told(
+        &workplace,
+        load_from(&workplace, &endpoint, "no-such-bucket").run(),
+        1,
+        &[
+            &format!("error: bucket `no-such-bucket` does not exist at `{endpoint}`"),
+            "hint: check `in.bucket` (the name alone, no URL), and that `in.endpoint` is the service that has it",
+        ],
+    );
+}
+
+#[test]
+fn a_wrong_key_is_told() {
+    let (workplace, bucket) = (Workplace::new(), Bucket::new(servers::seaweedfs()));
+    let endpoint = bucket.server().endpoint();
+    for (variable, answer) in [
+        (
+            "AWS_ACCESS_KEY_ID",
+            "InvalidAccessKeyId: The access key ID you provided does not exist in our records",
+        ),
+        (
+            "AWS_SECRET_ACCESS_KEY",
+            "SignatureDoesNotMatch: The request signature we calculated does not match the signature you provided. Check your \
+             key and signing method",
+        ),
+    ] {
+        let loading = load_from(&workplace, &endpoint, bucket.name()).env(variable, "wrong");
+        check_told(
+            &workplace,
+            loading.run(),
+            1,
+            &[
+                &format!(
+                    "error: the credentials for `s3://{}` are refused ({answer})",
+                    bucket.name()
+                ),
+                "hint: check `in.access_key_id`, `in.secret_access_key` and `in.session_token`; they belong together",
+            ],
+        );
+    }
+}
+
+#[test]
+fn a_wrong_region_is_told() {
+    let (workplace, bucket) = (Workplace::new(), Bucket::new(servers::seaweedfs()));
+    let elsewhere = Answer {
+        status: "301 Moved Permanently",
+        headers: &[("x-amz-bucket-region", "eu-west-1")],
+        body: "<Error><Code>PermanentRedirect</Code><Message>Use the specified endpoint.</Message></Error>",
+    };
+    let proxy = Proxy::start(bucket.server().address()).with_fault(RequestKind::List, Fault::Answer(elsewhere), 1);
+    check_told(
+        &workplace,
+        load_from(&workplace, &proxy.endpoint(), bucket.name()).run(),
+        1,
+        &[
+            &format!(
+                "error: bucket `{}` is not in the region of `{}`",
+                bucket.name(),
+                proxy.endpoint()
+            ),
+            "hint: leave `in.endpoint` out and set `in.region: eu-west-1`",
+        ],
+    );
+}
+
+#[test]
+fn an_endpoint_that_cannot_be_reached_is_told() {
+    let workplace = Workplace::new();
+    let endpoint = format!("http://{}", servers::unused_address());
+    let finished = check_told(
+        &workplace,
+        load_from(&workplace, &endpoint, "logs").run(),
+        1,
+        &[
+            &format!("error: cannot connect to `{endpoint}` (connection refused)"),
+            "  at s3://logs/web/2026- (gave up listing after 2 attempts)",
+            "hint: check `in.endpoint` and `in.http_proxy`, and that this machine can reach them",
+        ],
+    );
+    finished.said(&["will be repeated", "retry=1 of=1"]);
 }
 
 #[test]
@@ -79,25 +194,46 @@ fn an_unset_variable_is_named() {
 fn a_record_of_another_width_is_told_with_file_and_line() {
     let text = JOB.replace("    type: csv\n", "    type: csv\n    on_error: fail\n");
     let (workplace, finished) = run(&text, "2026-01-01,1\n2026-01-02,2,x\n");
-    finished.exited_with(1).said(&["a.csv", "line 2", "too many columns"]);
-    assert_eq!(workplace.num_rows(), 0);
+    let place = format!("  at {} line 2, byte 13", workplace.path("input/a.csv").display());
+    let finished = check_told(
+        &workplace,
+        finished,
+        1,
+        &[
+            "error: too many columns: expected 2, found 3",
+            &place,
+            "hint: mend the record, or set `in.parser.on_error: skip` to keep going",
+        ],
+    );
+    assert!(!finished.stderr.contains("skipped"), "nothing was: {finished}");
 }
 
 #[test]
 fn a_value_that_does_not_fit_is_told_with_its_column() {
     let text = JOB.replace("    type: csv\n", "    type: csv\n    stop_on_invalid_record: true\n");
     let (workplace, finished) = run(&text, "2026-01-01,1\n2026-01-02,12.5\n");
-    finished
-        .exited_with(1)
-        .said(&["`n`", "`12.5`", "long", "a.csv", "line 2"]);
-    assert_eq!(workplace.num_rows(), 0);
+    let place = format!("  at {} line 2, byte 13", workplace.path("input/a.csv").display());
+    check_told(
+        &workplace,
+        finished,
+        1,
+        &[
+            "error: cannot read `12.5` as long",
+            &place,
+            "hint: set `type: string` for `n`, mend the record, or set `in.parser.on_error: skip` to keep going",
+        ],
+    );
 }
 
 #[test]
 fn a_wrong_delimiter_rejects_every_record_and_says_so() {
     let text = JOB.replace("    type: csv\n", "    type: csv\n    delimiter: ';'\n");
     let (workplace, finished) = run(&text, "2026-01-01,1\n2026-01-02,2\n");
-    let report = finished.succeeded().json();
+    let finished = finished.succeeded().said(&[
+        "warning: every record was rejected; check `in.parser.delimiter` (\";\") and the number of `columns` (2), or let \
+         `bucketload guess` find them",
+    ]);
+    let report = finished.json();
     assert_eq!(
         (report["rows"]["rejected"].as_u64(), report["rows"]["written"].as_u64()),
         (Some(2), Some(0))
@@ -118,8 +254,17 @@ fn too_many_bad_records_fail_the_job() {
         "    type: csv\n    on_error: {mode: skip, max_errors: 1}\n",
     );
     let (workplace, finished) = run(&text, "2026-01-01,1\nx\ny\nz\n");
-    finished.exited_with(1).said(&["max_errors"]);
-    assert_eq!(workplace.num_rows(), 0);
+    let place = format!("  at {} line 2, byte 13", workplace.path("input/a.csv").display());
+    check_told(
+        &workplace,
+        finished,
+        1,
+        &[
+            "error: 3 records could not be read, `max_errors` allows 1; the first: too few columns: expected 2, found 1",
+            &place,
+            "hint: mend the record, or raise the limit",
+        ],
+    );
     let (_workplace, finished) = run(&text, "2026-01-01,1\nx\n");
     finished.succeeded();
 }
@@ -128,8 +273,17 @@ fn too_many_bad_records_fail_the_job() {
 fn a_file_that_is_not_gzip_fails_the_job_with_its_name() {
     let text = JOB.replace("  parser:", "  decoders: [{type: gzip}]\n  parser:");
     let (workplace, finished) = run(&text, "2026-01-01,1\n");
-    finished.exited_with(1).said(&["a.csv", "gzip"]);
-    assert_eq!(workplace.num_rows(), 0);
+    let place = format!("  at {}", workplace.path("input/a.csv").display());
+    check_told(
+        &workplace,
+        finished,
+        1,
+        &[
+            "error: corrupt gzip data at byte 0: not the first bytes of a gzip member",
+            &place,
+            "hint: check `in.decoders` (left out, each file is decoded by its magic bytes), or set `in.on_file_error: skip`",
+        ],
+    );
 }
 
 #[test]
@@ -199,9 +353,11 @@ fn a_column_of_another_type_is_refused() {
         .unwrap()
         .replace("{name: n, type: long}", "{name: n, type: string}");
     let other = workplace.write("other.yml", text);
-    let failed = workplace.issuing(&other, &[]).run();
-    assert!(matches!(failed.status, Some(1 | 2)), "{failed}");
-    failed.said(&["`n`", "long", "string"]);
+    let failed = workplace.issuing(&other, &[]).run().exited_with(2);
+    failed.said(&[
+        "error: column `n` is long in table `d.t` and string in this load",
+        "hint: give `n` the table's type in `in.parser.columns` or with a `cast` filter, rename it, or load with `--mode replace`",
+    ]);
     assert_eq!(workplace.num_rows(), 1);
 }
 
@@ -230,8 +386,45 @@ fn a_warehouse_that_cannot_be_written_is_named() {
         .issuing(&path, &[])
         .env("BUCKETLOAD_WAREHOUSE", &warehouse)
         .run();
-    assert!(matches!(failed.status, Some(1 | 2)), "{failed}");
-    failed.said(&[&warehouse]);
+    failed.exited_with(1).said(&[&warehouse, "hint: "]);
+}
+
+#[test]
+fn a_table_that_this_user_may_not_write_to_is_named() {
+    let (workplace, path) = job(JOB, "2026-01-01,1\n");
+    // Root may write anywhere but here, and others not here either.
+    let failed = workplace
+        .issuing(&path, &[])
+        .env("BUCKETLOAD_WAREHOUSE", "/sys/bucketload-tests")
+        .run();
+    let failed = failed
+        .exited_with(1)
+        .said(&["hint: check who may write to the warehouse; nothing was committed"]);
+    assert!(
+        failed.error_line().contains("cannot write `/sys/bucketload-tests/d/t/"),
+        "{failed}"
+    );
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named_with_the_reason() {
+    let (workplace, path) = job(JOB, "2026-01-01,1\n");
+    // A link to itself can be read by nobody, not even by root.
+    let link = workplace.path("input/loop.csv");
+    std::os::unix::fs::symlink(&link, &link).unwrap();
+    let finished = workplace
+        .issuing(&path, &[])
+        .set(format!("in.path={}", link.display()))
+        .run();
+    let finished = finished
+        .exited_with(1)
+        .said(&["hint: check that it is there and that this user may read it"]);
+    let line = finished.error_line();
+    assert!(
+        line.contains(&format!("cannot read `{}`: ", link.display())) && line.contains("symbolic links"),
+        "{finished}"
+    );
+    assert_eq!(workplace.num_rows(), 0);
 }
 
 #[test]
@@ -244,9 +437,17 @@ fn a_full_disk_fails_the_job_and_shows_nothing() {
         .issuing(job, &options)
         .after_shell("trap '' XFSZ; ulimit -f 96")
         .run()
-        .exited_with(1);
-    failed.error_line();
+        .exited_with(1)
+        .said(&["hint: free some space; nothing was committed"]);
+    let place = workplace.warehouse().join("d/t");
+    assert!(
+        failed
+            .error_line()
+            .starts_with(&format!("error: cannot write `{}", place.display())),
+        "{failed}"
+    );
     assert_eq!(workplace.num_rows(), 0);
+    assert_eq!(workplace.stored_files(), [""; 0], "what was staged is gone");
     workplace.issue(job, &options);
     assert_eq!(workplace.num_rows(), ACCESS_LOGS.written);
 }
@@ -254,12 +455,24 @@ fn a_full_disk_fails_the_job_and_shows_nothing() {
 #[test]
 fn a_directory_without_files_succeeds_with_nothing() {
     let workplace = Workplace::new();
-    let prefix = format!("in.path_prefix={}/nothing-", workplace.path("").to_str().unwrap());
-    let report = workplace.issue("examples/access-logs/load.yml", &["--set", &prefix]);
+    let prefix = format!("{}nothing-", workplace.path("").to_str().unwrap());
+    let load = |assignment: &str| {
+        let job = "examples/access-logs/load.yml";
+        workplace.issuing(job, &["--set", assignment]).run().succeeded()
+    };
+    let nothing = load(&format!("in.path_prefix={prefix}")).said(&[&format!(
+        "warning: there are no files whose path begins with `{prefix}`; check `in.path_prefix`"
+    )]);
+    let report = nothing.json();
     assert_eq!(
         (&report["files"]["selected"], &report["rows"]["written"]),
         (&0.into(), &0.into())
     );
+    load("in.path_match_pattern=nowhere").said(&[&format!(
+        "warning: none of {} files is wanted; check `in.path_match_pattern`",
+        ACCESS_LOGS.files
+    )]);
+    load("in.last_path=examples/access-logs/web/3").said(&["warning: there are no new files"]);
 }
 
 #[test]

@@ -24,8 +24,12 @@ const KERNELS: &[Kernel] = &[
         may_know: &[],
     },
     Kernel {
+        module: "pattern",
+        may_know: &[],
+    },
+    Kernel {
         module: "decode",
-        may_know: &["position"],
+        may_know: &["position", "pattern"],
     },
     Kernel {
         module: "parse",
@@ -40,16 +44,12 @@ const KERNELS: &[Kernel] = &[
         may_know: &["position"],
     },
     Kernel {
-        module: "source::pattern",
-        may_know: &["position"],
-    },
-    Kernel {
         module: "source::cursor",
         may_know: &["position", "source::file", "source::select"],
     },
     Kernel {
         module: "source::select",
-        may_know: &["position", "source::file", "source::cursor", "source::pattern"],
+        may_know: &["position", "pattern", "source::file", "source::cursor"],
     },
     Kernel {
         module: "write::partition",
@@ -438,6 +438,7 @@ fn edges_that_must_not_be_are_named() {
         ("parse::csv", "crate::decode::Decoder"),
         ("parse::csv", "tokio::spawn"),
         ("position", "crate::error::Error"),
+        ("pattern", "crate::config::plan::JobPlan"),
         ("decode::gzip", "std::fs::File"),
         ("source::list", "crate::config::plan::JobPlan"),
         ("source::list", "datafusion::prelude"),
@@ -454,6 +455,7 @@ fn edges_of_the_architecture_are_allowed() {
     for (module, path) in [
         ("parse::csv", "crate::parse::columns::ColumnType"),
         ("parse::reject", "crate::position::Position"),
+        ("decode::entry", "crate::pattern::Pattern"),
         ("config::plan", "crate::write::partition::PartitionBy"),
         ("config", "serde_saphyr::from_str"),
         ("source::store::s3", "object_store::path::Path"),

@@ -2,12 +2,17 @@
 //!
 //! [`layering`] reads the engine's sources. Everything else runs the program.
 
+mod addressing;
 mod atomicity;
 mod cases;
+mod credentials;
 mod documentation;
 mod errors;
 mod examples;
+mod json;
 mod layering;
+mod quick_start;
 mod readers;
 mod s3;
 mod servers;
+mod terminal;

@@ -410,6 +410,33 @@ fn a_backlog_is_drained_in_steps_without_loss() {
 }
 
 #[test]
+fn files_can_be_chosen_by_their_modified_time() {
+    let bucket = Bucket::new(servers::seaweedfs());
+    for (key, number) in [("a", 1), ("b", 2)] {
+        bucket.put(&format!("data/{key}.csv"), format!("{number}\n"));
+    }
+    let workplace = Workplace::new();
+    let job = small_job(&workplace);
+    let load = |since: &str| {
+        workplace
+            .issuing(&job, &[])
+            .set("in.use_modified_time=true")
+            .set(format!("in.last_modified_time={since}"))
+            .s3(&bucket.server().endpoint(), bucket.name())
+            .run()
+            .succeeded()
+            .json()
+    };
+    let first = load("2020-01-01T00:00:00.000Z");
+    assert_eq!(first["files"]["selected"], 2);
+    let begun = first["next"]["in"]["last_modified_time"].as_str().unwrap();
+    assert!(begun.starts_with("20") && begun.ends_with('Z'), "{begun}");
+    assert_eq!(load(begun)["files"]["selected"], 0, "what was there is not new");
+    assert_eq!(load("2099-01-01T00:00:00.000Z")["files"]["selected"], 0);
+    assert_eq!(workplace.number("SELECT sum(n) FROM d.t"), 3);
+}
+
+#[test]
 fn a_client_that_goes_away_stops_asking() {
     let bucket = bucket_of_access_logs();
     let proxy = Proxy::start(bucket.server().address()).with_fault(RequestKind::Get, Fault::Hold, usize::MAX);

@@ -1,6 +1,7 @@
 //! Runs the program under test the way a user does.
 
 use crate::folders;
+use crate::python;
 use crate::servers::{ACCESS_KEY, REGION, SECRET_KEY};
 use crate::wait::wait_until;
 use serde_json::Value;
@@ -187,9 +188,34 @@ impl Bucketload {
     /// The same command line below a shell, after it has run `script`, `ulimit` say.
     #[must_use]
     pub fn after_shell(self, script: &str) -> Bucketload {
-        let mut command = Command::new("sh");
+        let script = format!("{script}\nexec \"$0\" \"$@\"");
+        self.below(Path::new("sh"), &["-c", &script])
+    }
+
+    /// The same command line with a terminal of so many columns as its standard error.
+    #[must_use]
+    pub fn on_terminal(self, columns: u16) -> Bucketload {
+        let script = "
+import fcntl, os, pty, struct, subprocess, sys, termios
+ours, theirs = pty.openpty()
+fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack('HHHH', 24, int(sys.argv[1]), 0, 0))
+process = subprocess.Popen(sys.argv[2:], stderr=theirs, env={**os.environ, 'TERM': 'xterm'})
+os.close(theirs)
+try:
+    while shown := os.read(ours, 65536):
+        sys.stderr.buffer.write(shown)
+except OSError:  # how Linux tells that nobody has the terminal open any more
+    pass
+sys.exit(process.wait())
+";
+        self.below(&python::program("python"), &["-c", script, &columns.to_string()])
+    }
+
+    /// The same command line as the last arguments of another.
+    fn below(self, program: &Path, arguments: &[&str]) -> Bucketload {
+        let mut command = Command::new(program);
         command
-            .args(["-c", &format!("{script}\nexec \"$0\" \"$@\"")])
+            .args(arguments)
             .arg(self.command.get_program())
             .args(self.command.get_args());
         for (name, value) in self.command.get_envs() {

@@ -1,18 +1,17 @@
 //! A proxy on loopback that counts requests and makes them fail.
 //!
-//! A program under test takes the proxy for the S3 server: path-style requests go through with every header as it was, since
-//! the signature covers them (`Host` too). Each request gets a connection of its own, so that a fault hits exactly one.
+//! A program under test takes the proxy for the S3 server, or knows it as an HTTP proxy: requests go through with every header as
+//! it was, since the signature covers them (`Host` too). Whatever host an HTTP proxy is asked for, the one server answers, so that it may
+//! stand for the hosts of a service with regions. Each request gets a connection of its own, so that a fault hits exactly one.
 
+use crate::message::{Head, origin_form};
 use std::collections::VecDeque;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
-
-/// Longest head of a request or answer; what S3 allows is shorter.
-const MAX_HEAD_BYTES: u64 = 64 * 1024;
 
 /// What a request asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,10 +35,23 @@ pub enum Fault {
     CutBody(u64),
     /// 503 SlowDown, without asking the server.
     SlowDown,
+    /// This, without asking the server.
+    Answer(Answer),
     /// The request is passed on after this time.
     Delay(Duration),
     /// The request is passed on when [`Proxy::release`] is called, or never.
     Hold,
+}
+
+/// An answer made up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// `503 Slow Down`
+    pub status: &'static str,
+    /// Besides type and length of the body.
+    pub headers: &'static [(&'static str, &'static str)],
+    /// XML.
+    pub body: &'static str,
 }
 
 /// A request that came.
@@ -47,10 +59,20 @@ pub enum Fault {
 pub struct SeenRequest {
     /// What it asked for.
     pub kind: RequestKind,
+    /// Method as sent.
+    pub method: String,
     /// Path and query as sent.
     pub target: String,
+    /// The host that it is for.
+    pub host: String,
+    /// Whether the client knew that it asked a proxy.
+    pub is_proxied: bool,
+    /// The region that it is signed for.
+    pub region: Option<String>,
     /// The `Range` header.
     pub range: Option<String>,
+    /// Everything before the body, as sent.
+    pub head: String,
 }
 
 /// A running proxy; dropping it closes its port.
@@ -63,6 +85,7 @@ pub struct Proxy {
 #[derive(Debug)]
 struct Shared {
     upstream: SocketAddr,
+    authorization: Option<&'static str>,
     state: Mutex<State>,
     released: Condvar,
     is_closed: AtomicBool,
@@ -87,10 +110,20 @@ struct Planned {
 impl Proxy {
     /// Listens on a port of its own and passes everything on to `upstream`.
     pub fn start(upstream: SocketAddr) -> Proxy {
+        Proxy::launch(upstream, None)
+    }
+
+    /// The same, for clients alone that send this `Proxy-Authorization`.
+    pub fn start_guarded(upstream: SocketAddr, authorization: &'static str) -> Proxy {
+        Proxy::launch(upstream, Some(authorization))
+    }
+
+    fn launch(upstream: SocketAddr, authorization: Option<&'static str>) -> Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").expect("the system has a free port");
         let address = listener.local_addr().expect("a bound socket has an address");
         let shared = Arc::new(Shared {
             upstream,
+            authorization,
             state: Mutex::default(),
             released: Condvar::new(),
             is_closed: AtomicBool::new(false),
@@ -110,6 +143,11 @@ impl Proxy {
     /// `http://127.0.0.1:PORT`
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// The port of [`endpoint`](Proxy::endpoint).
+    pub fn port(&self) -> u16 {
+        self.address.port()
     }
 
     /// Every request so far, in the order they came.
@@ -194,11 +232,19 @@ fn serve(client: TcpStream, shared: &Shared) -> io::Result<()> {
     let Some(head) = Head::read(&mut reader)? else {
         return Ok(());
     };
-    let fault = shared.register(head.request());
+    let fault = shared.register(seen(&head));
+    if shared.authorization.is_some() && head.header("proxy-authorization").as_deref() != shared.authorization {
+        drain(&mut reader, head.content_length())?;
+        return answer(&client, UNAUTHORIZED);
+    }
     match fault {
         Some(Fault::SlowDown) => {
             drain(&mut reader, head.content_length())?;
-            return answer_slow_down(&client);
+            return answer(&client, SLOW_DOWN);
+        }
+        Some(Fault::Answer(made_up)) => {
+            drain(&mut reader, head.content_length())?;
+            return answer(&client, made_up);
         }
         Some(Fault::Delay(time)) => thread::sleep(time),
         Some(Fault::Hold) => shared.hold(),
@@ -210,7 +256,7 @@ fn serve(client: TcpStream, shared: &Shared) -> io::Result<()> {
     let mut answers = BufReader::new(server);
     let mut answer = Head::read(&mut answers)?;
     while let Some(interim) = answer.take_if(|answer| answer.is_interim()) {
-        (&client).write_all(&interim.bytes)?;
+        (&client).write_all(interim.bytes())?;
         answer = Head::read(&mut answers)?;
     }
     let Some(answer) = answer else { return Ok(()) };
@@ -222,99 +268,62 @@ fn serve(client: TcpStream, shared: &Shared) -> io::Result<()> {
     client.shutdown(Shutdown::Both)
 }
 
-fn answer_slow_down(mut client: &TcpStream) -> io::Result<()> {
-    let body = r#"<?xml version="1.0" encoding="UTF-8"?><Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"#;
+const SLOW_DOWN: Answer = Answer {
+    status: "503 Slow Down",
+    headers: &[],
+    body: "<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>",
+};
+
+const UNAUTHORIZED: Answer = Answer {
+    status: "407 Proxy Authentication Required",
+    headers: &[("Proxy-Authenticate", "Basic realm=\"tests\"")],
+    body: "",
+};
+
+fn answer(mut client: &TcpStream, made_up: Answer) -> io::Result<()> {
+    let Answer { status, headers, body } = made_up;
+    let mut text = format!("HTTP/1.1 {status}\r\n");
+    for (name, value) in headers {
+        text.push_str(&format!("{name}: {value}\r\n"));
+    }
     let length = body.len();
     write!(
         client,
-        "HTTP/1.1 503 Slow Down\r\nContent-Type: application/xml\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        "{text}Content-Type: application/xml\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
     )?;
     client.shutdown(Shutdown::Write)
 }
 
+fn seen(head: &Head) -> SeenRequest {
+    let (method, sent) = head.request_line();
+    let (host, target) = origin_form(&sent);
+    let path = target.split('?').next().unwrap_or_default().trim_matches('/');
+    let is_file = path.contains('/');
+    let kind = match method.as_str() {
+        "GET" if is_file => RequestKind::Get,
+        "GET" => RequestKind::List,
+        "HEAD" => RequestKind::Head,
+        "PUT" => RequestKind::Put,
+        _ => RequestKind::Other,
+    };
+    // `AWS4-HMAC-SHA256 Credential=KEY/20260101/REGION/s3/aws4_request, ...`
+    let region = head
+        .header("authorization")
+        .and_then(|authorization| authorization.split('/').nth(2).map(str::to_owned));
+    SeenRequest {
+        kind,
+        is_proxied: host.is_some(),
+        host: host.or_else(|| head.header("host")).unwrap_or_default(),
+        method,
+        target,
+        region,
+        range: head.header("range"),
+        head: head.text(),
+    }
+}
+
 fn drain(reader: &mut impl Read, num_bytes: u64) -> io::Result<()> {
     io::copy(&mut reader.take(num_bytes), &mut io::sink()).map(drop)
-}
-
-/// The lines before a body, the empty one included.
-struct Head {
-    bytes: Vec<u8>,
-}
-
-impl Head {
-    /// `None` if the connection was closed before a whole head came.
-    fn read(reader: &mut impl BufRead) -> io::Result<Option<Head>> {
-        let mut bytes = Vec::new();
-        let mut limited = reader.take(MAX_HEAD_BYTES);
-        while limited.read_until(b'\n', &mut bytes)? > 0 {
-            if bytes.ends_with(b"\r\n\r\n") {
-                return Ok(Some(Head { bytes }));
-            }
-        }
-        Ok(None)
-    }
-
-    fn text(&self) -> String {
-        String::from_utf8_lossy(&self.bytes).into_owned()
-    }
-
-    fn header(&self, name: &str) -> Option<String> {
-        self.text().lines().skip(1).find_map(|line| {
-            let (key, value) = line.split_once(':')?;
-            key.eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
-        })
-    }
-
-    /// 0 if the header is missing: requests of S3 clients state it, and the end of an answer is told by the connection.
-    fn content_length(&self) -> u64 {
-        self.header("content-length")
-            .and_then(|value| value.parse().ok())
-            .unwrap_or(0)
-    }
-
-    fn is_interim(&self) -> bool {
-        self.text().starts_with("HTTP/1.1 1")
-    }
-
-    fn request(&self) -> SeenRequest {
-        let text = self.text();
-        let mut words = text.split_whitespace();
-        let method = words.next().unwrap_or_default();
-        let target = words.next().unwrap_or_default();
-        let path = target.split('?').next().unwrap_or_default().trim_matches('/');
-        let is_file = path.contains('/');
-        let kind = match method {
-            "GET" if is_file => RequestKind::Get,
-            "GET" => RequestKind::List,
-            "HEAD" => RequestKind::Head,
-            "PUT" => RequestKind::Put,
-            _ => RequestKind::Other,
-        };
-        SeenRequest {
-            kind,
-            target: target.to_owned(),
-            range: self.header("range"),
-        }
-    }
-
-    /// The same head, saying that the connection carries no other request.
-    fn closing_bytes(&self) -> Vec<u8> {
-        let mut result = Vec::with_capacity(self.bytes.len() + 32);
-        for line in self.bytes.split_inclusive(|byte| *byte == b'\n') {
-            let name = line
-                .split(|byte| *byte == b':')
-                .next()
-                .unwrap_or_default()
-                .to_ascii_lowercase();
-            if line == b"\r\n" {
-                result.extend_from_slice(b"Connection: close\r\n");
-            }
-            if name != b"connection" && name != b"keep-alive" {
-                result.extend_from_slice(line);
-            }
-        }
-        result
-    }
 }
 
 #[cfg(test)]
@@ -400,6 +409,46 @@ mod tests {
         assert!(ask(&proxy, "GET /bucket/a").starts_with("HTTP/1.1 503"));
         assert!(ask(&proxy, "GET /bucket/a").contains("<Code>SlowDown</Code>"));
         assert!(ask(&proxy, "GET /bucket/a").ends_with(BODY));
+    }
+
+    #[test]
+    fn answers_can_be_made_up() {
+        let answer = Answer {
+            status: "301 Moved Permanently",
+            headers: &[("x-amz-bucket-region", "eu-west-1")],
+            body: "<Error/>",
+        };
+        let proxy = Proxy::start(upstream()).with_fault(RequestKind::List, Fault::Answer(answer), 1);
+        let answer = ask(&proxy, "GET /bucket");
+        assert!(answer.starts_with("HTTP/1.1 301 Moved"), "{answer}");
+        assert!(answer.contains("x-amz-bucket-region: eu-west-1\r\n") && answer.ends_with("<Error/>"));
+        assert!(ask(&proxy, "GET /bucket").ends_with(BODY));
+    }
+
+    #[test]
+    fn a_known_proxy_is_asked_with_the_host() {
+        let proxy = Proxy::start(upstream());
+        assert!(ask(&proxy, "GET http://bucket.s3.test/a/b").ends_with(BODY));
+        let request = &proxy.requests()[0];
+        assert_eq!(
+            (request.host.as_str(), request.target.as_str(), request.is_proxied),
+            ("bucket.s3.test", "/a/b", true)
+        );
+    }
+
+    #[test]
+    fn a_guarded_proxy_refuses_strangers() {
+        let proxy = Proxy::start_guarded(upstream(), "Basic eDp5");
+        assert!(ask(&proxy, "GET http://h/a").starts_with("HTTP/1.1 407"));
+        let mut connection = TcpStream::connect(proxy.address).unwrap();
+        write!(
+            connection,
+            "GET http://h/a HTTP/1.1\r\nHost: h\r\nProxy-Authorization: Basic eDp5\r\n\r\n"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).unwrap();
+        assert!(answer.ends_with(BODY), "{answer}");
     }
 
     #[test]

@@ -23,6 +23,8 @@ pub const ACCESS_KEY: &str = "AKIATESTTESTTESTTEST";
 pub const SECRET_KEY: &str = "s3cr3t+do/not=print-Wq8Zr1";
 /// Region that requests are signed for.
 pub const REGION: &str = "us-east-1";
+/// Hosts that SeaweedFS takes for its own when the name of a bucket stands before them. Nobody resolves them: an HTTP proxy leads there.
+pub const DOMAINS: [&str; 3] = ["s3.test", "s3.us-east-1.amazonaws.com", "s3.eu-west-1.amazonaws.com"];
 /// The one bucket that SeaweedFS lets anybody read.
 pub const OPEN_BUCKET: &str = "open";
 /// Account and name of the role that SeaweedFS hands out sessions of.
@@ -181,6 +183,7 @@ fn start_seaweedfs(folder: &TempDir) -> io::Result<(SocketAddr, ServerProcess)> 
         format!("-s3.port.grpc={s3_grpc}"),
         "-s3.port.lance=0".to_owned(),
         "-s3.port.iceberg=0".to_owned(),
+        format!("-s3.domainName={}", DOMAINS.join(",")),
         format!("-s3.config={configuration}"),
         format!("-s3.iam.config={configuration}"),
     ];

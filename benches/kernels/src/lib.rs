@@ -18,6 +18,8 @@ extern crate self as bucketload_engine;
 pub mod decode;
 #[path = "../../../engine/src/parse/mod.rs"]
 pub mod parse;
+#[path = "../../../engine/src/pattern/mod.rs"]
+pub mod pattern;
 #[path = "../../../engine/src/position.rs"]
 pub mod position;
 
@@ -25,15 +27,16 @@ pub mod position;
 #[path = "../../../engine/src/source"]
 pub mod source {
     pub mod file;
-    pub mod pattern;
     pub mod select;
 }
 
 /// Of the writer, the pure part.
 #[path = "../../../engine/src/write"]
 pub mod write {
+    pub mod column;
     pub mod encoding;
     pub mod partition;
+    mod scratch;
 }
 
 #[path = "../../src/compress.rs"]

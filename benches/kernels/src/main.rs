@@ -18,6 +18,7 @@ use bucketload_kernels::parse::columns::TimestampOptions;
 use bucketload_kernels::parse::csv::{CsvOptions, CsvParser, ReferenceCsvParser};
 use bucketload_kernels::parse::json::{JsonOptions, new_parser};
 use bucketload_kernels::parse::timestamp::TimestampParser;
+use bucketload_kernels::pattern::Pattern;
 use bucketload_kernels::reading::{
     CHUNK_BYTES, batches, csv_options, decode_stream, decoder, event_options, json_array_options, jsonl_options, parse,
     tsv_options,
@@ -25,16 +26,13 @@ use bucketload_kernels::reading::{
 use bucketload_kernels::records::{Numbers, Order, Records, START_MICROS, Shape, events};
 use bucketload_kernels::source::file::{ListedFile, SourceFile};
 use bucketload_kernels::source::select::{SelectOptions, Selector, Verdict};
-use bucketload_kernels::write::encoding::{Compression, writer_properties};
-use bucketload_kernels::write::partition::{PartitionBy, Partitioner, times_of};
+use bucketload_kernels::write::column::{ColumnEncoder, PageCompressor};
+use bucketload_kernels::write::encoding::Compression;
+use bucketload_kernels::write::partition::{PartitionBy, Partitioner, Rows, times_of};
 use jiff::tz::TimeZone;
-use parquet::arrow::ArrowWriter;
+use parquet::arrow::ArrowSchemaConverter;
 use std::hint::black_box;
 use std::process::ExitCode;
-
-/// The allocator of the program, which is part of what its kernels cost.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Records of a kernel's input. Instructions do not vary, so few are enough; a processor that is imitated to count them is fifty
 /// times slower than a real one.
@@ -159,14 +157,14 @@ fn select() -> Kernel {
         .collect();
     let options = SelectOptions {
         path_prefix: "web/".to_owned(),
-        path_match_pattern: Some(r"-1\d/.*\.csv(\.gz)?$".to_owned()),
+        path_match_pattern: Some(Pattern::new(r"-1\d/.*\.csv(\.gz)?$").expect("a sound pattern")),
         ..SelectOptions::default()
     };
     Kernel {
         amount: files.len(),
         unit: "files",
         run: Box::new(move || {
-            let mut selector = Selector::new(&options, START_MICROS).expect(SOUND);
+            let mut selector = Selector::new(&options, START_MICROS);
             black_box(&files)
                 .iter()
                 .filter(|file| matches!(selector.admit(file), Ok(Verdict::Selected)))
@@ -287,7 +285,7 @@ fn partition(num_hours: u64, order: Order) -> Kernel {
             let mut num_parts = 0;
             for batch in black_box(&batches) {
                 let times = times_of(time_column(batch), 1).expect("a time column");
-                num_parts += partitioner.split(batch, &times).expect("times without nulls").len();
+                num_parts += partitioner.split(&times).iter().count();
             }
             num_parts
         }),
@@ -303,12 +301,23 @@ fn encode(shape: Shape, compression: Compression) -> Kernel {
     let num_bytes = records.csv().len();
     let batches = batches(&records);
     Kernel::bytes(num_bytes, move || {
-        let properties = writer_properties(&batches[0], compression, "bench");
         let schema = batches[0].schema();
-        let mut writer = ArrowWriter::try_new(Vec::new(), schema, Some(properties)).expect("a schema of ours");
-        for batch in black_box(&batches) {
-            writer.write(batch).expect("memory takes everything");
+        let descriptor = ArrowSchemaConverter::new().convert(&schema).expect("a schema of ours");
+        let mut compressor = PageCompressor::new(compression).expect("room for the tables");
+        let mut num_bytes = 0;
+        for (index, field) in schema.fields().iter().enumerate() {
+            let mut column = ColumnEncoder::new(field.data_type(), descriptor.column(index)).expect("a type of ours");
+            for batch in black_box(&batches) {
+                let rows = Rows::Run {
+                    start: 0,
+                    num_rows: batch.num_rows(),
+                };
+                column
+                    .append(batch.column(index).as_ref(), rows, &mut compressor)
+                    .expect("small pages");
+            }
+            num_bytes += column.finish(&mut compressor).expect("small pages").num_bytes();
         }
-        writer.into_inner().expect("memory takes everything").len()
+        usize::try_from(num_bytes).expect("a small file")
     })
 }

@@ -40,7 +40,7 @@ pub(super) async fn run(global: &GlobalArguments, arguments: &PreviewArguments, 
     }
     if shown.rows.is_empty() {
         printer.hint(match shown.num_files {
-            0 => "no input files matched",
+            0 => "no input files matched; check `in.path_prefix` and `in.path_match_pattern`",
             _ => "no input records to preview",
         });
     }

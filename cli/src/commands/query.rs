@@ -3,7 +3,7 @@
 use super::environment;
 use crate::args::{FormatName, GlobalArguments, QueryArguments};
 use crate::exit::Exit;
-use crate::printer::Printer;
+use crate::printer::{Printer, document_of};
 use bucketload_engine::Result;
 use bucketload_engine::job::present::{csv_line, json_rows, table, text_arrays};
 use bucketload_engine::job::query::{Answer, query};
@@ -11,6 +11,9 @@ use serde_json::{Value, json};
 
 /// Rows drawn as a table at most: columns are aligned over all of them, so they are held in memory.
 const TABLE_ROWS: usize = 10_000;
+
+/// JSON held back before the first of it is printed: most queries that fail do so early, and then an error is all they print.
+const HELD_BYTES: usize = 4 * 1024 * 1024;
 
 pub(super) async fn run(global: &GlobalArguments, arguments: &QueryArguments, printer: &Printer) -> Result<Exit> {
     let environment = environment(global)?;
@@ -21,28 +24,48 @@ pub(super) async fn run(global: &GlobalArguments, arguments: &QueryArguments, pr
         arguments.format
     };
     match format {
-        FormatName::Json => print_json(&mut answer, printer).await?,
+        FormatName::Json => return print_json(&mut answer, printer).await,
         FormatName::Csv => print_csv(&mut answer, printer).await?,
         FormatName::Table => print_table(&mut answer, printer).await?,
     }
     Ok(Exit::Done)
 }
 
-/// An array of objects, written as the rows come.
-async fn print_json(answer: &mut Answer, printer: &Printer) -> Result<()> {
-    let mut is_first = true;
-    printer.result("[");
-    while let Some(batch) = answer.next().await? {
-        let mut text = String::new();
-        for row in json_rows(&batch) {
-            text.push_str(if is_first { "\n" } else { ",\n" });
-            text.push_str(&row.to_string());
-            is_first = false;
+/// An array of objects, written as the rows come. If the query fails when some of them are printed already, the error is the
+/// last object, so that the array is still one document and nobody takes it for the whole answer.
+async fn print_json(answer: &mut Answer, printer: &Printer) -> Result<Exit> {
+    let mut text = String::from("[");
+    let mut exit = Exit::Done;
+    let mut separator = "\n";
+    let mut has_printed = false;
+    loop {
+        match answer.next().await {
+            Ok(None) => break,
+            Ok(Some(batch)) => {
+                for row in json_rows(&batch) {
+                    text.push_str(separator);
+                    text.push_str(&row.to_string());
+                    separator = ",\n";
+                }
+            }
+            Err(error) if has_printed => {
+                printer.explain(&error);
+                text.push_str(separator);
+                text.push_str(&document_of(&error).to_string());
+                exit = Exit::of(error.blame());
+                break;
+            }
+            Err(error) => return Err(error),
         }
-        printer.result(&text);
+        if text.len() >= HELD_BYTES {
+            printer.result(&text);
+            text.clear();
+            has_printed = true;
+        }
     }
-    printer.result(if is_first { "]\n" } else { "\n]\n" });
-    Ok(())
+    text.push_str(if separator == "\n" { "]\n" } else { "\n]\n" });
+    printer.result(&text);
+    Ok(exit)
 }
 
 async fn print_csv(answer: &mut Answer, printer: &Printer) -> Result<()> {

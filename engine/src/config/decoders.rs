@@ -90,10 +90,7 @@ fn read_step(input: &Reader<'_>, index: usize, item: &Node) -> Option<Step> {
 
 fn read_entries(entry: &Reader<'_>) -> EntryOptions {
     EntryOptions {
-        match_name: entry
-            .text("match_name")
-            .filter(|pattern| !pattern.is_empty())
-            .map(str::to_owned),
+        match_name: entry.pattern("match_name"),
     }
 }
 

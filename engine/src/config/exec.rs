@@ -2,6 +2,7 @@
 
 use super::plan::ExecPlan;
 use super::reader::Reader;
+use std::path::PathBuf;
 
 /// A sample must hold more than this many bytes; section 6.1.
 const LEAST_SAMPLE_BYTES: u64 = 40;
@@ -32,6 +33,7 @@ pub(crate) fn read_exec(root: &Reader<'_>) -> ExecPlan {
     let plan = ExecPlan {
         max_threads: exec.positive("max_threads"),
         memory_limit_bytes: exec.size("memory_limit"),
+        scratch_folder: exec.text("scratch_folder").map(PathBuf::from),
         target_file_size_bytes: exec.size("target_file_size"),
         max_requests: exec.positive("max_requests"),
         batch_rows: exec.positive("batch_rows"),

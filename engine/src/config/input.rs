@@ -151,7 +151,9 @@ fn read_select(input: &Reader<'_>, is_s3: bool) -> SelectOptions {
     SelectOptions {
         path,
         path_prefix,
-        path_match_pattern: text("path_match_pattern").filter(|pattern| pattern != ".*"),
+        path_match_pattern: input
+            .pattern("path_match_pattern")
+            .filter(|pattern| pattern.as_str() != ".*"),
         last_path: text("last_path"),
         use_modified_time,
         last_modified_micros: read_last_modified_time(input),

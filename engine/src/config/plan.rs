@@ -3,6 +3,7 @@
 use crate::decode::DecodeOptions;
 use crate::filter::rules::{FilterRule, UnixUnit};
 use crate::source::select::SelectOptions;
+use std::path::PathBuf;
 
 pub use crate::parse::ParserOptions;
 pub use crate::scan::OnFileError;
@@ -169,6 +170,8 @@ pub struct ExecPlan {
     pub max_threads: Option<usize>,
     /// Bytes all queues, buffers and open writers may hold.
     pub memory_limit_bytes: Option<u64>,
+    /// Folder for what memory has no room for; the system's folder for temporary files.
+    pub scratch_folder: Option<PathBuf>,
     /// Bytes of one output file at which the next is begun.
     pub target_file_size_bytes: Option<u64>,
     /// Requests in flight at most.

@@ -9,9 +9,11 @@ mod units;
 use super::document::{Node, Value, is_secret_key};
 use super::keys;
 use super::problem::Problem;
+use crate::pattern::Pattern;
 use secrecy::SecretString;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 use units::{parse_bool, parse_duration, parse_integer, parse_size};
@@ -232,6 +234,23 @@ impl<'a> Reader<'a> {
             return None;
         }
         self.name(key)
+    }
+
+    /// A pattern; an empty one is none.
+    pub(crate) fn pattern(&self, key: &'static str) -> Option<Pattern> {
+        let text = self.text(key).filter(|text| !text.is_empty())?;
+        match Pattern::new(text) {
+            Ok(pattern) => Some(pattern),
+            Err(error) => {
+                let message = match error.source() {
+                    Some(cause) => format!("{error}: {cause}"),
+                    None => error.to_string(),
+                };
+                self.error(key, message)
+                    .hint("patterns are those of Java's `Pattern`, found anywhere in the text");
+                None
+            }
+        }
     }
 
     pub(crate) fn secret(&self, key: &'static str) -> Option<SecretString> {

@@ -2,6 +2,7 @@
 
 use super::reader::Reader;
 use crate::filter::rules::{FirstCharacterChange, RenameRule, RenameStep};
+use crate::pattern::Replacement;
 
 const RULES: [&str; 7] = [
     "lower_to_upper",
@@ -111,15 +112,18 @@ fn read_first_character_types(rule: &Reader<'_>) -> Option<RenameStep> {
 }
 
 fn read_regex_replace(rule: &Reader<'_>) -> Option<RenameStep> {
-    let pattern = rule.required_name("match").map(str::to_owned);
+    rule.required_name("match");
     if rule.value("replace").is_none() {
         rule.error("replace", "`replace` is required");
     }
-    let replacement = rule.text("replace").map(str::to_owned);
-    Some(RenameStep::RegexReplace {
-        pattern: pattern?,
-        replacement: replacement?,
-    })
+    let (pattern, replacement) = (rule.pattern("match")?, rule.text("replace")?);
+    match Replacement::new(replacement, &pattern) {
+        Ok(replacement) => Some(RenameStep::RegexReplace { pattern, replacement }),
+        Err(error) => {
+            rule.error("replace", error.to_string());
+            None
+        }
+    }
 }
 
 fn read_unique_number_suffix(rule: &Reader<'_>) -> Option<RenameStep> {

@@ -4,9 +4,11 @@ use crate::filter::rules::*;
 use crate::parse::columns::{ColumnType, TimestampOptions};
 use crate::parse::csv::{CsvOptions, Newline, QuotesInQuotedFields};
 use crate::parse::json::{InvalidStringEscapes, JsonLayout, JsonOptions};
+use crate::pattern::{Pattern, Replacement};
 use plan::*;
 use proptest::prelude::*;
 use secrecy::ExposeSecret;
+use std::path::PathBuf;
 use std::time::Duration;
 
 mod coverage;
@@ -170,6 +172,30 @@ fn input_defaults_are_those_of_the_reference() {
 }
 
 #[test]
+fn a_wrong_pattern_is_an_error_with_its_place() {
+    check_input_error(
+        "path_match_pattern: '*.csv',",
+        "in.path_match_pattern",
+        "pattern `*.csv` is wrong at character 1: the quantifier has nothing to repeat",
+    );
+    check_input_error(
+        r"path_match_pattern: 'a\X',",
+        "in.path_match_pattern",
+        r"pattern `a\X` has the construct `\X` at character 2, which is not supported",
+    );
+    check_input_error(
+        "path_match_pattern: 'a{1000}{1000}',",
+        "in.path_match_pattern",
+        "a quantifier cannot be repeated",
+    );
+    check_input_error(
+        "path_match_pattern: '((a{1000}){1000}){1000}',",
+        "in.path_match_pattern",
+        "cannot be compiled: ",
+    );
+}
+
+#[test]
 fn input_values_are_read() {
     let input = input(
         "path: k, path_match_pattern: '\\.csv$', last_path: l, incremental: 'false', use_modified_time: true, \
@@ -183,7 +209,7 @@ fn input_values_are_read() {
     assert_eq!(input.on_file_error, OnFileError::Skip);
     let select = input.select;
     assert_eq!(select.path.as_deref(), Some("k"));
-    assert_eq!(select.path_match_pattern.as_deref(), Some(r"\.csv$"));
+    assert_eq!(select.path_match_pattern, Pattern::new(r"\.csv$").ok());
     assert_eq!(select.last_path.as_deref(), Some("l"));
     assert!(!select.incremental && select.use_modified_time && select.skip_glacier_objects);
     assert!(select.stop_when_file_not_found);
@@ -450,7 +476,7 @@ fn check_decoders(text: &str, expected: &[DecoderOptions]) {
 #[test]
 fn decoders_are_listed_outermost_first() {
     let entries = |pattern: Option<&str>| EntryOptions {
-        match_name: pattern.map(str::to_owned),
+        match_name: pattern.map(|pattern| Pattern::new(pattern).unwrap()),
     };
     check_decoders("[]", &[]);
     check_decoders("none", &[]);
@@ -509,6 +535,11 @@ fn wrong_decoders_are_errors() {
         "decoders: [{type: commons-compress, match_name: x}],",
         "in.decoders.0.format",
         "`match_name` needs a `format`",
+    );
+    check_input_error(
+        "decoders: [gzip, {type: tar, match_name: 'a(b'}],",
+        "in.decoders.1.match_name",
+        "pattern `a(b` is wrong at character 2: the group is not closed with `)`",
     );
 }
 
@@ -1257,6 +1288,7 @@ fn rename_is_read_in_order() {
         rule.columns,
         [("a".to_owned(), "b".to_owned()), ("c".to_owned(), "1".to_owned())]
     );
+    let first = Pattern::new("^(.)").unwrap();
     assert_eq!(
         rule.rules,
         [
@@ -1278,8 +1310,8 @@ fn rename_is_read_in_order() {
                 change: FirstCharacterChange::Replace('x')
             },
             RenameStep::RegexReplace {
-                pattern: "^(.)".to_owned(),
-                replacement: "$1".to_owned()
+                replacement: Replacement::new("$1", &first).unwrap(),
+                pattern: first,
             },
             RenameStep::Truncate { max_length: 128 },
             RenameStep::UniqueNumberSuffix {
@@ -1333,6 +1365,16 @@ fn rename_errors() {
         "{rule: regex_replace, match: a}",
         "filters.0.rules.0.replace",
         "`replace` is required",
+    );
+    check_rule(
+        "{rule: regex_replace, match: '[a', replace: b}",
+        "filters.0.rules.0.match",
+        "pattern `[a` is wrong at character 3: the class is not closed with `]`",
+    );
+    check_rule(
+        "{rule: regex_replace, match: a, replace: $1}",
+        "filters.0.rules.0.replace",
+        "replacement `$1` names the group 1, which the pattern lacks",
     );
 }
 
@@ -1540,7 +1582,7 @@ fn tuning_sets_itself_unless_written() {
     let exec = resolved(&file(
         "",
         CSV,
-        "exec: {type: local, max_threads: 4, memory_limit: 2GiB, target_file_size: 256MB, max_requests: '8', batch_rows: 100, \
+        "exec: {type: local, max_threads: 4, memory_limit: 2GiB, scratch_folder: /var/tmp, target_file_size: 256MB, max_requests: '8', batch_rows: 100, \
          guess_sample_buffer_bytes: 64KiB, guess_plugins: [jsonl], exclude_guess_plugins: csv, min_output_tasks: 1}\npreview_sample_rows: 3\n",
     ));
     assert!(exec.warnings.is_empty());
@@ -1549,6 +1591,7 @@ fn tuning_sets_itself_unless_written() {
         ExecPlan {
             max_threads: Some(4),
             memory_limit_bytes: Some(2 << 30),
+            scratch_folder: Some(PathBuf::from("/var/tmp")),
             target_file_size_bytes: Some(256_000_000),
             max_requests: Some(8),
             batch_rows: Some(100),

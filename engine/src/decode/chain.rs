@@ -23,20 +23,6 @@ const MAX_DETECTED_LAYERS: usize = 4;
 /// Bytes between two layers. Large enough to keep the cost of a call small, small enough for the second-level cache.
 const LAYER_BYTES: usize = 64 * 1024;
 
-/// Says what in [`DecodeOptions`] cannot work.
-#[derive(Debug, thiserror::Error)]
-pub enum DecodeOptionsError {
-    /// The pattern is not valid.
-    #[error("`match_name` is not a valid pattern: `{pattern}`")]
-    MatchName {
-        /// As written.
-        pattern: String,
-        /// What is wrong with it.
-        #[source]
-        source: Box<fancy_regex::Error>,
-    },
-}
-
 /// Decodes files, one after the other, each through all its layers.
 ///
 /// For every file: [`begin`](FileDecoder::begin), [`decode`](FileDecoder::decode) while there is input, and
@@ -108,15 +94,10 @@ impl<'a> Source<'a> {
 
 impl FileDecoder {
     /// Builds the decoders; it is ready for the first file.
-    ///
-    /// **Errors**: `match_name` is not a valid pattern.
-    pub fn new(options: &DecodeOptions) -> Result<FileDecoder, DecodeOptionsError> {
+    pub fn new(options: &DecodeOptions) -> FileDecoder {
         let spares = match options {
             DecodeOptions::Auto => Vec::new(),
-            DecodeOptions::Listed(list) => list
-                .iter()
-                .map(|layer| Ok((layer.clone(), build(layer)?)))
-                .collect::<Result<_, _>>()?,
+            DecodeOptions::Listed(list) => list.iter().map(|layer| (layer.clone(), build(layer))).collect(),
         };
         let mut decoder = FileDecoder {
             options: options.clone(),
@@ -127,7 +108,7 @@ impl FileDecoder {
             whole: WholeGzip::new(),
         };
         decoder.begin();
-        Ok(decoder)
+        decoder
     }
 
     /// Forgets the current file and is ready for the next one; allocations are kept.
@@ -432,7 +413,7 @@ impl FileDecoder {
         let spare = self.spares.iter().position(|(candidate, _)| candidate == options);
         let mut decoder = match spare {
             Some(index) => self.spares.swap_remove(index).1,
-            None => build(options).expect("listed decoders are spares already, and detected ones have no pattern"),
+            None => build(options),
         };
         decoder.begin();
         decoder
@@ -489,23 +470,15 @@ impl FileDecoder {
     }
 }
 
-fn build(options: &DecoderOptions) -> Result<Box<dyn Decoder>, DecodeOptionsError> {
-    let pattern_error = |source: fancy_regex::Error, pattern: &Option<String>| DecodeOptionsError::MatchName {
-        pattern: pattern.clone().unwrap_or_default(),
-        source: Box::new(source),
-    };
-    Ok(match options {
+fn build(options: &DecoderOptions) -> Box<dyn Decoder> {
+    match options {
         DecoderOptions::Gzip => Box::new(GzipDecoder::new()),
         DecoderOptions::Bzip2 => Box::new(Bzip2Decoder::new()),
         DecoderOptions::Zstd => Box::new(ZstdDecoder::new()),
         DecoderOptions::Zlib => Box::new(ZlibDecoder::new()),
-        DecoderOptions::Zip(entries) => {
-            Box::new(ZipDecoder::new(entries).map_err(|error| pattern_error(error, &entries.match_name))?)
-        }
-        DecoderOptions::Tar(entries) => {
-            Box::new(TarDecoder::new(entries).map_err(|error| pattern_error(error, &entries.match_name))?)
-        }
-    })
+        DecoderOptions::Zip(entries) => Box::new(ZipDecoder::new(entries)),
+        DecoderOptions::Tar(entries) => Box::new(TarDecoder::new(entries)),
+    }
 }
 
 fn is_archive(options: &DecoderOptions) -> bool {

@@ -27,7 +27,7 @@ mod zstd;
 mod tests;
 
 pub use self::bzip2::Bzip2Decoder;
-pub use self::chain::{DecodeOptionsError, FileDecoder};
+pub use self::chain::FileDecoder;
 pub use self::gzip::GzipDecoder;
 pub use self::magic::detect;
 pub use self::plain::PlainDecoder;
@@ -35,6 +35,8 @@ pub use self::tar::TarDecoder;
 pub use self::zip::ZipDecoder;
 pub use self::zlib::ZlibDecoder;
 pub use self::zstd::ZstdDecoder;
+
+use crate::pattern::Pattern;
 
 /// Which decoders a file goes through.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,8 +67,8 @@ pub enum DecoderOptions {
 /// Which entries of an archive are read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EntryOptions {
-    /// Pattern (Java dialect, found anywhere in the entry's name); `None` reads every entry.
-    pub match_name: Option<String>,
+    /// Found anywhere in the entry's name; `None` reads every entry.
+    pub match_name: Option<Pattern>,
 }
 
 /// How far one call of [`Decoder::decode`] came.

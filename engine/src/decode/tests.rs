@@ -27,7 +27,7 @@ fn tar_options() -> DecoderOptions {
 
 fn matching(pattern: &str) -> EntryOptions {
     EntryOptions {
-        match_name: Some(pattern.to_owned()),
+        match_name: Some(Pattern::new(pattern).unwrap()),
     }
 }
 
@@ -95,7 +95,7 @@ fn decode_at_once(decoder: &mut FileDecoder, input: &[u8]) -> Result<Entries, De
 
 #[track_caller]
 fn check(options: &DecodeOptions, input: &[u8], expected: &Entries) {
-    let mut decoder = FileDecoder::new(options).unwrap();
+    let mut decoder = FileDecoder::new(options);
     assert_eq!(&decode_at_once(&mut decoder, input).unwrap(), expected);
     for chunk_bytes in [1, 7, 4096, usize::MAX] {
         for output_bytes in [1, 13, 64 * 1024] {
@@ -129,7 +129,7 @@ fn check_entries(options: &DecodeOptions, input: &[u8], expected: &[(&str, &[u8]
 /// The message is the one expected, and no way of cutting makes the file good.
 #[track_caller]
 fn check_error(options: &DecodeOptions, input: &[u8], expected: &str) {
-    let mut decoder = FileDecoder::new(options).unwrap();
+    let mut decoder = FileDecoder::new(options);
     let error = decode_at_once(&mut decoder, input).unwrap_err();
     assert_eq!(error.to_string(), expected);
     for chunk_bytes in [1, 7, 4096] {
@@ -143,7 +143,7 @@ fn check_error(options: &DecodeOptions, input: &[u8], expected: &str) {
 /// Every proper prefix is cut short, except those of these lengths.
 #[track_caller]
 fn check_prefixes(list: &[DecoderOptions], input: &[u8], complete: &[usize]) {
-    let mut decoder = FileDecoder::new(&listed(list)).unwrap();
+    let mut decoder = FileDecoder::new(&listed(list));
     for length in 0..input.len() {
         let result = decode_at_once(&mut decoder, &input[..length]);
         if complete.contains(&length) {
@@ -162,7 +162,7 @@ fn check_prefixes(list: &[DecoderOptions], input: &[u8], complete: &[usize]) {
 #[track_caller]
 fn check_flips(list: &[DecoderOptions], input: &[u8]) {
     let bytes = |entries: Entries| entries.into_iter().flat_map(|(_, data)| data).collect::<Vec<u8>>();
-    let mut decoder = FileDecoder::new(&listed(list)).unwrap();
+    let mut decoder = FileDecoder::new(&listed(list));
     let expected = bytes(decode_at_once(&mut decoder, input).unwrap());
     let mut damaged = input.to_vec();
     for bit in 0..input.len() * 8 {
@@ -302,7 +302,7 @@ mod gzip_files {
     #[test]
     fn a_wrong_header_checksum_is_an_error() {
         let file = gzip_with_all_fields(b"data", false);
-        let mut decoder = FileDecoder::new(&AUTO).unwrap();
+        let mut decoder = FileDecoder::new(&AUTO);
         let error = decode_at_once(&mut decoder, &file).unwrap_err();
         assert!(
             matches!(&error, DecodeError::Corrupt { format: "gzip", byte: 37, reason } if reason.starts_with("header"))
@@ -368,7 +368,7 @@ mod gzip_files {
         let member = gzip(&csv(40));
         let mut file = [&member[..], &member].concat();
         file[member.len() - 5] ^= 1;
-        let mut decoder = FileDecoder::new(&AUTO).unwrap();
+        let mut decoder = FileDecoder::new(&AUTO);
         assert!(decode_at_once(&mut decoder, &file).is_err());
     }
 
@@ -390,9 +390,9 @@ mod gzip_files {
     fn the_fast_path_takes_what_is_gzip_only() {
         let data = csv(900);
         let mut output = Vec::new();
-        let mut auto = FileDecoder::new(&AUTO).unwrap();
-        let mut once = FileDecoder::new(&listed(&GZIP)).unwrap();
-        let mut twice = FileDecoder::new(&listed(&[DecoderOptions::Gzip, DecoderOptions::Gzip])).unwrap();
+        let mut auto = FileDecoder::new(&AUTO);
+        let mut once = FileDecoder::new(&listed(&GZIP));
+        let mut twice = FileDecoder::new(&listed(&[DecoderOptions::Gzip, DecoderOptions::Gzip]));
         let members = [gzip(&csv(30)), gzip(&data), gzip_with_all_fields(b"x", true)].concat();
         for (file, expected) in [
             (gzip(&data), data.clone()),
@@ -417,7 +417,7 @@ mod gzip_files {
 
     #[test]
     fn the_fast_path_refuses_large_files_and_forged_sizes() {
-        let mut decoder = FileDecoder::new(&AUTO).unwrap();
+        let mut decoder = FileDecoder::new(&AUTO);
         let mut output = Vec::new();
         let large = vec![b'x'; (16 << 20) + 1];
         assert_eq!(decoder.decode_whole(&gzip(&large), &mut output), Ok(false));
@@ -462,7 +462,7 @@ mod zstd_files {
     #[test]
     fn garbage_after_a_frame_is_an_error() {
         let file = [&zstd(b"data")[..], b"garbage"].concat();
-        let mut decoder = FileDecoder::new(&AUTO).unwrap();
+        let mut decoder = FileDecoder::new(&AUTO);
         let error = decode_at_once(&mut decoder, &file).unwrap_err().to_string();
         assert!(
             error.ends_with("not the first bytes of a zstd frame (complete streams before it: `1`)"),
@@ -485,7 +485,7 @@ mod zstd_files {
     #[test]
     fn a_dictionary_is_refused() {
         let frame = [0x28, 0xb5, 0x2f, 0xfd, 1, 0x20, 0x77, 0x19, 0, 0, b'a', b'b', b'c'];
-        let mut decoder = FileDecoder::new(&AUTO).unwrap();
+        let mut decoder = FileDecoder::new(&AUTO);
         let error = decode_at_once(&mut decoder, &frame).unwrap_err();
         assert!(
             matches!(&error, DecodeError::Unsupported { reason, .. } if reason == "a dictionary"),
@@ -500,7 +500,7 @@ mod other_files {
     #[test]
     fn garbage_after_bzip2_and_zlib_is_an_error() {
         let file = [&bzip2(b"data")[..], b"garbage"].concat();
-        let mut decoder = FileDecoder::new(&AUTO).unwrap();
+        let mut decoder = FileDecoder::new(&AUTO);
         let error = decode_at_once(&mut decoder, &file).unwrap_err().to_string();
         assert!(
             error.ends_with("not the first bytes of a bzip2 stream (complete streams before it: `1`)"),
@@ -677,21 +677,10 @@ mod zip_archives {
     }
 
     #[test]
-    fn an_invalid_pattern_is_an_error_at_the_start() {
-        for options in [DecoderOptions::Zip(matching("a(")), DecoderOptions::Tar(matching("a("))] {
-            let error = FileDecoder::new(&listed(&[DecoderOptions::Gzip, options]))
-                .err()
-                .unwrap();
-            assert_eq!(error.to_string(), "`match_name` is not a valid pattern: `a(`");
-            assert!(std::error::Error::source(&error).is_some());
-        }
-    }
-
-    #[test]
     fn a_pattern_that_never_ends_is_an_error() {
         let name = "a".repeat(60);
         let options = listed(&[DecoderOptions::Zip(matching("(a+)+(?=b)c"))]);
-        let mut decoder = FileDecoder::new(&options).unwrap();
+        let mut decoder = FileDecoder::new(&options);
         let error = decode_at_once(&mut decoder, &zip(&[zip_entry(&name, 0, b"")])).unwrap_err();
         assert!(matches!(error, DecodeError::Unsupported { .. }), "{error}");
     }
@@ -710,7 +699,7 @@ mod zip_archives {
         let entries = [encrypted.clone(), lzma, zip_entry("good.csv", 8, b"good")];
         check_entries(&options, &zip(&entries), &[("good.csv", b"good")]);
         let entries = [encrypted.with_descriptor(Descriptor::Signed)];
-        let mut decoder = FileDecoder::new(&options).unwrap();
+        let mut decoder = FileDecoder::new(&options);
         assert!(matches!(
             decode_at_once(&mut decoder, &zip(&entries)),
             Err(DecodeError::Unsupported { .. })
@@ -1013,7 +1002,7 @@ mod tar_archives {
 
     #[test]
     fn flipped_bits_never_panic() {
-        let mut decoder = FileDecoder::new(&listed(&[tar_options()])).unwrap();
+        let mut decoder = FileDecoder::new(&listed(&[tar_options()]));
         let archive = tar(&[
             tar_entry(Flavour::Ustar, b'x', "pax", &pax_record("path", "b.csv")),
             tar_entry(Flavour::Ustar, b'0', "a.csv", b"1"),
@@ -1146,7 +1135,7 @@ mod layers {
             zip_entry("a.gz", 0, &member[..member.len() - 1]),
             zip_entry("b.csv", 0, b"1"),
         ]);
-        let mut decoder = FileDecoder::new(&AUTO).unwrap();
+        let mut decoder = FileDecoder::new(&AUTO);
         let error = decode_at_once(&mut decoder, &archive).unwrap_err();
         assert!(
             matches!(error, DecodeError::Truncated { format: "gzip", .. }),
@@ -1172,7 +1161,7 @@ mod layers {
 
     #[test]
     fn one_decoder_serves_files_of_all_kinds() {
-        let mut decoder = FileDecoder::new(&AUTO).unwrap();
+        let mut decoder = FileDecoder::new(&AUTO);
         let data = csv(30);
         for _ in 0..2 {
             for file in [gzip(&data), data.clone(), bzip2(&data), zstd(&data), gzip(&gzip(&data))] {
@@ -1191,7 +1180,7 @@ mod layers {
 
     #[test]
     fn finish_may_be_repeated() {
-        let mut decoder = FileDecoder::new(&AUTO).unwrap();
+        let mut decoder = FileDecoder::new(&AUTO);
         let mut output = [0; 64];
         decoder.decode(&gzip(b"data"), &mut output).unwrap();
         let done = Progress {
@@ -1207,7 +1196,7 @@ mod layers {
     fn a_bomb_costs_no_memory() {
         let zeros = vec![0; 4 << 20];
         let file = gzip(&gzip(&zeros));
-        let mut decoder = FileDecoder::new(&AUTO).unwrap();
+        let mut decoder = FileDecoder::new(&AUTO);
         let (mut output, mut rest, mut total) = ([0; 1024], &file[..], 0);
         while !rest.is_empty() {
             let progress = decoder.decode(rest, &mut output).unwrap();
@@ -1325,7 +1314,7 @@ proptest! {
         };
         // Two layers around an archive of twofold entries would be more than are detected.
         let file = wrap(if is_archive == 0 { outer } else { outer % 3 }, &file);
-        let mut decoder = FileDecoder::new(&AUTO).unwrap();
+        let mut decoder = FileDecoder::new(&AUTO);
         prop_assert_eq!(decode(&mut decoder, &file, &chunk_bytes, &output_bytes), Ok(expected.clone()));
         prop_assert_eq!(decode_at_once(&mut decoder, &file), Ok(expected));
     }
@@ -1351,7 +1340,7 @@ proptest! {
         let file = [head, &garbage].concat();
         let options = [DecoderOptions::Gzip, DecoderOptions::Bzip2, DecoderOptions::Zstd, DecoderOptions::Zlib, zip_options(), tar_options()];
         for options in options.iter().map(|options| listed(std::slice::from_ref(options))).chain([AUTO]) {
-            let mut decoder = FileDecoder::new(&options).unwrap();
+            let mut decoder = FileDecoder::new(&options);
             let at_once = decode_at_once(&mut decoder, &file);
             let in_pieces = decode(&mut decoder, &file, &[chunk_bytes], &[output_bytes]);
             prop_assert_eq!(at_once.ok(), in_pieces.ok());

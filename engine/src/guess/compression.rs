@@ -4,7 +4,7 @@
 //! decoded. Layers are peeled until plain bytes are left: a gzip that holds a tar is two decoders.
 
 use super::GuessError;
-use crate::decode::DecoderOptions;
+use crate::decode::{DecoderOptions, EntryOptions};
 use flate2::{Decompress, FlushDecompress, Status};
 use std::io::Read;
 
@@ -125,8 +125,8 @@ fn decode_layer(
             Ok(decoder) => read_head(decoder),
             Err(_) => Head::default(),
         },
-        DecoderOptions::Zip(options) => zip_head(key, bytes, &EntryNames::new(options.match_name.as_deref())?)?,
-        DecoderOptions::Tar(options) => tar_head(bytes, &EntryNames::new(options.match_name.as_deref())?),
+        DecoderOptions::Zip(options) => zip_head(key, bytes, options)?,
+        DecoderOptions::Tar(options) => tar_head(bytes, options),
     };
     if head.bytes.is_empty() && !head.is_complete {
         let name = name(decoder);
@@ -169,28 +169,14 @@ fn read_head(mut reader: impl Read) -> Head {
     head
 }
 
-/// Which entries of an archive count.
-struct EntryNames(Option<fancy_regex::Regex>);
-
-impl EntryNames {
-    fn new(pattern: Option<&str>) -> Result<EntryNames, GuessError> {
-        match pattern.filter(|pattern| !pattern.is_empty()) {
-            None => Ok(EntryNames(None)),
-            Some(pattern) => match fancy_regex::Regex::new(pattern) {
-                Ok(regex) => Ok(EntryNames(Some(regex))),
-                Err(_) => Err(GuessError::cannot(format!("`match_name` is no pattern: `{pattern}`"))),
-            },
-        }
-    }
-
-    fn admit(&self, name: &[u8]) -> bool {
-        let name = String::from_utf8_lossy(name);
-        !name.ends_with('/')
-            && self
-                .0
-                .as_ref()
-                .is_none_or(|regex| regex.is_match(&name).unwrap_or(false))
-    }
+/// Whether an entry of an archive counts.
+fn is_wanted(options: &EntryOptions, name: &[u8]) -> bool {
+    let name = String::from_utf8_lossy(name);
+    !name.ends_with('/')
+        && options
+            .match_name
+            .as_ref()
+            .is_none_or(|pattern| pattern.is_found_in(&name).unwrap_or(false))
 }
 
 fn le(bytes: &[u8], at: usize, len: usize) -> Option<usize> {
@@ -204,7 +190,7 @@ fn le(bytes: &[u8], at: usize, len: usize) -> Option<usize> {
 }
 
 /// The first entry of a zip archive that has bytes, read from the local headers since a sample lacks the directory.
-fn zip_head(key: &str, bytes: &[u8], names: &EntryNames) -> Result<Head, GuessError> {
+fn zip_head(key: &str, bytes: &[u8], options: &EntryOptions) -> Result<Head, GuessError> {
     let mut at = 0;
     loop {
         if le(bytes, at, 4) != Some(0x0403_4B50) {
@@ -253,7 +239,7 @@ fn zip_head(key: &str, bytes: &[u8], names: &EntryNames) -> Result<Head, GuessEr
                 )));
             }
         };
-        if names.admit(name) && !head.bytes.is_empty() {
+        if is_wanted(options, name) && !head.bytes.is_empty() {
             return Ok(head);
         }
         if !head.is_complete {
@@ -295,7 +281,7 @@ fn inflate_head(data: &[u8]) -> (Head, usize) {
 }
 
 /// The first regular entry of a tar archive that has bytes.
-fn tar_head(bytes: &[u8], names: &EntryNames) -> Head {
+fn tar_head(bytes: &[u8], options: &EntryOptions) -> Head {
     let mut at = 0;
     while let Some(header) = bytes.get(at..at + 512) {
         if header[0] == 0 {
@@ -311,7 +297,7 @@ fn tar_head(bytes: &[u8], names: &EntryNames) -> Head {
         let name_end = header[..100].iter().position(|byte| *byte == 0).unwrap_or(100);
         let data = bytes.get(at + 512..).unwrap_or_default();
         let is_regular = matches!(header[156], b'0' | 0);
-        if is_regular && size > 0 && names.admit(&header[..name_end]) {
+        if is_regular && size > 0 && is_wanted(options, &header[..name_end]) {
             let kept = size.min(data.len()).min(MAX_DECODED_BYTES);
             return Head {
                 bytes: data[..kept].to_vec(),
@@ -331,7 +317,7 @@ fn tar_head(bytes: &[u8], names: &EntryNames) -> Head {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decode::EntryOptions;
+    use crate::pattern::Pattern;
     use std::io::Write;
 
     fn table(num_rows: usize) -> Vec<u8> {
@@ -460,7 +446,7 @@ mod tests {
         archive.truncate(1024);
         archive.extend(tar("a.csv", b"1,2\n"));
         let options = EntryOptions {
-            match_name: Some(r"\.csv$".to_owned()),
+            match_name: Some(Pattern::new(r"\.csv$").unwrap()),
         };
         let found = decompress("k", &archive, true, &[DecoderOptions::Tar(options)], &|_| false).unwrap();
         assert_eq!(found.bytes, b"1,2\n");

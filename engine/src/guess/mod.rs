@@ -7,7 +7,7 @@
 //!
 //! The steps follow the reference's, with these differences: records are cut by the parser's own rules and not by counting
 //! separators; a last line without a line end counts when the sample is the whole file; JSON files get columns; eight digits
-//! are a date only where the column's name says so; a type is chosen only if it reads every sampled value, or all but the odd
+//! are a number where the column's name says so, or where there are few; a type is chosen only if it reads every sampled value, or all but the odd
 //! one of many; the column partitions are made by is chosen too, because without it some files could not be loaded.
 //!
 //! Reading order: `compression`, `charset`, `newline`, `json`, `csv` (which runs `split`, `dialect`, `comment`,

@@ -3,6 +3,7 @@
 use super::dialect::FixedDialect;
 use crate::decode::{DecoderOptions, EntryOptions};
 use crate::parse::csv::Newline;
+use crate::pattern::Pattern;
 use serde_json::{Map, Value};
 
 /// The keys of a seed that steer the guess; every `None` is open. What is set here is never guessed.
@@ -188,7 +189,11 @@ fn scalar_text(value: &Value) -> Option<String> {
 
 fn decoder(value: &Value) -> Option<DecoderOptions> {
     let entries = || EntryOptions {
-        match_name: value.get("match_name").and_then(Value::as_str).map(str::to_owned),
+        match_name: value
+            .get("match_name")
+            .and_then(Value::as_str)
+            .filter(|pattern| !pattern.is_empty())
+            .and_then(|pattern| Pattern::new(pattern).ok()),
     };
     match value.get("type").and_then(Value::as_str).or_else(|| value.as_str())? {
         "gzip" => Some(DecoderOptions::Gzip),
@@ -246,7 +251,7 @@ mod tests {
         let seed =
             Seed::from_document(&json!({"in": {"decoders": [{"type": "gzip"}, {"type": "tar", "match_name": "x"}]}}));
         let tar = DecoderOptions::Tar(EntryOptions {
-            match_name: Some("x".to_owned()),
+            match_name: Pattern::new("x").ok(),
         });
         assert_eq!(seed.decoders, Some(vec![DecoderOptions::Gzip, tar]));
         let seed = Seed::from_document(&json!({"in": {"decoders": "auto"}}));

@@ -2,7 +2,7 @@
 //!
 //! A type is chosen if it reads every sampled value, or, of many values, all but the odd one: a few bad records must not make
 //! text of a whole column. The reference is looser in three places and the difference is kept small and deliberate: numbers of
-//! eight digits are dates only where the column's name says so, `true` beside `7` is a string (the reference says long, which
+//! eight digits are dates only where the column's name says so, or at least not otherwise, `true` beside `7` is a string (the reference says long, which
 //! rejects the record), and `1e5` is a double.
 
 use super::dialect::is_number_like;
@@ -334,12 +334,23 @@ pub(crate) fn order_doubt(shown: &str, first: &str) -> String {
 fn long_details(name: Option<&str>, values: &[&str], guessed: &mut GuessedType) {
     let is_time = name.is_some_and(is_time_name);
     if values.iter().all(|value| timestamp::is_plausible_digits(value)) {
-        if is_time && let Some(found) = timestamp::formats_of(values) {
+        let shown = name.map(shown).unwrap_or_default();
+        // One number in a thousand is a date of these years. Three of them in a column are hardly anything else.
+        let is_date = is_time || (values.len() > 2 && !name.is_some_and(is_number_name));
+        if is_date && let Some(found) = timestamp::formats_of(values) {
             guessed.column_type = ColumnType::Timestamp;
             guessed.formats = found.formats;
-            guessed.note.push_str(", the name says date");
+            guessed.note.push_str(match is_time {
+                true => ", the name says date",
+                false => ", each of them a date",
+            });
+            if !is_time {
+                guessed.doubts.push(format!(
+                    "column {shown}: `{}` and the others could be numbers as well; `type: long` keeps them",
+                    values[0]
+                ));
+            }
         } else if values.len() > 2 {
-            let shown = name.map(shown).unwrap_or_default();
             guessed.doubts.push(format!(
                 "column {shown}: every value could be a date without separators, `{}` the first",
                 values[0]
@@ -409,6 +420,49 @@ fn is_bit_or_word(text: &str) -> bool {
 
 /// Whether a column of this name speaks about a moment.
 pub(crate) fn is_time_name(name: &str) -> bool {
+    words_of(name).iter().any(|word| {
+        matches!(
+            word.as_str(),
+            "dt" | "ymd" | "yyyymmdd" | "ts" | "timestamp" | "dob" | "at" | "on" | "created" | "updated"
+        ) || ["date", "time", "day"].iter().any(|end| word.ends_with(end))
+            || word.starts_with("date")
+            || matches!(word.as_str(), "日付" | "年月日" | "datum" | "fecha")
+    })
+}
+
+/// Whether a column of this name holds numbers that count or name something.
+fn is_number_name(name: &str) -> bool {
+    const WORDS: [&str; 24] = [
+        "id",
+        "ids",
+        "no",
+        "nr",
+        "num",
+        "number",
+        "code",
+        "key",
+        "ref",
+        "reference",
+        "zip",
+        "postcode",
+        "phone",
+        "tel",
+        "sku",
+        "isbn",
+        "serial",
+        "account",
+        "count",
+        "quantity",
+        "amount",
+        "total",
+        "price",
+        "bytes",
+    ];
+    words_of(name).iter().any(|word| WORDS.contains(&word.as_str()))
+}
+
+/// The words of a name in lower case: `orderDate` has two.
+fn words_of(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut was_lower = false;
     for character in name.chars() {
@@ -422,14 +476,7 @@ pub(crate) fn is_time_name(name: &str) -> bool {
             word.extend(character.to_lowercase());
         }
     }
-    words.iter().any(|word| {
-        matches!(
-            word.as_str(),
-            "dt" | "ymd" | "yyyymmdd" | "ts" | "timestamp" | "dob" | "at" | "on" | "created" | "updated"
-        ) || ["date", "time", "day"].iter().any(|end| word.ends_with(end))
-            || word.starts_with("date")
-            || matches!(word.as_str(), "日付" | "年月日" | "datum" | "fecha")
-    })
+    words
 }
 
 /// A name in backticks, as it is shown in doubts.
@@ -553,7 +600,7 @@ mod tests {
     }
 
     #[test]
-    fn eight_digits_are_a_date_only_by_name() {
+    fn eight_digits_are_a_date_unless_the_name_says_number() {
         let guessed = check("order_date", &["20150127", "20150128"], ColumnType::Timestamp);
         assert_eq!(guessed.formats, ["%Y%m%d"]);
         check("orderDate", &["20150127"], ColumnType::Timestamp);
@@ -564,6 +611,19 @@ mod tests {
         assert_eq!(
             doubts[0],
             "column `ref`: every value could be a date without separators, `20150127` the first"
+        );
+        let guessed = check("purchase", &["20150127", "20150128", "20150129"], ColumnType::Timestamp);
+        assert_eq!(guessed.formats, ["%Y%m%d"]);
+        assert_eq!(
+            guessed.doubts[0],
+            "column `purchase`: `20150127` and the others could be numbers as well; `type: long` keeps them"
+        );
+        check("purchase", &["20150127", "20150128"], ColumnType::Long);
+        check("purchase", &["20150127", "20150128", "20151301"], ColumnType::Long);
+        check(
+            "customerNumber",
+            &["20150127", "20150128", "20150129"],
+            ColumnType::Long,
         );
     }
 

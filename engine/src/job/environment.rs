@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use datafusion::catalog::Session;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::context::QueryPlanner;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::logical_expr::LogicalPlan;
@@ -16,11 +17,13 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::runtime::{Builder, Handle, Runtime};
 
-/// Bytes that all queues, buffers and open writers hold together where the configuration does not say.
+/// Bytes that a process takes where the configuration does not say, and for each core if that is more.
 const DEFAULT_MEMORY_LIMIT_BYTES: u64 = 512 * 1024 * 1024;
+const DEFAULT_MEMORY_LIMIT_BYTES_PER_CORE: u64 = 128 * 1024 * 1024;
 
 /// Threads that wait for the network. They compute next to nothing, so two keep up with any bandwidth.
 const IO_THREADS: usize = 2;
@@ -84,8 +87,13 @@ impl Environment {
             .with_information_schema(false)
             .with_collect_statistics(false);
         config.options_mut().sql_parser.enable_ident_normalization = false;
+        let spill_mode = match &budgets.scratch_folder {
+            Some(folder) => DiskManagerMode::Directories(vec![folder.clone()]),
+            None => DiskManagerMode::OsTmpDirectory,
+        };
         let runtime = RuntimeEnvBuilder::new()
             .with_memory_pool(Arc::new(FairSpillPool::new(budgets.operator_bytes)))
+            .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(spill_mode))
             .build_arc()
             .map_err(|error| Error::internal("cannot set up the query engine").caused_by(error))?;
         let state = SessionStateBuilder::new()
@@ -108,7 +116,7 @@ impl Drop for Environment {
 }
 
 /// How the memory limit and the cores are shared out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Budgets {
     /// Partitions of the plan.
     pub num_partitions: usize,
@@ -120,21 +128,29 @@ pub struct Budgets {
     pub writer_bytes: usize,
     /// Bytes for DataFusion's own operators.
     pub operator_bytes: usize,
+    /// Folder for what memory has no room for; `None`: the system's for temporary files.
+    pub scratch_folder: Option<PathBuf>,
 }
 
 impl Budgets {
     /// Follows the `exec` section; what it leaves open follows the machine.
+    ///
+    /// The shares do not add up to the limit: batches on their way, the room of decoders, and what the allocator keeps for later
+    /// take the rest.
     pub fn new(exec: &ExecPlan) -> Budgets {
         let num_cores = std::thread::available_parallelism().map_or(1, usize::from);
         let num_partitions = exec.max_threads.unwrap_or(num_cores).max(1);
-        let limit_bytes = exec.memory_limit_bytes.unwrap_or(DEFAULT_MEMORY_LIMIT_BYTES);
+        let limit_bytes = exec.memory_limit_bytes.unwrap_or_else(|| {
+            DEFAULT_MEMORY_LIMIT_BYTES.max(DEFAULT_MEMORY_LIMIT_BYTES_PER_CORE * num_partitions as u64)
+        });
         let limit = usize::try_from(limit_bytes).unwrap_or(usize::MAX);
         Budgets {
             num_partitions,
             batch_rows: exec.batch_rows.unwrap_or(8_192).max(1),
-            fetch_bytes: limit_bytes / 4,
-            writer_bytes: limit / 2 / num_partitions,
-            operator_bytes: limit / 2,
+            fetch_bytes: limit_bytes / 10,
+            writer_bytes: limit / 8 * 3 / num_partitions,
+            operator_bytes: limit / 4,
+            scratch_folder: exec.scratch_folder.clone(),
         }
     }
 }

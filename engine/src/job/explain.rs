@@ -64,17 +64,12 @@ pub async fn explain(environment: &Environment, plan: &JobPlan) -> Result<Explan
         .collect();
     let services = WriteServices {
         store: Arc::new(object_store::memory::InMemory::new()),
+        place: String::new(),
         rejects,
         counters: Arc::clone(&progress.write),
     };
     let options = arranged.write_options(plan, &budgets, String::new());
-    let write = WriteNode::plan(
-        arranged.rows.into_unoptimized_plan(),
-        options,
-        plan.output.is_sorted_by_time,
-        services,
-    )
-    .map_err(plan_error)?;
+    let write = WriteNode::plan(arranged.rows.into_unoptimized_plan(), options, services).map_err(plan_error)?;
     let write = session.execute_logical_plan(write).await.map_err(plan_error)?;
     let physical = write.create_physical_plan().await.map_err(plan_error)?;
     let tasks = input.tasks(&plan.input);

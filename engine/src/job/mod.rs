@@ -82,13 +82,16 @@ fn write_error(error: &WriteError) -> Error {
         WriteError::Store { source, .. } => {
             let text = format!("{source:?}");
             let hint = match () {
-                () if text.contains("StorageFull")
-                    || text.contains("No space left")
-                    || text.contains("FileTooLarge") =>
+                () if ["StorageFull", "No space left", "FileTooLarge", "QuotaExceeded"]
+                    .iter()
+                    .any(|kind| text.contains(kind)) =>
                 {
                     Some("free some space; nothing was committed".to_owned())
                 }
-                () if text.contains("PermissionDenied") || text.contains("Permission denied") => {
+                () if ["PermissionDenied", "Permission denied", "ReadOnlyFilesystem"]
+                    .iter()
+                    .any(|kind| text.contains(kind)) =>
+                {
                     Some("check who may write to the warehouse; nothing was committed".to_owned())
                 }
                 () => Some("nothing was committed".to_owned()),
@@ -96,6 +99,11 @@ fn write_error(error: &WriteError) -> Error {
             let message = format!("{error}: {}", innermost(source.as_ref()));
             Error::new(Blame::Storage, message).with_optional_hint(hint)
         }
+        WriteError::Scratch(source) => Error::new(Blame::Storage, format!("{error}: {}", innermost(source.as_ref())))
+            .at("exec.scratch_folder")
+            .with_hint(
+                "name a folder with enough room, or allow more memory in `exec.memory_limit`; nothing was committed",
+            ),
         WriteError::Encode(_) | WriteError::Batch(_) => Error::internal(format!("{error}: {}", innermost(error))),
     }
 }

@@ -46,12 +46,14 @@ impl ArrangedOutput {
             partition_columns: self.layout.partition_columns.clone(),
             timezone: self.layout.timezone.clone(),
             time_column: self.layout.time_column.clone(),
+            is_sorted_by_time: plan.output.is_sorted_by_time,
             units_per_second: self.units_per_second,
             is_missing_time_fatal: plan.output.stop_on_invalid_record,
             compression: plan.output.compression,
             target_file_size_bytes: plan.exec.target_file_size_bytes.unwrap_or(TARGET_FILE_BYTES),
             max_held_bytes: budgets.writer_bytes,
             max_open_files: MAX_OPEN_FILES,
+            scratch_folder: budgets.scratch_folder.clone(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! How far a running job has come, for whoever draws it.
 
+use crate::error::{Blame, Error, Result};
 use crate::scan::ScanCounters;
 use crate::write::exec::WriteCounters;
 use std::sync::Arc;
@@ -14,7 +15,14 @@ pub enum Stage {
     Loading,
     /// The table's log is written.
     Committing,
+    /// It was asked to stop, and commits nothing any more.
+    Stopping,
 }
+
+const LISTING: u8 = 0;
+const LOADING: u8 = 1;
+const COMMITTING: u8 = 2;
+const STOPPING: u8 = 3;
 
 /// Shared between a job and its watcher; read at any time, without locks.
 #[derive(Debug)]
@@ -60,7 +68,7 @@ impl Progress {
     pub fn new() -> Progress {
         Progress {
             job_id: uuid::Uuid::now_v7().to_string(),
-            stage: AtomicU8::new(0),
+            stage: AtomicU8::new(LISTING),
             num_files: AtomicU64::new(0),
             size_bytes: AtomicU64::new(0),
             scan: Arc::default(),
@@ -73,9 +81,10 @@ impl Progress {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         ProgressSnapshot {
             stage: match self.stage.load(Ordering::Relaxed) {
-                0 => Stage::Listing,
-                1 => Stage::Loading,
-                _ => Stage::Committing,
+                LISTING => Stage::Listing,
+                LOADING => Stage::Loading,
+                COMMITTING => Stage::Committing,
+                _ => Stage::Stopping,
             },
             num_files: count(&self.num_files),
             size_bytes: count(&self.size_bytes),
@@ -89,10 +98,57 @@ impl Progress {
     pub(super) fn begin_loading(&self, num_files: u64, size_bytes: u64) {
         self.num_files.store(num_files, Ordering::Relaxed);
         self.size_bytes.store(size_bytes, Ordering::Relaxed);
-        self.stage.store(1, Ordering::Relaxed);
+        self.advance(LISTING, LOADING);
     }
 
-    pub(super) fn begin_committing(&self) {
-        self.stage.store(2, Ordering::Relaxed);
+    /// **Errors**: the job was asked to stop.
+    pub(super) fn begin_committing(&self) -> Result<()> {
+        match self.advance(LOADING, COMMITTING) {
+            true => Ok(()),
+            false => Err(Error::new(Blame::Interrupted, "interrupted")),
+        }
+    }
+
+    /// Asks the job not to commit; `false`: its commit has begun, and only the job knows how it ends.
+    pub fn stop(&self) -> bool {
+        [LISTING, LOADING, STOPPING]
+            .into_iter()
+            .any(|stage| self.advance(stage, STOPPING))
+    }
+
+    /// Goes from one stage to another; `false`: it was not in that stage. No two callers both succeed in leaving one, so a job
+    /// that is asked to stop while it turns to its commit does either the one or the other.
+    fn advance(&self, from: u8, to: u8) -> bool {
+        self.stage
+            .compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_that_was_asked_to_stop_commits_nothing() {
+        for begin_loading in [false, true] {
+            let progress = Progress::new();
+            if begin_loading {
+                progress.begin_loading(1, 1);
+            }
+            assert!(progress.stop() && progress.stop(), "asking twice is no harm");
+            progress.begin_loading(1, 1);
+            assert_eq!(progress.snapshot().stage, Stage::Stopping);
+            assert_eq!(progress.begin_committing().unwrap_err().blame(), Blame::Interrupted);
+        }
+    }
+
+    #[test]
+    fn a_commit_that_has_begun_cannot_be_stopped() {
+        let progress = Progress::new();
+        progress.begin_loading(1, 1);
+        progress.begin_committing().unwrap();
+        assert!(!progress.stop());
+        assert_eq!(progress.snapshot().stage, Stage::Committing);
     }
 }

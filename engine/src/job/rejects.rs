@@ -5,12 +5,13 @@ use crate::parse::Reject;
 use crate::parse::reject::{RejectSink, TooManyRejects};
 use crate::scan::ScanCounters;
 use crate::table::rejects::{reject_batch, reject_schema};
-use crate::write::StagedFile;
+use crate::table::warehouse::TableFolder;
 use crate::write::encoding::Compression;
 use crate::write::partition::PartitionBy;
 use crate::write::writer::{PartitionedWriter, WriteOptions};
+use crate::write::{StagedFile, WriteError};
 use arrow::array::RecordBatch;
-use object_store::ObjectStore;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -59,6 +60,15 @@ struct State {
     writer: Option<RejectWriter>,
 }
 
+/// Where rejects are staged.
+#[derive(Debug)]
+pub struct RejectTarget {
+    /// The table of rejects.
+    pub folder: TableFolder,
+    /// Folder for what memory has no room for; `None`: the system's for temporary files.
+    pub scratch_folder: Option<PathBuf>,
+}
+
 /// A thread that writes rejects as they come, so that they never pile up in memory.
 #[derive(Debug)]
 struct RejectWriter {
@@ -67,18 +77,18 @@ struct RejectWriter {
 }
 
 impl RejectCollector {
-    /// Counts rejects; with a store, which is the folder of the table of rejects, also stages them there.
+    /// Counts rejects; with a target, also stages them there.
     pub fn new(
         job_id: &str,
         limits: RejectLimits,
         scan: Arc<ScanCounters>,
-        store: Option<Arc<dyn ObjectStore>>,
+        target: Option<RejectTarget>,
         io_runtime: &Handle,
     ) -> RejectCollector {
-        let writer = store.map(|store| {
+        let writer = target.map(|target| {
             let (batches, received) = sync_channel(WAITING_BATCHES);
             let (runtime, attempt) = (io_runtime.clone(), job_id.to_owned());
-            let thread = io_runtime.spawn_blocking(move || write_rejects(store, &attempt, &runtime, &received));
+            let thread = io_runtime.spawn_blocking(move || write_rejects(target, &attempt, &runtime, &received));
             RejectWriter { batches, thread }
         });
         RejectCollector {
@@ -108,7 +118,7 @@ impl RejectCollector {
             state.writer.take()
         };
         let num_rejects = self.num_rejects();
-        if num_rejects > LOGGED_REJECTS {
+        if num_rejects > LOGGED_REJECTS && !self.limits.is_fail {
             tracing::warn!(
                 num_rejects,
                 "{} more records were skipped",
@@ -182,7 +192,11 @@ impl RejectSink for RejectCollector {
             return;
         }
         let before = self.num_rejects.fetch_add(rejects.len() as u64, Ordering::Relaxed);
-        let num_logged = usize::try_from(LOGGED_REJECTS.saturating_sub(before)).unwrap_or_default();
+        // Where the first one fails the job, nothing is skipped, and the job's error tells it.
+        let num_logged = match self.limits.is_fail {
+            true => 0,
+            false => usize::try_from(LOGGED_REJECTS.saturating_sub(before)).unwrap_or_default(),
+        };
         for reject in rejects.iter().take(num_logged) {
             tracing::warn!(
                 file = %reject.position.file,
@@ -222,26 +236,28 @@ impl RejectSink for RejectCollector {
 
 /// Runs on a thread of its own until the collector hangs up.
 fn write_rejects(
-    store: Arc<dyn ObjectStore>,
+    target: RejectTarget,
     attempt: &str,
     runtime: &Handle,
     batches: &Receiver<RecordBatch>,
 ) -> Result<Vec<StagedFile>> {
-    let failed = |error| Error::new(crate::error::Blame::Storage, "cannot store the rejects").caused_by(error);
+    let failed = |error: WriteError| super::write_error(&error.below(&target.folder.place()));
     let options = WriteOptions {
         attempt: attempt.to_owned(),
         partition_by: PartitionBy::None,
         partition_columns: Vec::new(),
         timezone: "UTC".to_owned(),
         time_column: None,
+        is_sorted_by_time: false,
         units_per_second: 1,
         is_missing_time_fatal: false,
         compression: Compression::Zstd { level: 3 },
         target_file_size_bytes: 256 * 1024 * 1024,
         max_held_bytes: 16 * 1024 * 1024,
         max_open_files: 1,
+        scratch_folder: target.scratch_folder.clone(),
     };
-    let mut writer = PartitionedWriter::new(store, options, &reject_schema(), 0).map_err(failed)?;
+    let mut writer = PartitionedWriter::new(target.folder.store(), options, &reject_schema(), 0).map_err(failed)?;
     for batch in batches {
         runtime.block_on(writer.write(batch)).map_err(failed)?;
     }

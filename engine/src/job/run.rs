@@ -5,7 +5,7 @@ use super::input::{self, OpenInput};
 use super::output::{self, ArrangedOutput};
 use super::plan_error;
 use super::progress::{Progress, Stage};
-use super::rejects::{RejectCollector, RejectLimits};
+use super::rejects::{RejectCollector, RejectLimits, RejectTarget};
 use super::report::{ByteCounts, FileCounts, JobReport, RowCounts};
 use crate::config::plan::{JobPlan, OutputLayout};
 use crate::error::{Blame, Error, Result};
@@ -105,10 +105,10 @@ async fn load(
         &report.job_id,
         RejectLimits::of(&plan.input.on_error),
         Arc::clone(&progress.scan),
-        plan.input
-            .on_error
-            .has_rejects_table
-            .then(|| environment.warehouse.table(&target.rejects()).store()),
+        plan.input.on_error.has_rejects_table.then(|| RejectTarget {
+            folder: environment.warehouse.table(&target.rejects()),
+            scratch_folder: budgets.scratch_folder.clone(),
+        }),
         environment.io_runtime(),
     ));
     let table = input.table(
@@ -134,13 +134,20 @@ async fn load(
 
     let services = WriteServices {
         store: folder.store(),
+        place: folder.place(),
         rejects: Arc::clone(&collector) as Arc<dyn RejectSink>,
         counters: Arc::clone(&progress.write),
     };
     let layout = arranged.layout.clone();
     let files = write(&session, arranged, plan, &budgets, &report.job_id, services).await;
     let (files, reject_files) = match files {
-        Ok(files) => (files, collector.finish().await?),
+        Ok(files) => {
+            let finished = collector.finish().await;
+            (
+                files,
+                finished.map_err(|error| explain_rejects(error, collector.as_ref()))?,
+            )
+        }
         Err(error) => return Err(explain_rejects(error, collector.as_ref())),
     };
     report.rows.rejected = collector.num_rejects();
@@ -155,7 +162,7 @@ async fn load(
         return Ok(());
     }
     let begun = Instant::now();
-    progress.begin_committing();
+    progress.begin_committing()?;
     let staged = StagedLoad {
         job_id: report.job_id.clone(),
         mode: plan.output.mode,
@@ -297,7 +304,7 @@ async fn write(
     };
     let options = arranged.write_options(plan, budgets, format!("{prefix}{job_id}"));
     let rows = arranged.rows.into_unoptimized_plan();
-    let write = WriteNode::plan(rows, options, plan.output.is_sorted_by_time, services).map_err(plan_error)?;
+    let write = WriteNode::plan(rows, options, services).map_err(plan_error)?;
     let manifest = session
         .execute_logical_plan(write)
         .await
@@ -312,17 +319,25 @@ fn explain_rejects(error: Error, collector: &RejectCollector) -> Error {
     let Some(verdict) = collector.verdict() else {
         return error;
     };
-    let mut explained = Error::new(Blame::Data, verdict.message.clone());
-    if let Some(first) = &verdict.first {
-        if !first.position.file.is_empty() {
-            explained = explained.at(first.position.to_string());
-        }
-        explained = explained.with_hint(match &first.column {
-            Some(column) => {
-                format!("set `type: string` for `{column}`, mend the record, or set `in.parser.on_error: skip` to keep going")
-            }
-            None => "mend the record, or set `in.parser.on_error: skip` to keep going".to_owned(),
-        });
+    let Some(first) = &verdict.first else {
+        return Error::new(Blame::Data, verdict.message.clone()).caused_by(verdict);
+    };
+    // Either the first one was enough to fail, or there is a limit that is worth a look at the first one.
+    let is_alone = verdict.message == first.reason;
+    let message = match is_alone {
+        true => verdict.message.clone(),
+        false => format!("{}; the first: {}", verdict.message, first.reason),
+    };
+    let otherwise = match is_alone {
+        true => "set `in.parser.on_error: skip` to keep going",
+        false => "raise the limit",
+    };
+    let mut explained = Error::new(Blame::Data, message).with_hint(match &first.column {
+        Some(column) => format!("set `type: string` for `{column}`, mend the record, or {otherwise}"),
+        None => format!("mend the record, or {otherwise}"),
+    });
+    if !first.position.file.is_empty() {
+        explained = explained.at(first.position.to_string());
     }
     explained.caused_by(verdict)
 }

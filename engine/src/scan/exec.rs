@@ -1,10 +1,12 @@
 //! The scan of a prefix as DataFusion executes it.
 
+use super::exchange::{Exchange, Seat};
 use super::metadata::MetadataColumn;
 use super::queue::TaskQueue;
 use super::read::PartitionReader;
 use super::{ScanOptions, ScanServices};
 use crate::pack::Task;
+use crate::source::fetch::RANGE_BYTES;
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::{DataFusionError, Result};
@@ -32,10 +34,11 @@ pub struct ScanExec {
     run: Mutex<Run>,
 }
 
-/// One execution of the plan: the queue its partitions share, and which of them have begun.
+/// One execution of the plan: what its partitions share, and which of them have begun.
 #[derive(Debug)]
 struct Run {
     queue: Arc<TaskQueue>,
+    exchange: Arc<Exchange>,
     has_begun: Vec<bool>,
 }
 
@@ -53,8 +56,14 @@ impl ScanExec {
         fields.extend(options.metadata_columns.iter().map(MetadataColumn::field));
         let schema: SchemaRef = Arc::new(Schema::new(fields).project(&projection)?);
         let num_files: usize = tasks.iter().map(|task| task.files.len()).sum();
+        let has_large_file = tasks
+            .iter()
+            .flat_map(|task| &task.files)
+            .any(|file| file.size_bytes > RANGE_BYTES);
         let num_partitions = match limit {
             Some(_) => 1,
+            // Partitions without a file help those that read a large one.
+            None if has_large_file => target_partitions.max(1),
             None => target_partitions.min(num_files).max(1),
         };
         let properties = Arc::new(PlanProperties::new(
@@ -65,6 +74,7 @@ impl ScanExec {
         ));
         let run = Mutex::new(Run {
             queue: Arc::new(TaskQueue::new(&tasks, num_partitions)),
+            exchange: Arc::default(),
             has_begun: vec![false; num_partitions],
         });
         Ok(ScanExec {
@@ -83,15 +93,16 @@ impl ScanExec {
         &self.tasks
     }
 
-    /// The queue for a partition that begins. A partition that begins a second time starts another run of the plan.
-    fn queue(&self, partition: usize) -> Arc<TaskQueue> {
+    /// What a partition that begins shares with the others. A partition that begins a second time starts another run of the plan.
+    fn begin(&self, partition: usize) -> (Arc<TaskQueue>, Seat) {
         let mut run = self.run.lock().unwrap_or_else(PoisonError::into_inner);
         if run.has_begun[partition] {
             run.queue = Arc::new(TaskQueue::new(&self.tasks, run.has_begun.len()));
+            run.exchange = Arc::default();
             run.has_begun.fill(false);
         }
         run.has_begun[partition] = true;
-        Arc::clone(&run.queue)
+        (Arc::clone(&run.queue), Arc::clone(&run.exchange).join())
     }
 }
 
@@ -153,12 +164,14 @@ impl ExecutionPlan for ScanExec {
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let (queue, seat) = self.begin(partition);
         let reader = PartitionReader::new(
             Arc::clone(&self.options),
             &self.projection,
             self.limit,
             context.session_config().batch_size(),
-            self.queue(partition),
+            queue,
+            seat,
             self.services.clone(),
         )
         .map_err(|error| DataFusionError::External(Box::new(error)))?;

@@ -4,9 +4,10 @@
 //! predicates on metadata columns leave files out before anything is fetched. Both types are thin; the work is in `source`,
 //! `decode` and `parse`.
 //!
-//! Reading order: [`metadata`] (columns that describe the file), [`queue`] (who reads which file), [`table`], [`exec`], `read`
+//! Reading order: [`metadata`] (columns that describe the file), [`queue`] (who reads which file), `exchange`, [`table`], [`exec`], `read`
 //! (one partition: fetch, decode, parse).
 
+mod exchange;
 pub mod exec;
 pub mod metadata;
 pub mod queue;

@@ -1,5 +1,6 @@
 //! Reads the files of one plan partition: fetch, decode, parse, add metadata columns.
 
+use super::exchange::Seat;
 use super::metadata::{MetadataColumn, MetadataKind};
 use super::queue::TaskQueue;
 use super::{OnFileError, ScanOptions, ScanServices};
@@ -22,6 +23,7 @@ pub(super) struct PartitionReader {
     options: Arc<ScanOptions>,
     services: ScanServices,
     fetched: FetchedFiles,
+    seat: Seat,
     unpacker: Unpacker,
     /// Reads a file once before its rows are handed on, where files that cannot be read are to be left out.
     verifier: Option<Unpacker>,
@@ -50,6 +52,7 @@ impl PartitionReader {
         limit: Option<usize>,
         batch_rows: usize,
         queue: Arc<TaskQueue>,
+        seat: Seat,
         services: ScanServices,
     ) -> Result<PartitionReader> {
         let output = OutputColumns::new(&options, projection)?;
@@ -72,6 +75,7 @@ impl PartitionReader {
                 Arc::clone(&services.budget),
                 &services.io_runtime,
             ),
+            seat,
             unpacker: new_unpacker()?,
             verifier,
             current: None,
@@ -83,11 +87,29 @@ impl PartitionReader {
         })
     }
 
-    /// The next rows; `None` when all files are read or the limit is reached.
+    /// The next rows; `None` when all files are read or the limit is reached. When this partition has no file left, the rows
+    /// come from one that has.
     ///
     /// **Errors**: a file that cannot be fetched, decoded or parsed, if such files fail the job; too many rejects.
     pub(super) async fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
-        while !self.is_finished && self.num_rows_left != Some(0) {
+        while !self.is_finished {
+            match self.next_read().await? {
+                Some(batch) => {
+                    if let Some(batch) = self.seat.offer(batch) {
+                        return Ok(Some(batch));
+                    }
+                    // Reading on without a pause would keep this thread from everything else that waits for it.
+                    tokio::task::consume_budget().await;
+                }
+                None => self.is_finished = true,
+            }
+        }
+        Ok(self.seat.take().await)
+    }
+
+    /// The next rows of the files of this partition; `None` after the last.
+    async fn next_read(&mut self) -> Result<Option<RecordBatch>> {
+        while self.num_rows_left != Some(0) {
             if let Some(verdict) = self.services.rejects.verdict() {
                 return Err(Error::new(Blame::Data, verdict.to_string()).caused_by(verdict));
             }
@@ -95,15 +117,12 @@ impl PartitionReader {
                 match self.fetched.next().await {
                     Some(fetched) => self.open(fetched?).await?,
                     None => {
-                        self.is_finished = true;
                         let rest = self
                             .unpacker
                             .parser
                             .flush()
                             .map_err(|error| Error::internal(error.to_string()))?;
-                        if let Some(batch) = rest.map(|parsed| self.hand_on(parsed)).transpose()?.flatten() {
-                            return Ok(Some(batch));
-                        }
+                        return Ok(rest.map(|parsed| self.hand_on(parsed)).transpose()?.flatten());
                     }
                 }
                 continue;
@@ -398,7 +417,7 @@ impl Unpacker {
             .parser
             .new_parser(&output.parser_projection, batch_rows, output.has_row_numbers())
             .map_err(|error| Error::config(error.to_string()))?;
-        let decoder = FileDecoder::new(&options.decode).map_err(|error| Error::config(error.to_string()))?;
+        let decoder = FileDecoder::new(&options.decode);
         Ok(Unpacker {
             decoder,
             parser,

@@ -66,11 +66,12 @@ pub enum SourceError {
         /// What is missing where; names only, never values.
         problem: String,
     },
-    #[error("cannot get credentials from {provider}")]
+    #[error("cannot get credentials from {provider} ({reason})")]
     CredentialProvider {
         provider: &'static str,
-        #[source]
-        source: Cause,
+        reason: String,
+        /// Whether the provider may have them in a moment.
+        is_passing: bool,
     },
     #[error("cannot assume role `{role_arn}` at `{endpoint}` ({answer})")]
     AssumeRole {
@@ -86,12 +87,17 @@ pub enum SourceError {
         /// Where the bucket is, if the service told.
         region: Option<String>,
     },
-    #[error("cannot connect to `{endpoint}`")]
+    #[error("{problem} `{endpoint}` ({reason})")]
     Unreachable {
+        /// "cannot connect to"
+        problem: &'static str,
         endpoint: String,
-        #[source]
-        source: Cause,
+        reason: String,
     },
+    #[error("the proxy `{proxy}` asks for a user and a password, or refuses those that it got")]
+    ProxyRefused { proxy: String },
+    #[error("`{endpoint}` redirects to `{location}`")]
+    Redirected { endpoint: String, location: String },
     #[error("`{url}` does not exist")]
     NotFound { url: String },
     #[error("`{url}` was replaced while the job was running")]
@@ -152,6 +158,7 @@ impl SourceError {
             | SourceError::CutShort { .. }
             | SourceError::Protocol { .. } => true,
             SourceError::Status { status, .. } => *status != 405,
+            SourceError::CredentialProvider { is_passing, .. } => *is_passing,
             _ => false,
         }
     }
@@ -216,6 +223,11 @@ impl SourceError {
             SourceError::Client { .. } | SourceError::Unreachable { .. } => {
                 "check `in.endpoint` and `in.http_proxy`, and that this machine can reach them".to_owned()
             }
+            SourceError::ProxyRefused { .. } => "set `in.http_proxy.user` and `in.http_proxy.password`".to_owned(),
+            SourceError::Redirected { location, .. } => format!(
+                "set `in.endpoint` to the service itself, by its protocol and host (`{}`)",
+                location.split('/').take(3).collect::<Vec<_>>().join("/")
+            ),
             SourceError::NotFound { .. } => "check `in.path`; keys are case-sensitive and have no leading slash".to_owned(),
             SourceError::Changed { .. } => "run the job again once nothing overwrites its files".to_owned(),
             SourceError::Archived { .. } => "restore the file, or leave it out with `in.path_match_pattern`".to_owned(),
@@ -226,12 +238,12 @@ impl SourceError {
             SourceError::UnaddressableKey { .. } => "leave the file out with `in.path_match_pattern`".to_owned(),
             SourceError::GaveUp { first, .. } => return first.hint(),
             SourceError::Select(error) => return error.hint(),
+            SourceError::File { .. } => "check that it is there and that this user may read it".to_owned(),
             SourceError::Status { .. }
             | SourceError::Timeout { .. }
             | SourceError::Interrupted { .. }
             | SourceError::CutShort { .. }
             | SourceError::Protocol { .. }
-            | SourceError::File { .. }
             | SourceError::Stopped => return None,
         };
         Some(hint)
@@ -245,8 +257,24 @@ impl From<SourceError> for crate::error::Error {
             SourceBlame::Storage => crate::error::Blame::Storage,
             SourceBlame::Internal => crate::error::Blame::Internal,
         };
-        crate::error::Error::new(blame, error.to_string())
-            .with_optional_hint(error.hint())
+        let told = match &error {
+            // Why it failed comes first, and that it was tried often after it.
+            SourceError::GaveUp {
+                operation,
+                url,
+                num_retries,
+                first,
+            } => crate::error::Error::new(blame, first.to_string()).at(format!(
+                "{url} (gave up {operation} after {} attempts)",
+                num_retries + 1
+            )),
+            SourceError::File { source, .. } => {
+                let reason = crate::error::innermost(source.as_ref());
+                crate::error::Error::new(blame, format!("{error}: {reason}"))
+            }
+            error => crate::error::Error::new(blame, error.to_string()),
+        };
+        told.with_optional_hint(error.hint())
             .retryable(error.is_retryable())
             .caused_by(error)
     }

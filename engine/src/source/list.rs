@@ -40,7 +40,7 @@ pub async fn list(
     options: &SelectOptions,
     job_start_micros: i64,
 ) -> Result<Listing, SourceError> {
-    let selector = Selector::new(options, job_start_micros).map_err(SelectError::from)?;
+    let selector = Selector::new(options, job_start_micros);
     let mut lister = Lister {
         store,
         selector,

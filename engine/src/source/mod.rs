@@ -1,7 +1,7 @@
 //! Finds the files of a job and fetches their bytes.
 //!
-//! Reading order: [`mod@file`] (what a file is), [`store`] (where files live), [`list`], [`select`] with [`pattern`], [`cursor`],
-//! [`fetch`] with [`budget`] and `window`, [`error`]. `select`, `pattern` and `cursor` are pure; the rest waits for stores.
+//! Reading order: [`mod@file`] (what a file is), [`store`] (where files live), [`list`], [`select`], [`cursor`],
+//! [`fetch`] with [`budget`] and `window`, [`error`]. `select` and `cursor` are pure; the rest waits for stores.
 
 pub mod budget;
 pub mod cursor;
@@ -10,7 +10,6 @@ pub mod fetch;
 pub mod file;
 pub mod list;
 pub mod options;
-pub mod pattern;
 pub mod select;
 pub mod store;
 mod window;

@@ -7,7 +7,7 @@
 //! Nothing is logged here: the verdict says why a file was passed over.
 
 use super::file::{ArchiveClass, ListedFile, SourceFile};
-use super::pattern::{MatchError, Pattern, PatternError};
+use crate::pattern::{MatchError, Pattern};
 
 /// What is asked for in section 1 of the configuration reference.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,8 +16,8 @@ pub struct SelectOptions {
     pub path: Option<String>,
     /// Literal prefix of keys.
     pub path_prefix: String,
-    /// Java pattern, found anywhere in the whole key; `None`: every key.
-    pub path_match_pattern: Option<String>,
+    /// Found anywhere in the whole key; `None`: every key.
+    pub path_match_pattern: Option<Pattern>,
     /// Only keys strictly greater, in byte order (name mode).
     pub last_path: Option<String>,
     /// Time mode: files are chosen by their modified time.
@@ -48,9 +48,6 @@ pub enum Verdict {
 /// Why no verdict can be given.
 #[derive(Debug, thiserror::Error)]
 pub enum SelectError {
-    /// `path_match_pattern` cannot be used.
-    #[error("`path_match_pattern` is not usable")]
-    Pattern(#[from] PatternError),
     /// `path_match_pattern` gave up on a key.
     #[error("`path_match_pattern` cannot be decided")]
     Match(#[from] MatchError),
@@ -68,9 +65,6 @@ impl SelectError {
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            SelectError::Pattern(_) => {
-                Some("`path_match_pattern` is a Java pattern, found anywhere in the key".to_owned())
-            }
             SelectError::Match(_) => Some("write `path_match_pattern` without nested repetitions".to_owned()),
             SelectError::Archived { .. } => None,
         }
@@ -93,7 +87,6 @@ pub struct Selection {
 #[derive(Clone, Debug)]
 pub struct Selector {
     options: SelectOptions,
-    pattern: Option<Pattern>,
     /// Exclusive; whole milliseconds, because that is what a cursor can remember.
     window_end_micros: i64,
     num_selected: u64,
@@ -101,17 +94,12 @@ pub struct Selector {
 
 impl Selector {
     /// Prepares to judge files. `job_start_micros` is the moment before the first request, in microseconds since the epoch.
-    pub fn new(options: &SelectOptions, job_start_micros: i64) -> Result<Selector, PatternError> {
-        let pattern = match options.path_match_pattern.as_deref() {
-            None | Some(".*") => None,
-            Some(pattern) => Some(Pattern::new(pattern)?),
-        };
-        Ok(Selector {
+    pub fn new(options: &SelectOptions, job_start_micros: i64) -> Selector {
+        Selector {
             options: options.clone(),
-            pattern,
             window_end_micros: whole_millis(job_start_micros),
             num_selected: 0,
-        })
+        }
     }
 
     /// Judges the next file.
@@ -183,7 +171,7 @@ impl Selector {
                 return Ok(false);
             }
         }
-        match &self.pattern {
+        match &self.options.path_match_pattern {
             Some(pattern) => pattern.is_found_in(key),
             None => Ok(true),
         }

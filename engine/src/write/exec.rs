@@ -14,8 +14,7 @@ use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::expressions::Column;
-use datafusion::physical_expr::{EquivalenceProperties, LexOrdering, OrderingRequirements, PhysicalSortExpr};
+use datafusion::physical_expr::EquivalenceProperties;
 use datafusion::physical_plan::execution_plan::{
     Boundedness, ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions,
 };
@@ -34,10 +33,18 @@ use std::sync::{Arc, LazyLock};
 pub struct WriteServices {
     /// The table's folder.
     pub store: Arc<dyn ObjectStore>,
+    /// How users know that folder.
+    pub place: String,
     /// Where rows without a time go.
     pub rejects: Arc<dyn RejectSink>,
     /// What has been written so far.
     pub counters: Arc<WriteCounters>,
+}
+
+impl WriteServices {
+    fn external(&self, error: WriteError) -> DataFusionError {
+        DataFusionError::External(Box::new(error.below(&self.place)))
+    }
 }
 
 /// Counts of a running writer, all partitions together.
@@ -108,19 +115,13 @@ pub fn from_manifest(batches: &[RecordBatch]) -> Result<Vec<StagedFile>> {
 pub struct WriteExec {
     input: Arc<dyn ExecutionPlan>,
     options: Arc<WriteOptions>,
-    is_sorted_by_time: bool,
     services: WriteServices,
     properties: Arc<PlanProperties>,
 }
 
 impl WriteExec {
-    /// Writes the rows of `input`. With `is_sorted_by_time` the optimiser puts a sort by the time column before it.
-    pub fn new(
-        input: Arc<dyn ExecutionPlan>,
-        options: Arc<WriteOptions>,
-        is_sorted_by_time: bool,
-        services: WriteServices,
-    ) -> WriteExec {
+    /// Writes the rows of `input`.
+    pub fn new(input: Arc<dyn ExecutionPlan>, options: Arc<WriteOptions>, services: WriteServices) -> WriteExec {
         let properties = Arc::new(PlanProperties::new(
             EquivalenceProperties::new(manifest_schema()),
             Partitioning::UnknownPartitioning(input.properties().partitioning.partition_count()),
@@ -130,7 +131,6 @@ impl WriteExec {
         WriteExec {
             input,
             options,
-            is_sorted_by_time,
             services,
             properties,
         }
@@ -162,17 +162,6 @@ impl ExecutionPlan for WriteExec {
         vec![&self.input]
     }
 
-    fn required_input_ordering(&self) -> Vec<Option<OrderingRequirements>> {
-        let Some(time_column) = self.options.time_column.as_deref().filter(|_| self.is_sorted_by_time) else {
-            return vec![None];
-        };
-        let Ok(index) = self.input.schema().index_of(time_column) else {
-            return vec![None];
-        };
-        let by_time = PhysicalSortExpr::new_default(Arc::new(Column::new(time_column, index)));
-        vec![LexOrdering::new(vec![by_time]).map(OrderingRequirements::from)]
-    }
-
     fn apply_expressions(
         &self,
         _visit: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
@@ -189,7 +178,6 @@ impl ExecutionPlan for WriteExec {
             (Some(input), true) => Ok(Arc::new(WriteExec::new(
                 input,
                 Arc::clone(&self.options),
-                self.is_sorted_by_time,
                 self.services.clone(),
             ))),
             _ => Err(DataFusionError::Internal("WriteExec has exactly one child".to_owned())),
@@ -208,7 +196,7 @@ impl ExecutionPlan for WriteExec {
             &self.input.schema(),
             partition,
         )
-        .map_err(external)?;
+        .map_err(|error| self.services.external(error))?;
         let manifest = write_all(input, writer, self.services.clone());
         Ok(Box::pin(RecordBatchStreamAdapter::new(
             manifest_schema(),
@@ -234,7 +222,7 @@ async fn write_all(
             .num_rows
             .fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
         match writer.write(batch).await {
-            Err(error) => break Err(external(error)),
+            Err(error) => break Err(services.external(error)),
             Ok(untimed) if untimed.is_empty() => {}
             Ok(untimed) => services.rejects.push(
                 untimed
@@ -258,14 +246,10 @@ async fn write_all(
         }
     };
     match outcome {
-        Ok(()) => to_manifest(&writer.finish().await.map_err(external)?),
+        Ok(()) => to_manifest(&writer.finish().await.map_err(|error| services.external(error))?),
         Err(error) => {
             writer.abort().await;
             Err(error)
         }
     }
-}
-
-fn external(error: WriteError) -> DataFusionError {
-    DataFusionError::External(Box::new(error))
 }

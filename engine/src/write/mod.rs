@@ -5,15 +5,22 @@
 //! lists it, so nobody sees it, until the driver commits the manifest that [`exec::WriteExec`] returns. A partition that is run
 //! again leaves files under other names, and the first ones stay unlisted.
 //!
-//! Reading order: [`partition`] (which rows belong where), [`encoding`], [`statistics`], `file` (one open file), [`writer`]
+//! Reading order: [`partition`] (which rows belong where), [`encoding`], `column` (one column of a row group), [`statistics`], `file`
+//! (one open file), `sort`, `scratch` and `overflow` (what memory has no room for), [`writer`]
 //! (all open files of a plan partition), [`exec`] and [`node`] (the writer as DataFusion sees it).
 
+pub mod column;
 pub mod encoding;
 pub mod exec;
 mod file;
 pub mod node;
+mod overflow;
 pub mod partition;
+mod scratch;
+mod sort;
 pub mod statistics;
+#[cfg(test)]
+mod tests;
 pub mod writer;
 
 use arrow::error::ArrowError;
@@ -40,7 +47,7 @@ pub enum WriteError {
     /// The store refused.
     #[error("cannot write `{path}`")]
     Store {
-        /// Path relative to the table.
+        /// Path relative to the table, or from where its users know it.
         path: String,
         /// The store's answer.
         #[source]
@@ -49,6 +56,9 @@ pub enum WriteError {
     /// The encoder refused.
     #[error("cannot encode rows as Parquet")]
     Encode(#[source] ParquetError),
+    /// Rows could not be set aside on local disk, or read back.
+    #[error("cannot use the folder for temporary files")]
+    Scratch(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A batch could not be cut or joined.
     #[error("cannot arrange rows by partition")]
     Batch(#[source] ArrowError),
@@ -60,4 +70,33 @@ pub enum WriteError {
         /// The row, as text.
         row: String,
     },
+}
+
+impl WriteError {
+    /// The error of an encoder. Encoding is done in memory, so one about reading or writing is about pages set aside on disk.
+    fn encode(error: ParquetError) -> WriteError {
+        match error {
+            ParquetError::External(source) if source.is::<std::io::Error>() => WriteError::Scratch(source),
+            other => WriteError::Encode(other),
+        }
+    }
+
+    /// The error of rows that are set aside on disk or read back.
+    fn scratch(error: ArrowError) -> WriteError {
+        match error {
+            ArrowError::IoError(_, source) => WriteError::Scratch(Box::new(source)),
+            other => WriteError::Batch(other),
+        }
+    }
+
+    /// The same error with the file's path as users know it.
+    pub fn below(self, folder: &str) -> WriteError {
+        match self {
+            WriteError::Store { path, source } => WriteError::Store {
+                path: format!("{}/{path}", folder.trim_end_matches('/')),
+                source,
+            },
+            other => other,
+        }
+    }
 }

@@ -20,24 +20,17 @@ use std::sync::Arc;
 pub struct WriteNode {
     input: LogicalPlan,
     options: Arc<WriteOptions>,
-    is_sorted_by_time: bool,
     services: WriteServices,
     schema: DFSchemaRef,
 }
 
 impl WriteNode {
     /// Puts a writer on top of `input`.
-    pub fn plan(
-        input: LogicalPlan,
-        options: WriteOptions,
-        is_sorted_by_time: bool,
-        services: WriteServices,
-    ) -> Result<LogicalPlan> {
+    pub fn plan(input: LogicalPlan, options: WriteOptions, services: WriteServices) -> Result<LogicalPlan> {
         let schema = Arc::new(DFSchema::try_from(manifest_schema().as_ref().clone())?);
         let node = WriteNode {
             input,
             options: Arc::new(options),
-            is_sorted_by_time,
             services,
             schema,
         };
@@ -48,7 +41,7 @@ impl WriteNode {
 // Two write nodes are the same exactly if they write the same rows under the same names; services do not take part.
 impl PartialEq for WriteNode {
     fn eq(&self, other: &WriteNode) -> bool {
-        self.input == other.input && self.options == other.options && self.is_sorted_by_time == other.is_sorted_by_time
+        self.input == other.input && self.options == other.options
     }
 }
 
@@ -130,7 +123,6 @@ impl ExtensionPlanner for WritePlanner {
         Ok(Some(Arc::new(WriteExec::new(
             Arc::clone(input),
             Arc::clone(&write.options),
-            write.is_sorted_by_time,
             write.services.clone(),
         ))))
     }

@@ -1,17 +1,16 @@
-//! Cuts a batch into the time partitions its rows belong to.
+//! Finds the time partition that each row of a batch belongs to.
 //!
 //! A partition is named by an ordinal: the number of hours, days, months or years since 1970 on the wall clock of the output's
 //! time zone. Two hours that a wall clock shows twice (the end of daylight saving) are one partition.
 //!
-//! Most batches lie in one partition altogether; they pass without a copy. Otherwise the rows are brought into partition order by
-//! one counting sort, and each part is taken out as a batch of its own.
+//! Most batches lie in one partition altogether, and that shows at their least and greatest time. Otherwise a counting sort brings
+//! the numbers of the rows into partition order. The rows themselves stay where they are: the encoders take them from the batch.
 
-use arrow::array::{Array, ArrayRef, RecordBatch, TimestampMicrosecondArray, UInt32Array};
-use arrow::compute::{max, min, take_record_batch};
+use arrow::array::{Array, ArrayRef, TimestampMicrosecondArray};
+use arrow::compute::{max, min};
 use arrow::error::ArrowError;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use std::collections::HashMap;
 
 /// Width of a partition; the words of `out.partition_by`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,13 +63,13 @@ const MICROS_PER_DAY: i64 = 24 * MICROS_PER_HOUR;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PartitionKey(i64);
 
-/// Rows of one partition.
-#[derive(Debug)]
-pub struct PartitionedRows {
-    /// Where they belong.
-    pub key: PartitionKey,
-    /// The rows, in input order.
-    pub batch: RecordBatch,
+impl PartitionKey {
+    /// One of `num_buckets` numbers. Keys that share one at a level are spread over all at the next.
+    pub(super) fn bucket(self, level: u32, num_buckets: usize) -> usize {
+        // The multiplier is odd and without pattern; the shift brings other bits of the product down for each level.
+        let mixed = (self.0 as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        (mixed.rotate_left(16 + 11 * level) as usize) % num_buckets
+    }
 }
 
 /// Finds the partition of times, and cuts batches.
@@ -114,8 +113,14 @@ impl Partitioner {
         if self.partition_by == PartitionBy::None {
             return (i64::MIN..i64::MAX, PartitionKey(0));
         }
-        let timestamp = Timestamp::from_microsecond(micros).expect("only nameable times get here");
-        let offset_micros = i64::from(self.timezone.to_offset(timestamp).seconds()) * MICROS_PER_SECOND;
+        let is_utc = self.timezone == TimeZone::UTC;
+        let offset_micros = match is_utc {
+            true => 0,
+            false => {
+                let timestamp = Timestamp::from_microsecond(micros).expect("only nameable times get here");
+                i64::from(self.timezone.to_offset(timestamp).seconds()) * MICROS_PER_SECOND
+            }
+        };
         let local = micros + offset_micros;
         // An offset holds at least to the end of its quarter of an hour: no zone ever changed its clock within one.
         let quarter = MICROS_PER_HOUR / 4;
@@ -123,7 +128,6 @@ impl Partitioner {
             let start = micros.div_euclid(quarter) * quarter;
             start..start + quarter
         };
-        let is_utc = self.timezone == TimeZone::UTC;
         match self.partition_by {
             PartitionBy::Hour => {
                 let ordinal = local.div_euclid(MICROS_PER_HOUR);
@@ -176,57 +180,173 @@ impl Partitioner {
         }
     }
 
-    /// Cuts `batch` by `times`, which holds a nameable time for each row and no null.
+    /// Sorts rows by partition; `times` holds a nameable time for each row and no null.
     ///
     /// **Shape**: partitions in time order, rows of each in input order; together every row exactly once.
-    /// **Cost**: no copy if all rows share a partition, else one copy of the batch.
-    pub fn split(
-        &mut self,
-        batch: &RecordBatch,
-        times: &TimestampMicrosecondArray,
-    ) -> Result<Vec<PartitionedRows>, ArrowError> {
+    /// **Cost**: no row is moved. Four bytes a row, unless all rows share a partition.
+    pub fn split(&mut self, times: &TimestampMicrosecondArray) -> Parts {
         debug_assert_eq!(times.null_count(), 0, "the caller rejects rows without a time");
         let (Some(first), Some(last)) = (min(times), max(times)) else {
-            return Ok(Vec::new());
+            return Parts::default();
         };
         let first_key = self.key(first);
+        let last_key = self.key(last);
         // A wall clock that is set back shows an hour twice in a row; it never leaves a partition and returns to it. So equal
         // keys at both ends mean that all rows between share the key.
-        if first_key == self.key(last) {
-            return Ok(vec![PartitionedRows {
-                key: first_key,
-                batch: batch.clone(),
-            }]);
+        if first_key == last_key {
+            return Parts {
+                rows: Vec::new(),
+                ends: vec![(first_key, times.len())],
+            };
         }
         let keys: Vec<PartitionKey> = times.values().iter().map(|micros| self.key(*micros)).collect();
-        let mut counts: HashMap<PartitionKey, u32> = HashMap::new();
-        for key in &keys {
-            *counts.entry(*key).or_default() += 1;
+        match usize::try_from(last_key.0 - first_key.0) {
+            Ok(span) if span <= DENSE_KEYS_PER_ROW * keys.len() => dense_parts(&keys, first_key, span + 1),
+            _ => sparse_parts(&keys),
         }
-        let mut ordered: Vec<(PartitionKey, u32)> = counts.into_iter().collect();
-        ordered.sort_unstable();
-        let mut next_index: HashMap<PartitionKey, u32> = HashMap::with_capacity(ordered.len());
+    }
+}
+
+/// Keys between the first and the last, for each row, up to which counting is faster than sorting.
+const DENSE_KEYS_PER_ROW: usize = 4;
+
+/// Parts of keys that lie close together, by counting them.
+fn dense_parts(keys: &[PartitionKey], first_key: PartitionKey, num_keys: usize) -> Parts {
+    let place = |key: &PartitionKey| (key.0 - first_key.0) as usize;
+    let mut next_index = vec![0u32; num_keys];
+    for key in keys {
+        next_index[place(key)] += 1;
+    }
+    let mut ends = Vec::new();
+    let mut end = 0;
+    for (ordinal, slot) in (first_key.0..).zip(&mut next_index) {
+        let num_rows = std::mem::replace(slot, end);
+        if num_rows > 0 {
+            end += num_rows;
+            ends.push((PartitionKey(ordinal), end as usize));
+        }
+    }
+    let mut rows = vec![0u32; keys.len()];
+    for (row, key) in (0u32..).zip(keys) {
+        let slot = &mut next_index[place(key)];
+        rows[*slot as usize] = row;
+        *slot += 1;
+    }
+    Parts { rows, ends }
+}
+
+/// Parts of keys that may lie anywhere, by sorting the rows.
+fn sparse_parts(keys: &[PartitionKey]) -> Parts {
+    let mut rows: Vec<u32> = (0u32..).zip(keys).map(|(row, _)| row).collect();
+    rows.sort_by_key(|row| keys[*row as usize]);
+    let mut ends: Vec<(PartitionKey, usize)> = Vec::new();
+    for (index, row) in rows.iter().enumerate() {
+        let key = keys[*row as usize];
+        match ends.last_mut() {
+            Some((last, end)) if *last == key => *end = index + 1,
+            _ => ends.push((key, index + 1)),
+        }
+    }
+    Parts { rows, ends }
+}
+
+/// The rows of a batch by partition.
+#[derive(Debug, Default)]
+pub struct Parts {
+    /// Rows, those of one partition together; empty if one partition has them all.
+    rows: Vec<u32>,
+    /// The partitions, and where each ends in `rows`.
+    ends: Vec<(PartitionKey, usize)>,
+}
+
+impl Parts {
+    /// All rows of a batch in the one partition there is.
+    pub fn whole(num_rows: usize) -> Parts {
+        Parts {
+            rows: Vec::new(),
+            ends: vec![(PartitionKey(0), num_rows)],
+        }
+    }
+
+    /// The partitions in time order, each with its rows.
+    pub fn iter(&self) -> impl Iterator<Item = (PartitionKey, Rows<'_>)> {
         let mut start = 0;
-        for (key, count) in &ordered {
-            next_index.insert(*key, start);
-            start += count;
+        self.ends.iter().map(move |(key, end)| {
+            let rows = match self.rows.get(start..*end) {
+                Some(rows) => Rows::of(rows),
+                None => Rows::Run {
+                    start,
+                    num_rows: *end - start,
+                },
+            };
+            start = *end;
+            (*key, rows)
+        })
+    }
+}
+
+/// Some rows of a batch, in input order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rows<'a> {
+    /// Neighbours.
+    Run {
+        /// Index of the first.
+        start: usize,
+        /// How many.
+        num_rows: usize,
+    },
+    /// Any rows, by index.
+    Listed(&'a [u32]),
+}
+
+impl<'a> Rows<'a> {
+    /// Rows in ascending order, as a run if they are one.
+    pub fn of(rows: &'a [u32]) -> Rows<'a> {
+        match (rows.first(), rows.last()) {
+            (Some(first), Some(last)) if (last - first) as usize + 1 == rows.len() => Rows::Run {
+                start: *first as usize,
+                num_rows: rows.len(),
+            },
+            _ => Rows::Listed(rows),
         }
-        let mut indices = vec![0u32; keys.len()];
-        for (row, key) in (0u32..).zip(&keys) {
-            let slot = next_index.get_mut(key).expect("every key was counted");
-            indices[*slot as usize] = row;
-            *slot += 1;
+    }
+
+    /// How many there are.
+    pub fn num_rows(&self) -> usize {
+        match self {
+            Rows::Run { num_rows, .. } => *num_rows,
+            Rows::Listed(rows) => rows.len(),
         }
-        // Each part is a copy of its own: a few late rows that wait for company must not keep the whole batch alive.
-        let mut parts = Vec::with_capacity(ordered.len());
-        let mut rest = indices.as_slice();
-        for (key, count) in ordered {
-            let (rows, others) = rest.split_at(count as usize);
-            rest = others;
-            let batch = take_record_batch(batch, &UInt32Array::from(rows.to_vec()))?;
-            parts.push(PartitionedRows { key, batch });
+    }
+
+    /// The row at `index`.
+    pub fn row(&self, index: usize) -> usize {
+        match self {
+            Rows::Run { start, .. } => start + index,
+            Rows::Listed(rows) => rows[index] as usize,
         }
-        Ok(parts)
+    }
+
+    /// The first of them, at most `limit`.
+    pub fn first(self, limit: usize) -> Rows<'a> {
+        match self {
+            Rows::Run { start, num_rows } => Rows::Run {
+                start,
+                num_rows: num_rows.min(limit),
+            },
+            Rows::Listed(rows) => Rows::Listed(&rows[..rows.len().min(limit)]),
+        }
+    }
+
+    /// Those after the first `num_taken`.
+    pub fn after(self, num_taken: usize) -> Rows<'a> {
+        match self {
+            Rows::Run { start, num_rows } => Rows::Run {
+                start: start + num_taken,
+                num_rows: num_rows - num_taken,
+            },
+            Rows::Listed(rows) => Rows::Listed(&rows[num_taken..]),
+        }
     }
 }
 
@@ -270,8 +390,7 @@ pub fn times_of(column: &ArrayRef, units_per_second: i64) -> Result<TimestampMic
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow::array::{AsArray, Int64Array};
-    use arrow::datatypes::{DataType, Field, Int64Type, Schema};
+    use arrow::array::Int64Array;
     use std::sync::Arc;
 
     fn micros(text: &str) -> i64 {
@@ -339,40 +458,45 @@ mod tests {
                 micros("2026-01-01T00:00:00Z") + i64::try_from(state >> 40).expect("24 bits") * 11_000
             })
             .collect();
-        let rows = Int64Array::from_iter_values(0..5_000);
-        let schema = Arc::new(Schema::new(vec![Field::new("row", DataType::Int64, true)]));
-        let batch = RecordBatch::try_new(schema, vec![Arc::new(rows)]).expect("a batch");
-        let mut partitioner = Partitioner::new(PartitionBy::Hour, TimeZone::UTC);
-        let parts = partitioner
-            .split(&batch, &TimestampMicrosecondArray::from(times.clone()))
-            .expect("a batch can be split");
-        assert!(parts.len() > 40, "48 hours are hit");
-        let mut seen = Vec::new();
-        for part in &parts {
-            let rows = part.batch.column(0).as_primitive::<Int64Type>().values();
-            assert!(rows.is_sorted(), "input order is kept");
-            for row in rows {
-                assert_eq!(partitioner.key(times[usize::try_from(*row).expect("a row")]), part.key);
-                seen.push(*row);
+        let check = |partition_by| {
+            let mut partitioner = Partitioner::new(partition_by, TimeZone::UTC);
+            let parts = partitioner.split(&TimestampMicrosecondArray::from(times.clone()));
+            let mut seen = Vec::new();
+            let mut keys = Vec::new();
+            for (key, rows) in parts.iter() {
+                let rows: Vec<usize> = (0..rows.num_rows()).map(|index| rows.row(index)).collect();
+                assert!(rows.is_sorted(), "input order is kept");
+                assert!(rows.iter().all(|row| partitioner.key(times[*row]) == key));
+                keys.push(key);
+                seen.extend(rows);
             }
-        }
-        seen.sort_unstable();
-        assert_eq!(seen, (0..5_000).collect::<Vec<i64>>());
+            assert!(keys.is_sorted(), "partitions come in time order");
+            seen.sort_unstable();
+            assert_eq!(seen, (0..5_000).collect::<Vec<usize>>());
+            keys.len()
+        };
+        assert!(check(PartitionBy::Hour) > 40, "48 hours are hit");
+        assert_eq!(check(PartitionBy::Year), 1);
     }
 
     #[test]
-    fn a_batch_within_one_hour_is_not_copied() {
-        let rows: ArrayRef = Arc::new(Int64Array::from_iter_values(0..3));
-        let batch = RecordBatch::try_from_iter([("row", Arc::clone(&rows))]).expect("a batch");
+    fn times_far_apart_are_sorted_as_well() {
+        let day = |days: i64| days * MICROS_PER_DAY;
+        let times = TimestampMicrosecondArray::from(vec![day(20_000), day(-20_000), day(20_000), day(0)]);
+        let mut partitioner = Partitioner::new(PartitionBy::Hour, TimeZone::UTC);
+        let parts = partitioner.split(&times);
+        let rows: Vec<Rows<'_>> = parts.iter().map(|(_, rows)| rows).collect();
+        let run = |start| Rows::Run { start, num_rows: 1 };
+        assert_eq!(rows, [run(1), run(3), Rows::Listed(&[0, 2])]);
+    }
+
+    #[test]
+    fn rows_within_one_hour_are_a_run() {
         let start = micros("2026-01-01T00:00:00Z");
-        let parts = Partitioner::new(PartitionBy::Hour, TimeZone::UTC)
-            .split(
-                &batch,
-                &TimestampMicrosecondArray::from(vec![start, start + 3_599_999_999, start + 5]),
-            )
-            .expect("a batch can be split");
-        assert_eq!(parts.len(), 1);
-        assert!(Arc::ptr_eq(parts[0].batch.column(0), &rows));
+        let times = TimestampMicrosecondArray::from(vec![start, start + 3_599_999_999, start + 5]);
+        let parts = Partitioner::new(PartitionBy::Hour, TimeZone::UTC).split(&times);
+        let rows: Vec<Rows<'_>> = parts.iter().map(|(_, rows)| rows).collect();
+        assert_eq!(rows, [Rows::Run { start: 0, num_rows: 3 }]);
     }
 
     #[test]

@@ -1,8 +1,12 @@
 //! Keeps one open file per time partition and brings each row to its own.
 
+use super::column::PageCompressor;
 use super::encoding::Compression;
 use super::file::FileWriter;
-use super::partition::{PartitionBy, PartitionKey, Partitioner, times_of};
+use super::overflow::{BucketReader, Overflow};
+use super::partition::{PartitionBy, PartitionKey, Partitioner, Parts, Rows, times_of};
+use super::scratch::Scratch;
+use super::sort::SortBuffer;
 use super::{StagedFile, WriteError};
 use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, TimestampMicrosecondArray};
 use arrow::compute::filter_record_batch;
@@ -11,7 +15,8 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use jiff::tz::TimeZone;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// What is written, and under which names; plain data.
@@ -27,6 +32,8 @@ pub struct WriteOptions {
     pub timezone: String,
     /// The column whose value decides the partition; `None` exactly with [`PartitionBy::None`].
     pub time_column: Option<String>,
+    /// Whether the rows of each file are brought into the order of the time column.
+    pub is_sorted_by_time: bool,
     /// How many of a long time column's units make a second.
     pub units_per_second: i64,
     /// Whether a row without a time ends the job.
@@ -37,9 +44,22 @@ pub struct WriteOptions {
     pub target_file_size_bytes: u64,
     /// Bytes that all open files together may hold in memory.
     pub max_held_bytes: usize,
-    /// Files open at a time; the one written longest ago is completed first.
+    /// Files open at a time. A file that has not been written to for a while is completed to make room for another; if there is none,
+    /// rows of further partitions are set aside on disk.
     pub max_open_files: usize,
+    /// Folder for what memory has no room for; `None`: the system's for temporary files.
+    pub scratch_folder: Option<PathBuf>,
 }
+
+/// Batches after which a file that got none of their rows is taken to be complete. Where rows come in the order of their time,
+/// it is; where they do not, all open files get rows all the time.
+const IDLE_BATCHES: u64 = 32;
+
+/// Memory that an open file needs for each column at least: a page of some hundred values, and a dictionary.
+const MIN_COLUMN_BYTES: usize = 16 * 1024;
+
+/// Fewer open files than this make no sense, whatever memory there is.
+const MIN_OPEN_FILES: usize = 4;
 
 /// A row that has no place because it has no time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,16 +75,25 @@ pub struct PartitionedWriter {
     store: Arc<dyn ObjectStore>,
     options: WriteOptions,
     partitioner: Partitioner,
+    compressor: PageCompressor,
     plan_partition: usize,
     time_index: Option<usize>,
+    scratch: Arc<Scratch>,
+    /// Rows of partitions without an open file.
+    overflow: Option<Overflow>,
+    max_open_files: usize,
     open: BTreeMap<PartitionKey, OpenFile>,
     staged: Vec<StagedFile>,
     num_files: usize,
     clock: u64,
+    /// How often the partitions of the rows that come now have been divided.
+    level: u32,
 }
 
 struct OpenFile {
     writer: FileWriter,
+    /// Rows that are written in their order when the file is completed; unused where the order does not matter.
+    unsorted: SortBuffer,
     /// When it was last written to, counted in batches.
     last_used: u64,
 }
@@ -87,6 +116,12 @@ impl PartitionedWriter {
             .map_err(|error| WriteError::Batch(arrow::error::ArrowError::InvalidArgumentError(error.to_string())))?;
         Ok(PartitionedWriter {
             partitioner: Partitioner::new(options.partition_by, timezone),
+            compressor: PageCompressor::new(options.compression).map_err(WriteError::encode)?,
+            scratch: Arc::new(Scratch::new(options.scratch_folder.clone())),
+            overflow: None,
+            max_open_files: (options.max_held_bytes / (MIN_COLUMN_BYTES * schema.fields().len().max(1)))
+                .min(options.max_open_files)
+                .max(MIN_OPEN_FILES),
             store,
             options,
             plan_partition,
@@ -95,6 +130,7 @@ impl PartitionedWriter {
             staged: Vec::new(),
             num_files: 0,
             clock: 0,
+            level: 0,
         })
     }
 
@@ -104,28 +140,40 @@ impl PartitionedWriter {
     pub async fn write(&mut self, batch: RecordBatch) -> Result<Vec<UntimedRow>, WriteError> {
         self.clock += 1;
         let Some(time_index) = self.time_index else {
-            self.write_part(self.partitioner.clone().key(0), batch).await?;
-            self.keep_within_memory().await?;
+            self.write_parts(&batch, None, &Parts::whole(batch.num_rows())).await?;
             return Ok(Vec::new());
         };
         let times = times_of(batch.column(time_index), self.options.units_per_second).map_err(WriteError::Batch)?;
         let (batch, times, untimed) = self.set_untimed_aside(batch, times)?;
-        if batch.num_rows() > 0 {
-            for part in self.partitioner.split(&batch, &times).map_err(WriteError::Batch)? {
-                self.write_part(part.key, part.batch).await?;
-            }
-            self.keep_within_memory().await?;
-        }
+        let parts = self.partitioner.split(&times);
+        let times = self.options.is_sorted_by_time.then_some(&times);
+        self.write_parts(&batch, times, &parts).await?;
         Ok(untimed)
     }
 
-    /// Completes every open file.
+    /// Writes the rows that were set aside, and completes every file.
     pub async fn finish(mut self) -> Result<Vec<StagedFile>, WriteError> {
-        let keys: Vec<PartitionKey> = self.open.keys().copied().collect();
-        for key in keys {
-            self.complete(key).await?;
+        self.complete_all().await?;
+        // The buckets of all levels, the deepest first, so that what is set aside becomes less and less.
+        let mut levels: Vec<std::vec::IntoIter<BucketReader>> = Vec::new();
+        loop {
+            if let Some(overflow) = self.overflow.take() {
+                levels.push(overflow.into_buckets()?.into_iter());
+            }
+            let Some(buckets) = levels.last_mut() else {
+                return Ok(self.staged);
+            };
+            let Some(bucket) = buckets.next() else {
+                levels.pop();
+                continue;
+            };
+            self.level = levels.len() as u32;
+            for batch in bucket {
+                // Rows without a time were set aside before.
+                self.write(batch.map_err(WriteError::scratch)?).await?;
+            }
+            self.complete_all().await?;
         }
-        Ok(self.staged)
     }
 
     /// Gives up the open files, and deletes those already complete as far as the store lets us: nobody will ever list them.
@@ -140,76 +188,212 @@ impl PartitionedWriter {
         }
     }
 
-    async fn write_part(&mut self, key: PartitionKey, batch: RecordBatch) -> Result<(), WriteError> {
-        if !self.open.contains_key(&key) {
-            if self.open.len() >= self.options.max_open_files {
-                self.complete_oldest().await?;
+    /// Brings rows to their files; with `times`, to wait there for their order.
+    async fn write_parts(
+        &mut self,
+        batch: &RecordBatch,
+        times: Option<&TimestampMicrosecondArray>,
+        parts: &Parts,
+    ) -> Result<(), WriteError> {
+        let mut overflowing = HashSet::new();
+        for (key, rows) in parts.iter() {
+            if !self.make_room(key).await? {
+                overflowing.insert(key);
+                continue;
             }
-            let writer = FileWriter::new(Arc::clone(&self.store), self.next_path(key), self.options.compression);
-            self.open.insert(
-                key,
-                OpenFile {
-                    writer,
-                    last_used: self.clock,
-                },
-            );
+            let clock = self.clock;
+            self.open_file(key, batch)?.last_used = clock;
+            match times {
+                None => self.write_part(key, batch, rows).await?,
+                Some(times) => {
+                    let late = self.open_file(key, batch)?.unsorted.push(batch, rows, times)?;
+                    if !late.is_empty() {
+                        self.write_late(key, batch, &late, times).await?;
+                    }
+                }
+            }
         }
-        let clock = self.clock;
-        let open_file = self.open.get_mut(&key).expect("inserted above");
-        open_file.last_used = clock;
-        open_file.writer.write(batch).await?;
+        if !overflowing.is_empty() {
+            let parts = parts.iter().filter(|(key, _)| overflowing.contains(key));
+            self.overflow(batch).push(batch, parts)?;
+            self.overflow(batch).close_partitions(overflowing);
+        }
+        self.keep_within_memory().await
+    }
+
+    /// Puts rows into another file of their partition, since later ones are in the open one already.
+    async fn write_late(
+        &mut self,
+        key: PartitionKey,
+        batch: &RecordBatch,
+        late: &[u32],
+        times: &TimestampMicrosecondArray,
+    ) -> Result<(), WriteError> {
+        // All late rows of a load together make one file an hour; those that are late once more begin a new one at once.
+        if self.level == 0 {
+            let part = std::iter::once((key, Rows::of(late)));
+            return self.overflow(batch).push(batch, part);
+        }
+        self.complete(key).await?;
+        let open_file = self.open_file(key, batch)?;
+        open_file.unsorted.push(batch, Rows::of(late), times).map(drop)
+    }
+
+    /// Where rows are set aside.
+    fn overflow(&mut self, batch: &RecordBatch) -> &mut Overflow {
+        let (level, scratch) = (self.level, &self.scratch);
+        self.overflow
+            .get_or_insert_with(|| Overflow::new(batch.schema(), level, Arc::clone(scratch)))
+    }
+
+    /// Makes sure that rows of a partition can be written. `false`: too many files are in use, the rows must be set aside.
+    async fn make_room(&mut self, key: PartitionKey) -> Result<bool, WriteError> {
+        if self.open.contains_key(&key) {
+            return Ok(true);
+        }
+        if self.overflow.as_ref().is_some_and(|overflow| overflow.is_closed(key)) {
+            return Ok(false);
+        }
+        if self.open.len() < self.max_open_files {
+            return Ok(true);
+        }
+        self.complete_oldest_idle().await
+    }
+
+    /// The file of a partition, opened if it is not.
+    fn open_file(&mut self, key: PartitionKey, batch: &RecordBatch) -> Result<&mut OpenFile, WriteError> {
+        if !self.open.contains_key(&key) {
+            let writer = FileWriter::new(
+                Arc::clone(&self.store),
+                self.next_path(key),
+                batch.schema(),
+                self.options.compression,
+                self.time_index.filter(|_| self.options.is_sorted_by_time),
+            )?;
+            let open_file = OpenFile {
+                writer,
+                unsorted: SortBuffer::default(),
+                last_used: self.clock,
+            };
+            self.open.insert(key, open_file);
+        }
+        Ok(self.open.get_mut(&key).expect("inserted above"))
+    }
+
+    async fn write_part(&mut self, key: PartitionKey, batch: &RecordBatch, rows: Rows<'_>) -> Result<(), WriteError> {
+        let Some(open_file) = self.open.get_mut(&key) else {
+            return Ok(());
+        };
+        open_file.writer.write(batch, rows, &mut self.compressor).await?;
         if open_file.writer.estimated_bytes() >= self.options.target_file_size_bytes {
             self.complete(key).await?;
         }
         Ok(())
     }
 
-    /// Completes the files written to longest ago until what is held fits the limit. Rows mostly come in the order of their
-    /// time, so those files are the ones that have got all their rows.
+    /// Frees memory until what is held fits the limit: first by completing files that get no rows any more, then by setting rows
+    /// that wait for their order, or else pages, aside on disk.
     async fn keep_within_memory(&mut self) -> Result<(), WriteError> {
-        let held = |open: &BTreeMap<PartitionKey, OpenFile>| -> usize {
-            open.values().map(|open_file| open_file.writer.held_bytes()).sum()
-        };
-        while self.open.len() > 1 && held(&self.open) > self.options.max_held_bytes {
-            self.complete_oldest().await?;
-        }
-        // One file alone is sent as it grows; its row group ends when it is too large.
         let limit = self.options.max_held_bytes;
-        if let Some(alone) = self
-            .open
-            .values_mut()
-            .next()
-            .filter(|alone| alone.writer.held_bytes() > limit)
-        {
-            alone.writer.flush().await?;
+        while self.held_bytes() > limit {
+            if !self.complete_oldest_idle().await? {
+                break;
+            }
+        }
+        while self.options.is_sorted_by_time && self.held_bytes() > limit {
+            if !self.free_unsorted().await? {
+                break;
+            }
+        }
+        for has_open_pages in [false, true] {
+            if self.held_bytes() <= limit {
+                break;
+            }
+            for open_file in self.open.values_mut() {
+                open_file
+                    .writer
+                    .set_aside(has_open_pages, &self.scratch, &mut self.compressor)?;
+            }
         }
         Ok(())
     }
 
-    async fn complete_oldest(&mut self) -> Result<(), WriteError> {
+    /// Frees memory of the file with the most rows that wait for their order. Says whether any wait.
+    async fn free_unsorted(&mut self) -> Result<bool, WriteError> {
+        let is_only = self.open.len() == 1;
+        let largest = self
+            .open
+            .iter_mut()
+            .max_by_key(|(_, open_file)| open_file.unsorted.held_bytes())
+            .filter(|(_, open_file)| !open_file.unsorted.is_empty());
+        let Some((key, open_file)) = largest.map(|(key, open_file)| (*key, open_file)) else {
+            return Ok(false);
+        };
+        if let Some(rows) = open_file.unsorted.take_earlier() {
+            open_file.writer.write_sorted(rows, &mut self.compressor).await?;
+            if open_file.writer.estimated_bytes() >= self.options.target_file_size_bytes {
+                self.complete(key).await?;
+            }
+            return Ok(true);
+        }
+        // Setting aside what has been set aside before, or the only file there is, would lead nowhere.
+        if !is_only && self.level == 0 {
+            for (batch, rows) in open_file.unsorted.take_all().by_batch() {
+                let part = std::iter::once((key, Rows::of(&rows)));
+                let overflow = self.overflow(&batch);
+                overflow.push(&batch, part)?;
+                overflow.close_partitions([key].into());
+            }
+        }
+        // What has been written of it before stays a file of its own.
+        self.complete(key).await.map(|()| true)
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.open
+            .values()
+            .map(|open_file| open_file.writer.held_bytes() + open_file.unsorted.held_bytes())
+            .sum()
+    }
+
+    /// Completes the file written to longest ago, if that is long ago. Says whether there was one.
+    async fn complete_oldest_idle(&mut self) -> Result<bool, WriteError> {
         let oldest = self
             .open
             .iter()
             .min_by_key(|(_, open_file)| open_file.last_used)
+            .filter(|(_, open_file)| self.clock - open_file.last_used >= IDLE_BATCHES)
             .map(|(key, _)| *key);
         match oldest {
-            Some(key) => self.complete(key).await,
-            None => Ok(()),
+            Some(key) => self.complete(key).await.map(|()| true),
+            None => Ok(false),
         }
     }
 
+    async fn complete_all(&mut self) -> Result<(), WriteError> {
+        let keys: Vec<PartitionKey> = self.open.keys().copied().collect();
+        for key in keys {
+            self.complete(key).await?;
+        }
+        Ok(())
+    }
+
     async fn complete(&mut self, key: PartitionKey) -> Result<(), WriteError> {
-        let Some(open_file) = self.open.remove(&key) else {
+        let Some(mut open_file) = self.open.remove(&key) else {
             return Ok(());
         };
-        let values = self.partition_values(key);
-        if let Some(file) = open_file
-            .writer
-            .finish(values, self.options.time_column.as_deref())
-            .await?
-        {
-            self.staged.push(file);
+        if !open_file.unsorted.is_empty() {
+            open_file
+                .writer
+                .write_sorted(open_file.unsorted.take_all(), &mut self.compressor)
+                .await?;
         }
+        let values = self.partition_values(key);
+        let file = open_file
+            .writer
+            .finish(values, self.options.time_column.as_deref(), &mut self.compressor)
+            .await?;
+        self.staged.extend(file);
         Ok(())
     }
 

@@ -300,6 +300,7 @@ pub static KEYS: &[KeyDoc] = &[
     key("exec.max_threads", Integer, "Tasks that run side by side. Left out: the number of cores").example("4"),
     key("exec.min_output_tasks", Integer, "Accepted for compatibility: work is spread over all cores without it").example("1"),
     key("exec.memory_limit", Size, "Bytes that all queues, buffers and open writers may hold").unit("bytes").example("2GiB"),
+    key("exec.scratch_folder", Text, "Folder on local disk for what memory has no room for. Left out: the system's folder for temporary files").example("/var/tmp"),
     key("exec.target_file_size", Size, "Bytes of an output file at which the next is begun").unit("bytes").example("256MiB"),
     key("exec.max_requests", Integer, "Requests in flight at most").unit("requests").example("64"),
     key("exec.batch_rows", Integer, "Rows handled at a time").unit("rows").example("8192"),

@@ -33,7 +33,13 @@ fn the_file_of_the_interface_resolves_without_a_warning() {
     let resolved = try_resolve(INTERFACE, true).unwrap_or_else(|errors| panic!("{errors}"));
     assert!(resolved.warnings.is_empty(), "{:?}", resolved.warnings);
     assert_eq!(
-        resolved.plan.input.select.path_match_pattern.as_deref(),
+        resolved
+            .plan
+            .input
+            .select
+            .path_match_pattern
+            .as_ref()
+            .map(Pattern::as_str),
         Some(r"\.csv(\.gz)?$")
     );
     assert_eq!(resolved.plan.filters.len(), 2);

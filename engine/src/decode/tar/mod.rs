@@ -11,7 +11,6 @@ mod pax;
 use self::header::{BLOCK_BYTES, Header};
 use self::pax::Pax;
 use super::codec::{Fault, Io};
-use super::entry::EntryFilter;
 use super::{DecodeError, Decoder, EntryOptions, Event, Progress};
 
 const FORMAT: &str = "tar";
@@ -22,7 +21,7 @@ const MAX_META_BYTES: u64 = 1 << 20;
 
 /// The decoder of tar; see the module.
 pub struct TarDecoder {
-    filter: EntryFilter,
+    entries: EntryOptions,
     state: State,
     block: [u8; BLOCK_BYTES],
     /// Bytes of an entry that says something about the next one.
@@ -78,11 +77,9 @@ struct Upcoming {
 
 impl TarDecoder {
     /// Makes one, ready for its first file.
-    ///
-    /// **Errors**: `match_name` is not a valid pattern.
-    pub fn new(options: &EntryOptions) -> Result<Self, fancy_regex::Error> {
-        Ok(TarDecoder {
-            filter: EntryFilter::new(options)?,
+    pub fn new(options: &EntryOptions) -> Self {
+        TarDecoder {
+            entries: options.clone(),
             state: State::Header(0),
             block: [0; BLOCK_BYTES],
             meta: Vec::new(),
@@ -90,7 +87,7 @@ impl TarDecoder {
             global: Pax::default(),
             has_entry: false,
             byte: 0,
-        })
+        }
     }
 
     fn run(&mut self, io: &mut Io<'_>) -> Result<Event, Fault> {
@@ -254,7 +251,7 @@ impl TarDecoder {
             // Before ustar, a directory was a file whose name ends with a slash.
             b'\0' if name.ends_with('/') => self.state = skip_entry(size),
             b'0' | b'\0' | b'7' => {
-                if !self.filter.admits(&name)? {
+                if !self.entries.admit(&name)? {
                     self.state = skip_entry(size);
                     return Ok(None);
                 }

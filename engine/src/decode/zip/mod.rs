@@ -14,7 +14,6 @@ use crc32fast::Hasher;
 use self::record::{Entry, LOCAL_HEADER_BYTES, MAX_DESCRIPTOR_BYTES, Measured, Method, u16_at, u32_at, u64_at};
 use super::bzip2::Bzip2Codec;
 use super::codec::{Codec, Fault, Io, Step, StepError};
-use super::entry::EntryFilter;
 use super::inflate::Inflate;
 use super::zstd::ZstdCodec;
 use super::{DecodeError, Decoder, EntryOptions, Event, Progress};
@@ -26,7 +25,7 @@ const SCRATCH_BYTES: usize = 32 * 1024;
 
 /// The decoder of zip; see the module.
 pub struct ZipDecoder {
-    filter: EntryFilter,
+    entries: EntryOptions,
     state: State,
     /// Bytes of a record that is not complete; at most one local header, so below 128 KiB.
     held: Vec<u8>,
@@ -115,11 +114,9 @@ enum Flow {
 
 impl ZipDecoder {
     /// Makes one, ready for its first file.
-    ///
-    /// **Errors**: `match_name` is not a valid pattern.
-    pub fn new(options: &EntryOptions) -> Result<Self, fancy_regex::Error> {
-        Ok(ZipDecoder {
-            filter: EntryFilter::new(options)?,
+    pub fn new(options: &EntryOptions) -> Self {
+        ZipDecoder {
+            entries: options.clone(),
             state: State::Record,
             held: Vec::new(),
             codecs: Codecs::default(),
@@ -128,7 +125,7 @@ impl ZipDecoder {
             num_listed: 0,
             zip64_num_listed: None,
             byte: 0,
-        })
+        }
     }
 
     fn run(&mut self, io: &mut Io<'_>) -> Result<Event, Fault> {
@@ -281,7 +278,7 @@ impl ZipDecoder {
         // Nothing else is held: what a descriptor leaves is shorter than a local header.
         self.held.clear();
         self.num_entries += 1;
-        let is_unwanted = entry.is_directory() || !self.filter.admits(&entry.name)?;
+        let is_unwanted = entry.is_directory() || !self.entries.admit(&entry.name)?;
         if is_unwanted && !entry.has_descriptor {
             self.state = State::Skip {
                 left: entry.compressed_size,

@@ -11,6 +11,7 @@ pub(super) mod remove_columns;
 pub(super) mod rename;
 
 use crate::parse::columns::{ColumnType, TimestampOptions};
+use crate::pattern::{Pattern, Replacement};
 
 /// One entry of `filters`, in list order.
 #[derive(Clone, Debug, PartialEq)]
@@ -243,10 +244,10 @@ pub enum RenameStep {
     },
     /// `regex_replace`
     RegexReplace {
-        /// Java pattern.
-        pattern: String,
-        /// Java replacement (`$1`).
-        replacement: String,
+        /// What is looked for in a name.
+        pattern: Pattern,
+        /// Put in the place of every find.
+        replacement: Replacement,
     },
     /// `truncate`
     Truncate {

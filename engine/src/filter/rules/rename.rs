@@ -6,7 +6,6 @@
 use super::{FirstCharacterChange, RenameRule, RenameStep};
 use crate::filter::{FilterError, Stage, column, column_names};
 use datafusion::logical_expr::LogicalPlan;
-use fancy_regex::{Captures, Regex};
 use std::collections::HashSet;
 
 /// Compiles the rule.
@@ -83,15 +82,11 @@ fn renamed(names: &[String], step: &RenameStep) -> Result<Vec<String>, String> {
                 _ => name.to_owned(),
             })
         }
-        RenameStep::RegexReplace { pattern, replacement } => {
-            let regex = Regex::new(pattern).map_err(|error| format!("pattern `{pattern}`: {error}"))?;
-            let replacement = Replacement::parse(replacement, &regex)?;
-            each(&|name| {
-                regex
-                    .replace_all(name, |captures: &Captures<'_>| replacement.expand(captures))
-                    .into_owned()
-            })
-        }
+        RenameStep::RegexReplace { pattern, replacement } => names
+            .iter()
+            .map(|name| pattern.replace_all(name, replacement))
+            .collect::<Result<_, _>>()
+            .map_err(|error| error.to_string())?,
         RenameStep::Truncate { max_length } => each(&|name| truncated(name, *max_length).to_owned()),
         RenameStep::UniqueNumberSuffix {
             delimiter,
@@ -124,85 +119,6 @@ impl<'a> Passing<'a> {
 
     fn admits(&self, character: char) -> bool {
         self.ranges.iter().any(|range| range.contains(&character)) || self.characters.contains(character)
-    }
-}
-
-/// The replacement of Java's `Matcher.replaceAll`.
-#[derive(Debug, PartialEq, Eq)]
-struct Replacement {
-    parts: Vec<ReplacementPart>,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum ReplacementPart {
-    Text(char),
-    Group(usize),
-    Named(String),
-}
-
-impl Replacement {
-    /// `$1` is a group, as many digits as make a group there is; `${name}` a named one; `\` takes the next character as it is.
-    fn parse(text: &str, regex: &Regex) -> Result<Replacement, String> {
-        let wrong = |what: String| format!("replacement `{text}` {what}");
-        let mut parts = Vec::new();
-        let mut characters = text.chars().peekable();
-        while let Some(character) = characters.next() {
-            match character {
-                '\\' => match characters.next() {
-                    Some(escaped) => parts.push(ReplacementPart::Text(escaped)),
-                    None => return Err(wrong("ends in a `\\`".to_owned())),
-                },
-                '$' if characters.peek() == Some(&'{') => {
-                    characters.next();
-                    let mut name = String::new();
-                    loop {
-                        match characters.next() {
-                            Some('}') => break,
-                            Some(character) => name.push(character),
-                            None => return Err(wrong("has an unclosed `${`".to_owned())),
-                        }
-                    }
-                    if !regex.capture_names().flatten().any(|known| known == name) {
-                        return Err(wrong(format!("names the group `{name}`, which the pattern lacks")));
-                    }
-                    parts.push(ReplacementPart::Named(name));
-                }
-                '$' => {
-                    let Some(first) = characters.next().and_then(|digit| digit.to_digit(10)) else {
-                        return Err(wrong(
-                            "has a `$` without a group; write `\\$` for the character".to_owned(),
-                        ));
-                    };
-                    let mut group = first as usize;
-                    if group >= regex.captures_len() {
-                        return Err(wrong(format!("names the group {group}, which the pattern lacks")));
-                    }
-                    while let Some(digit) = characters.peek().and_then(|digit| digit.to_digit(10)) {
-                        let longer = group * 10 + digit as usize;
-                        if longer >= regex.captures_len() {
-                            break;
-                        }
-                        group = longer;
-                        characters.next();
-                    }
-                    parts.push(ReplacementPart::Group(group));
-                }
-                other => parts.push(ReplacementPart::Text(other)),
-            }
-        }
-        Ok(Replacement { parts })
-    }
-
-    fn expand(&self, captures: &Captures<'_>) -> String {
-        let mut text = String::new();
-        for part in &self.parts {
-            match part {
-                ReplacementPart::Text(character) => text.push(*character),
-                ReplacementPart::Group(group) => text.push_str(captures.get(*group).map_or("", |found| found.as_str())),
-                ReplacementPart::Named(name) => text.push_str(captures.name(name).map_or("", |found| found.as_str())),
-            }
-        }
-        text
     }
 }
 
@@ -266,6 +182,7 @@ fn unique_names(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pattern::{Pattern, Replacement};
 
     #[track_caller]
     fn check(step: RenameStep, names: &[&str], expected: &[&str]) {
@@ -327,29 +244,20 @@ mod tests {
     }
 
     #[test]
-    fn regex_replaces_all_with_java_replacements() {
-        let step = |pattern: &str, replacement: &str| RenameStep::RegexReplace {
-            pattern: pattern.to_owned(),
-            replacement: replacement.to_owned(),
+    fn regex_replaces_every_find_in_every_name() {
+        let step = |pattern: &str, replacement: &str| {
+            let pattern = Pattern::new(pattern).unwrap();
+            RenameStep::RegexReplace {
+                replacement: Replacement::new(replacement, &pattern).unwrap(),
+                pattern,
+            }
         };
-        check(step("(\\w)-(\\w)", "$2$1"), &["a-b c-d"], &["ba dc"]);
-        check(step("(a)", "$12"), &["bab"], &["ba2b"]);
-        check(step("(?<x>a)", "[${x}]"), &["ca"], &["c[a]"]);
-        check(step("a(?=b)", "\\$\\\\"), &["abac"], &["$\\bac"]);
-        check(step("(a)|b", "<$1>"), &["ab"], &["<a><>"]);
-        check_error(
-            step("a", "$1"),
-            "replacement `$1` names the group 1, which the pattern lacks",
-        );
-        check_error(
-            step("a", "${x}"),
-            "replacement `${x}` names the group `x`, which the pattern lacks",
-        );
-        check_error(
-            step("a", "x$"),
-            "replacement `x$` has a `$` without a group; write `\\$` for the character",
-        );
-        check_error(step("a", "x\\"), "replacement `x\\` ends in a `\\`");
+        check(step(r"(\w)-(\w)", "$2$1"), &["a-b c-d", "e"], &["ba dc", "e"]);
+        // Java's `\w` is ASCII.
+        check(step(r"\W", "_"), &["größe"], &["gr__e"]);
+        let endless = format!("{}b", "a".repeat(60));
+        let error = renamed(&[endless], &step(r"^(a+)+\1$", "")).unwrap_err();
+        assert!(error.contains("takes too many steps on"), "{error}");
     }
 
     #[test]

@@ -148,17 +148,3 @@ fn archived_files_fail_or_are_counted() {
     };
     assert_eq!(check(&store, &options, 2, 1).num_skipped_archived, 1);
 }
-
-#[test]
-fn a_bad_pattern_fails_before_any_request() {
-    let store = pages(3, 10);
-    let options = SelectOptions {
-        path_match_pattern: Some("(".to_owned()),
-        ..SelectOptions::default()
-    };
-    assert!(matches!(
-        run(&store, &options),
-        Err(SourceError::Select(SelectError::Pattern(_)))
-    ));
-    assert!(store.requests.lock().unwrap().is_empty());
-}

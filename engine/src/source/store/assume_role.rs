@@ -3,7 +3,7 @@
 use super::address::encode;
 use super::answer;
 use super::credentials::Credential;
-use super::s3::Http;
+use super::http::Http;
 use crate::source::error::SourceError;
 use http::Method;
 use jiff::Timestamp;

@@ -1,11 +1,13 @@
 //! Who signs requests.
 //!
 //! Static keys, the environment and credentials files are read here, so that an error can name the variable, the section or the key
-//! that is missing. Web identity, container and instance credentials come from `object_store`'s providers, which renew them by
-//! themselves. A credential that the service calls expired is fetched anew once, from wherever it came; a static one
-//! cannot be.
+//! that is missing. Web identity and instance credentials come from `object_store`'s providers, which renew them by themselves;
+//! roles and containers are asked for in `assume_role` and `container`. A credential that the service calls expired is fetched anew
+//! once, from wherever it came; a static one cannot be.
 
 use super::assume_role::AssumeRole;
+use super::container;
+use super::http::reason;
 use crate::source::error::SourceError;
 use crate::source::options::CredentialOptions;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, AwsCredential, AwsCredentialProvider};
@@ -118,19 +120,22 @@ pub(super) enum Credential {
 }
 
 impl Credential {
+    /// The credential just fetched, however little is left of it: there is no other.
+    async fn fresh(&self) -> Result<Arc<AwsCredential>, SourceError> {
+        match self {
+            Credential::Lasting(credential) | Credential::Until(credential, _) => Ok(credential.clone()),
+            Credential::Provided(provider, name) => provider
+                .get_credential()
+                .await
+                .map_err(|error| not_provided(name, &error)),
+        }
+    }
+
+    /// The credential kept; `None`: too little is left of it.
     async fn current(&self) -> Result<Option<Arc<AwsCredential>>, SourceError> {
         match self {
-            Credential::Lasting(credential) => Ok(Some(credential.clone())),
-            Credential::Until(credential, until) => {
-                Ok((*until > Instant::now() + RENEWAL_MARGIN).then(|| credential.clone()))
-            }
-            Credential::Provided(provider, name) => match provider.get_credential().await {
-                Ok(credential) => Ok(Some(credential)),
-                Err(error) => Err(SourceError::CredentialProvider {
-                    provider: name,
-                    source: error.to_string().into(),
-                }),
-            },
+            Credential::Until(_, until) if *until <= Instant::now() + RENEWAL_MARGIN => Ok(None),
+            kept => kept.fresh().await.map(Some),
         }
     }
 }
@@ -162,7 +167,7 @@ impl Credentials {
     }
 
     /// The credential to sign with; `None`: requests are not signed.
-    pub(super) async fn get(&self, http: &super::s3::Http) -> Result<Option<Arc<AwsCredential>>, SourceError> {
+    pub(super) async fn get(&self, http: &super::http::Http) -> Result<Option<Arc<AwsCredential>>, SourceError> {
         match &self.source {
             CredentialSource::Anonymous => return Ok(None),
             CredentialSource::Fixed(credential) => return Ok(Some(credential.clone())),
@@ -176,13 +181,9 @@ impl Credentials {
             return Ok(Some(credential));
         }
         let fetched = self.fetch(http).await?;
-        let credential = match &fetched {
-            // However little is left of it: there is no other.
-            Credential::Until(credential, _) => Some(credential.clone()),
-            other => other.current().await?,
-        };
+        let credential = fetched.fresh().await?;
         cached.0 = Some(fetched);
-        Ok(credential)
+        Ok(Some(credential))
     }
 
     /// Drops a credential that has expired; `false`: there will be no other.
@@ -203,7 +204,7 @@ impl Credentials {
         true
     }
 
-    async fn fetch(&self, http: &super::s3::Http) -> Result<Credential, SourceError> {
+    async fn fetch(&self, http: &super::http::Http) -> Result<Credential, SourceError> {
         match &self.source {
             CredentialSource::Environment => from_environment(&self.variables)
                 .map(Credential::Lasting)
@@ -215,8 +216,7 @@ impl Credentials {
             CredentialSource::Instance => self.provided("the instance metadata service", &[]),
             CredentialSource::Chain => self.chain().await,
             CredentialSource::Role(role) => {
-                let base = self.chain().await?.current().await?;
-                let base = base.expect("a credential of the chain has no end of its own");
+                let base = self.chain().await?.fresh().await?;
                 role.fetch(http, &base).await
             }
             CredentialSource::Anonymous | CredentialSource::Fixed(_) => {
@@ -227,11 +227,6 @@ impl Credentials {
 
     /// Environment, profile, web identity, container, instance: the first that is there.
     async fn chain(&self) -> Result<Credential, SourceError> {
-        const CONTAINER: [AmazonS3ConfigKey; 3] = [
-            AmazonS3ConfigKey::ContainerCredentialsRelativeUri,
-            AmazonS3ConfigKey::ContainerCredentialsFullUri,
-            AmazonS3ConfigKey::ContainerAuthorizationTokenFile,
-        ];
         const WEB_IDENTITY: [AmazonS3ConfigKey; 4] = [
             AmazonS3ConfigKey::WebIdentityTokenFile,
             AmazonS3ConfigKey::RoleArn,
@@ -254,14 +249,12 @@ impl Credentials {
         if variables.get("AWS_WEB_IDENTITY_TOKEN_FILE").is_some() && variables.get("AWS_ROLE_ARN").is_some() {
             return self.provided("the web identity provider", &WEB_IDENTITY);
         }
-        let has_container = variables.get("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI").is_some()
-            || variables.get("AWS_CONTAINER_CREDENTIALS_FULL_URI").is_some();
-        if has_container {
-            return self.provided("the container's credential service", &CONTAINER);
+        if container::is_named(variables) {
+            return container::fetch(variables).await;
         }
         let is_disabled = variables
             .get("AWS_EC2_METADATA_DISABLED")
-            .is_some_and(|value| value == "true");
+            .is_some_and(|value| value.eq_ignore_ascii_case("true"));
         if is_disabled {
             let problem =
                 "none in the environment nor in a credentials file, and the instance metadata service is disabled";
@@ -270,11 +263,12 @@ impl Credentials {
             });
         }
         let instance = self.provided("the instance metadata service", &[])?;
-        match instance.current().await {
+        match instance.fresh().await {
             Ok(_) => Ok(instance),
-            Err(SourceError::CredentialProvider { source, .. }) => Err(SourceError::CredentialProvider {
+            Err(SourceError::CredentialProvider { reason, .. }) => Err(SourceError::CredentialProvider {
                 provider: "the environment, a credentials file, nor the instance metadata service",
-                source,
+                reason,
+                is_passing: false,
             }),
             Err(error) => Err(error),
         }
@@ -294,11 +288,16 @@ impl Credentials {
                 builder = builder.with_config(*key, value);
             }
         }
-        let store = builder.build().map_err(|error| SourceError::CredentialProvider {
-            provider: name,
-            source: error.to_string().into(),
-        })?;
+        let store = builder.build().map_err(|error| not_provided(name, &error))?;
         Ok(Credential::Provided(store.credentials().clone(), name))
+    }
+}
+
+fn not_provided(provider: &'static str, error: &object_store::Error) -> SourceError {
+    SourceError::CredentialProvider {
+        provider,
+        reason: reason(error),
+        is_passing: false,
     }
 }
 

@@ -5,12 +5,14 @@
 //! `object_store`'s own client; what that has below its client (credentials, signatures, HTTP) is used. [`ObjectFiles`] makes
 //! any `ObjectStore` a store of files, the local file system first of all.
 //!
-//! Reading order: [`s3`](self::S3Store), `address`, `answer`, `retry`, `credentials`, `assume_role`, `object_files`.
+//! Reading order: [`s3`](self::S3Store), `http`, `address`, `answer`, `retry`, `credentials`, `assume_role`, `container`, `object_files`.
 
 mod address;
 mod answer;
 mod assume_role;
+mod container;
 mod credentials;
+mod http;
 mod object_files;
 mod retry;
 mod s3;

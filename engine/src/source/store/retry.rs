@@ -38,7 +38,10 @@ impl<'a> Retries<'a> {
             let Some(first) = self.first.take() else {
                 return Err(error);
             };
-            tracing::warn!(operation, url, first = %first, last = %error, "gave up after the last retry");
+            // Whoever asked tells the first one.
+            if first.to_string() != error.to_string() {
+                tracing::warn!(operation, url, first = %first, last = %error, "gave up after the last retry");
+            }
             return Err(SourceError::GaveUp {
                 operation,
                 url: url.to_owned(),

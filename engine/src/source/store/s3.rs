@@ -9,43 +9,27 @@
 use super::address::{Address, is_unaddressable};
 use super::answer::{self, ServiceError};
 use super::credentials::{CredentialSource, Credentials, Variables};
+use super::http::{Http, SILENCE_TIMEOUT};
 use super::retry::Retries;
 use super::{ByteStream, FileStore, ListPage, ListRequest};
 use crate::source::error::SourceError;
 use crate::source::file::SourceFile;
-use crate::source::options::{ProxyOptions, S3Options};
+use crate::source::options::S3Options;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use http::header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, HeaderName, IF_MATCH, LAST_MODIFIED, RANGE};
+use http::header::{
+    CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, HeaderName, IF_MATCH, LAST_MODIFIED, LOCATION, RANGE,
+};
 use http::response::Parts;
 use http::{HeaderValue, Method, StatusCode};
-use object_store::ClientOptions;
 use object_store::aws::{AwsAuthorizer, AwsCredential};
-use object_store::client::{
-    HttpClient, HttpConnector, HttpError, HttpRequest, HttpRequestBody, HttpResponseBody, ReqwestConnector,
-};
-use secrecy::ExposeSecret;
-use std::fmt;
+use object_store::client::{HttpError, HttpRequest, HttpRequestBody, HttpResponseBody};
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::RwLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
-
-/// A connection is up within this time, or it will not be.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// A service that sends nothing for this long has forgotten about the request. There is no limit on a request as a whole,
-/// since a slow consumer may take any time to read a body.
-const SILENCE_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// Idle connections are closed before services and load balancers close theirs.
-const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(50);
-
-/// Answers other than file contents are never larger: a page of 1,000 keys of 1,024 characters, each escaped.
-const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
 
 /// Follows from the first attempt to the region that has the bucket.
 const MAX_MOVES: u32 = 2;
@@ -65,19 +49,6 @@ struct Shared {
     credentials: Credentials,
     http: Http,
     num_slow_downs: AtomicU64,
-}
-
-/// The connections to the service.
-#[derive(Clone)]
-pub(super) struct Http {
-    client: HttpClient,
-}
-
-impl fmt::Debug for Http {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The client would show the proxy with its password.
-        formatter.write_str("Http")
-    }
 }
 
 /// What a request is about.
@@ -223,6 +194,7 @@ impl S3Store {
             summary if error.code.is_empty() => format!("status {}, {summary}", status.as_u16()),
             summary => summary,
         };
+        let location = header(&parts.headers, &LOCATION);
         let bucket = || self.shared.options.bucket.clone();
         let endpoint = || address.endpoint.clone();
         match error.code.as_str() {
@@ -261,6 +233,14 @@ impl S3Store {
             StatusCode::NOT_FOUND => SourceError::NotFound { url },
             StatusCode::PRECONDITION_FAILED | StatusCode::RANGE_NOT_SATISFIABLE => SourceError::Changed { url },
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => SourceError::SlowDown { url, answer },
+            status if status.is_redirection() && error.region.is_none() && location.is_some() => {
+                let location = location.unwrap_or_default();
+                SourceError::Redirected {
+                    endpoint: endpoint(),
+                    // What a query may hold is nobody's business.
+                    location: location.split(['?', '#']).next().unwrap_or_default().to_owned(),
+                }
+            }
             status if status.is_redirection() => SourceError::WrongRegion {
                 bucket: bucket(),
                 endpoint: endpoint(),
@@ -269,7 +249,7 @@ impl S3Store {
             status => SourceError::Status {
                 url,
                 status: status.as_u16(),
-                answer,
+                answer: error.summary(),
             },
         }
     }
@@ -527,105 +507,6 @@ impl Reading {
     }
 }
 
-impl Http {
-    fn new(proxy: Option<&ProxyOptions>, endpoint: &str) -> Result<Http, SourceError> {
-        let mut options = ClientOptions::new()
-            .with_allow_http(true)
-            .with_timeout_disabled()
-            .with_connect_timeout(CONNECT_TIMEOUT)
-            .with_pool_idle_timeout(POOL_IDLE_TIMEOUT)
-            .with_user_agent(HeaderValue::from_static(concat!(
-                "bucketload/",
-                env!("CARGO_PKG_VERSION")
-            )));
-        if let Some(proxy) = proxy {
-            options = options.with_proxy_url(proxy_url(proxy));
-        }
-        let client = ReqwestConnector::default()
-            .connect(&options)
-            .map_err(|error| SourceError::Client {
-                endpoint: endpoint.to_owned(),
-                // The error of the proxy's URL would repeat its password.
-                source: if proxy.is_some() {
-                    "`in.http_proxy` makes no valid proxy".into()
-                } else {
-                    Box::new(error)
-                },
-            })?;
-        Ok(Http { client })
-    }
-
-    /// Sends a request and waits for the head of its answer.
-    async fn send(&self, request: HttpRequest, endpoint: &str) -> Result<(Parts, HttpResponseBody), SourceError> {
-        match tokio::time::timeout(SILENCE_TIMEOUT, self.client.execute(request)).await {
-            Ok(Ok(response)) => Ok(response.into_parts()),
-            Ok(Err(error)) => Err(SourceError::Unreachable {
-                endpoint: endpoint.to_owned(),
-                source: innermost(&error).into(),
-            }),
-            Err(_) => Err(SourceError::Timeout {
-                url: endpoint.to_owned(),
-                seconds: SILENCE_TIMEOUT.as_secs(),
-            }),
-        }
-    }
-
-    /// Sends a request and reads the whole of its answer.
-    pub(super) async fn send_whole(&self, request: HttpRequest, endpoint: &str) -> Result<(Parts, Bytes), SourceError> {
-        let (parts, body) = self.send(request, endpoint).await?;
-        Ok((parts, self.collect(body, endpoint).await?))
-    }
-
-    async fn collect(&self, body: HttpResponseBody, url: &str) -> Result<Bytes, SourceError> {
-        let mut stream = body.bytes_stream();
-        let mut collected = Vec::new();
-        loop {
-            match tokio::time::timeout(SILENCE_TIMEOUT, stream.next()).await {
-                Ok(Some(Ok(bytes))) if collected.len() + bytes.len() > MAX_ANSWER_BYTES => {
-                    let problem = format!("it has more than {MAX_ANSWER_BYTES} bytes");
-                    return Err(SourceError::Protocol {
-                        url: url.to_owned(),
-                        problem,
-                    });
-                }
-                Ok(Some(Ok(bytes))) => collected.extend_from_slice(&bytes),
-                Ok(Some(Err(source))) => {
-                    let offset = collected.len() as u64;
-                    return Err(SourceError::Interrupted {
-                        url: url.to_owned(),
-                        offset,
-                        source: Box::new(source),
-                    });
-                }
-                Ok(None) => return Ok(collected.into()),
-                Err(_) => {
-                    return Err(SourceError::Timeout {
-                        url: url.to_owned(),
-                        seconds: SILENCE_TIMEOUT.as_secs(),
-                    });
-                }
-            }
-        }
-    }
-}
-
-fn proxy_url(proxy: &ProxyOptions) -> String {
-    let mut url = String::from("http://");
-    if let Some(user) = &proxy.user {
-        url.push_str(&super::address::encode(user));
-        if let Some(password) = &proxy.password {
-            url.push(':');
-            url.push_str(&super::address::encode(password.expose_secret()));
-        }
-        url.push('@');
-    }
-    url.push_str(proxy.host.trim_start_matches("http://"));
-    if let Some(port) = proxy.port {
-        url.push_str(&format!(":{port}"));
-    }
-    url
-}
-
 fn header(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     headers.get(name)?.to_str().ok().map(str::to_owned)
 }
@@ -635,13 +516,4 @@ fn parse_content_range(text: &str) -> Option<(u64, Option<u64>)> {
     let (range, size_bytes) = text.strip_prefix("bytes ")?.split_once('/')?;
     let (first, _) = range.split_once('-')?;
     Some((first.trim().parse().ok()?, size_bytes.trim().parse().ok()))
-}
-
-/// The cause at the bottom, such as "connection refused"; those above only say that something was sent.
-fn innermost(error: &HttpError) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
 }

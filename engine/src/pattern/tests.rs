@@ -202,6 +202,8 @@ fn mistakes_are_shown_where_they_are() {
         ("a**", 2),
         ("(?z)", 1),
         ("(?<1>a)", 1),
+        ("(?<x>a)(?<x>b)", 8),
+        (r"\k<x>(?<x>a)", 1),
         (r"\k{a}", 1),
         ("[a&&]", 3),
         (r"\xZZ", 1),
@@ -245,11 +247,98 @@ fn plain_patterns_use_the_linear_engine() {
     }
 }
 
+#[track_caller]
+fn check_replaced(pattern: &str, replacement: &str, text: &str, expected: &str) {
+    let compiled = Pattern::new(pattern).unwrap();
+    let replaced = Replacement::new(replacement, &compiled).unwrap();
+    assert_eq!(
+        compiled.replace_all(text, &replaced).unwrap(),
+        expected,
+        "`{pattern}` by `{replacement}` in {text:?}"
+    );
+}
+
+#[track_caller]
+fn check_replacement_error(pattern: &str, replacement: &str, expected: &str) {
+    let error = Replacement::new(replacement, &Pattern::new(pattern).unwrap()).unwrap_err();
+    assert_eq!(error.to_string(), expected);
+}
+
+/// All as OpenJDK 17 has it.
+#[test]
+fn every_find_is_replaced() {
+    check_replaced(r"\W", "_", "größe é", "gr__e__");
+    check_replaced("[^a-z0-9_]", "_", "User ID (é)", "_ser_______");
+    check_replaced(r"\d", "#", "1٢3", "#٢#");
+    check_replaced(r"\s+", "_", " a\u{a0} b ", "_a\u{a0}_b_");
+    check_replaced("(?i)É", "x", "éÉ", "éx");
+    check_replaced(r"\Q.\E", "_", "a.b.c", "a_b_c");
+    check_replaced("a*+a", "x", "aaa", "aaa");
+    check_replaced("(?<=a)b", "c", "abb", "acb");
+    check_replaced("a$", "x", "a\na\n", "a\nx\n");
+    check_replaced(r"\R", "/", "a\r\nb\n", "a/b/");
+    check_replaced("^", "p_", "a\nb", "p_a\nb");
+    check_replaced("(?m)^", "p_", "a\nb", "p_a\np_b");
+}
+
+/// All as OpenJDK 17 has it.
+#[test]
+fn empty_finds_are_replaced_too() {
+    check_replaced("a*", "x", "baaac", "xbxxcx");
+    check_replaced("x*", "日", "日本", "日日日本日");
+    check_replaced("", "-", "abc", "-a-b-c-");
+    check_replaced(r"\b", "|", "ab cd", "|ab| |cd|");
+    check_replaced("$", "!", "ab", "ab!");
+    check_replaced("$", "!", "ab\n", "ab!\n!");
+    check_replaced("(b)?", "[$1]", "ab", "[]a[b][]");
+    check_replaced(r"\G_", "", "__a_b", "a_b");
+    check_replaced(r"\G_?", "x", "_a", "xxa");
+}
+
+/// All as OpenJDK 17 has it.
+#[test]
+fn groups_are_put_into_replacements() {
+    check_replaced(r"(\w)-(\w)", "$2$1", "a-b c-d", "ba dc");
+    check_replaced("(a)", "$12", "bab", "ba2b");
+    check_replaced("(a)(b)(c)(d)(e)(f)(g)(h)(i)(j)(k)", "$11-$12", "abcdefghijk", "k-a2");
+    check_replaced(r"(.)\1", "$0$1", "aabbc", "aaabbbc");
+    check_replaced("(?<x>a)", "[${x}]", "ca", "c[a]");
+    check_replaced("(?<a>x)(?<b>y)?", "${b}${a}", "xxy", "xyx");
+    check_replaced("(a)|b", "<$1>", "ab", "<a><>");
+    check_replaced("a(?=b)", r"\$\\", "abac", r"$\bac");
+}
+
+#[test]
+fn mistakes_in_replacements_are_named() {
+    check_replacement_error("a", "$1", "replacement `$1` names the group 1, which the pattern lacks");
+    check_replacement_error(
+        "a",
+        "${x}",
+        "replacement `${x}` names the group `x`, which the pattern lacks",
+    );
+    check_replacement_error("(?<x>a)", "${x", "replacement `${x` has an unclosed `${`");
+    check_replacement_error("a", "x\\", r"replacement `x\` ends in a `\`");
+    for replacement in ["x$", "$x"] {
+        let expected = format!(r"replacement `{replacement}` has a `$` without a group; write `\$` for the character");
+        check_replacement_error("a", replacement, &expected);
+    }
+}
+
+#[test]
+fn patterns_written_alike_are_equal() {
+    assert_eq!(Pattern::new("a+").unwrap(), Pattern::new("a+").unwrap());
+    assert_ne!(Pattern::new("a+").unwrap(), Pattern::new("aa*").unwrap());
+}
+
 proptest::proptest! {
     #[test]
     fn no_pattern_makes_it_panic(pattern in r"[a-c\\\[\]\(\)\{\}\?\*\+\|\^\$\.&\-<>=!:QEdwsbBRpkx0-2,\n]{0,12}", key in "[a-c\n\r]{0,6}") {
         if let Ok(pattern) = Pattern::new(&pattern) {
             let _ = pattern.is_found_in(&key);
+            let replacement = Replacement::new("<$0>", &pattern).unwrap();
+            if let Ok(replaced) = pattern.replace_all(&key, &replacement) {
+                proptest::prop_assert_eq!(replaced.replace(['<', '>'], ""), key);
+            }
         }
     }
 

@@ -29,6 +29,8 @@ pub(super) enum Lines {
 pub(super) struct Translation {
     pub(super) text: String,
     pub(super) needs_backtracking: bool,
+    /// Whether `\G` stands in it.
+    pub(super) has_previous_end: bool,
 }
 
 /// Java's inline flags.
@@ -56,8 +58,11 @@ pub(super) struct Translator<'a> {
     pub(super) flags: Flags,
     lines: Lines,
     num_groups: usize,
+    /// Of the groups opened so far.
+    names: Vec<String>,
     out: String,
     needs_backtracking: bool,
+    has_previous_end: bool,
 }
 
 pub(super) fn translate(pattern: &str, lines: Lines) -> Result<Translation, PatternError> {
@@ -68,8 +73,10 @@ pub(super) fn translate(pattern: &str, lines: Lines) -> Result<Translation, Patt
         flags: Flags::default(),
         lines,
         num_groups: 0,
+        names: Vec::new(),
         out: String::with_capacity(pattern.len() * 2),
         needs_backtracking: false,
+        has_previous_end: false,
     };
     translator.alternatives(0)?;
     if translator.position < translator.characters.len() {
@@ -86,6 +93,7 @@ pub(super) fn translate(pattern: &str, lines: Lines) -> Result<Translation, Patt
     Ok(Translation {
         text,
         needs_backtracking: translator.needs_backtracking,
+        has_previous_end: translator.has_previous_end,
     })
 }
 
@@ -212,10 +220,14 @@ impl Translator<'_> {
                     }
                     _ => {
                         let name = self.name(start)?;
+                        if self.names.contains(&name) {
+                            return Err(self.syntax(start, "another group has this name"));
+                        }
                         self.num_groups += 1;
                         self.out.push_str("(?P<");
                         self.out.push_str(&name);
                         self.out.push('>');
+                        self.names.push(name);
                     }
                 },
                 _ => {
@@ -295,7 +307,11 @@ impl Translator<'_> {
         match letter {
             'Q' => return self.quotation(),
             'E' => return Ok(false),
-            'A' | 'G' => self.out.push_str(r"\A"),
+            'A' => self.out.push_str(r"\A"),
+            'G' => {
+                self.has_previous_end = true;
+                self.open_fancy(r"\G");
+            }
             'z' => self.out.push_str(r"\z"),
             'Z' => self.line_end(false),
             'b' if self.peek() == Some('{') => return Err(self.unsupported(start)),
@@ -311,6 +327,9 @@ impl Translator<'_> {
                     return Err(self.syntax(start, "`\\k` needs the name of a group in `<` and `>`"));
                 }
                 let name = self.name(start)?;
+                if !self.names.contains(&name) {
+                    return Err(self.syntax(start, "no group before it has this name"));
+                }
                 self.back_reference(&format!(r"\k<{name}>"));
             }
             '1'..='9' => {

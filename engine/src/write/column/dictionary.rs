@@ -1,0 +1,133 @@
+//! The different values of a column chunk, numbered in the order of their first appearance.
+
+use super::bounds::Bounds;
+use super::kinds::{Kind, ValueOf};
+use std::marker::PhantomData;
+
+/// Bytes of a dictionary at which no value is added any more. Readers hold it while they read the column.
+const MAX_DICTIONARY_BYTES: usize = 512 * 1024;
+
+/// Places of a new table; a power of two.
+const FIRST_PLACES: usize = 64;
+
+/// Values and their codes.
+pub(super) struct Dictionary<K> {
+    /// Open addressing, at most half full.
+    places: Vec<Place>,
+    /// The values in plain encoding, in the order of their codes.
+    entries: Vec<u8>,
+    /// Where each of them begins.
+    starts: Vec<u32>,
+    /// The page that each was last seen in.
+    last_pages: Vec<u32>,
+    page: u32,
+    kind: PhantomData<K>,
+}
+
+#[derive(Clone, Copy)]
+struct Place {
+    hash: u32,
+    /// [`NOBODY`]: the place is free.
+    code: u32,
+}
+
+const NOBODY: u32 = u32::MAX;
+
+impl<K> Default for Dictionary<K> {
+    fn default() -> Dictionary<K> {
+        Dictionary {
+            places: Vec::new(),
+            entries: Vec::new(),
+            starts: Vec::new(),
+            last_pages: Vec::new(),
+            page: 0,
+            kind: PhantomData,
+        }
+    }
+}
+
+impl<K: Kind> Dictionary<K> {
+    /// The code of a value, which is added if it is new. The first time in a page, the value widens `bounds`.
+    #[inline]
+    pub(super) fn code(&mut self, value: ValueOf<'_, K>, bounds: &mut K::Bounds) -> u32 {
+        if self.starts.len() * 2 >= self.places.len() {
+            self.grow();
+        }
+        let hash = (K::hash(value) >> 32) as u32;
+        let mask = self.places.len() - 1;
+        let mut at = hash as usize & mask;
+        loop {
+            let place = self.places[at];
+            if place.code == NOBODY {
+                bounds.add(value);
+                return self.add(value, hash, at);
+            }
+            if place.hash == hash && K::is_same(self.value(place.code), value) {
+                let last_page = &mut self.last_pages[place.code as usize];
+                if *last_page != self.page {
+                    *last_page = self.page;
+                    bounds.add(value);
+                }
+                return place.code;
+            }
+            at = (at + 1) & mask;
+        }
+    }
+
+    /// The value of a code that this dictionary gave.
+    #[inline]
+    pub(super) fn value(&self, code: u32) -> ValueOf<'_, K> {
+        K::plain(&self.entries, self.starts[code as usize] as usize)
+    }
+
+    /// Number of values.
+    pub(super) fn len(&self) -> usize {
+        self.starts.len()
+    }
+
+    /// The values in plain encoding: the body of the dictionary page.
+    pub(super) fn entries(&self) -> &[u8] {
+        &self.entries
+    }
+
+    /// Whether it is too large for further values.
+    pub(super) fn is_full(&self) -> bool {
+        self.entries.len() >= MAX_DICTIONARY_BYTES
+    }
+
+    /// Says that another page begins.
+    pub(super) fn begin_page(&mut self) {
+        self.page += 1;
+    }
+
+    /// Bytes held in memory.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.places.capacity() * size_of::<Place>()
+            + self.entries.capacity()
+            + (self.starts.capacity() + self.last_pages.capacity()) * size_of::<u32>()
+    }
+
+    #[cold]
+    fn add(&mut self, value: ValueOf<'_, K>, hash: u32, at: usize) -> u32 {
+        let code = self.starts.len() as u32;
+        self.places[at] = Place { hash, code };
+        self.starts.push(self.entries.len() as u32);
+        self.last_pages.push(self.page);
+        K::put(value, &mut self.entries);
+        code
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        let num_places = (self.places.len() * 2).max(FIRST_PLACES);
+        let free = Place { hash: 0, code: NOBODY };
+        let taken = std::mem::replace(&mut self.places, vec![free; num_places]);
+        for place in taken.into_iter().filter(|place| place.code != NOBODY) {
+            let mut at = place.hash as usize & (num_places - 1);
+            while self.places[at].code != NOBODY {
+                at = (at + 1) & (num_places - 1);
+            }
+            self.places[at] = place;
+        }
+    }
+}

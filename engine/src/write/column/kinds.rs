@@ -1,0 +1,243 @@
+//! The types of values that are written plain or through a dictionary.
+//!
+//! **Source**: `Encodings.md`, plain encoding.
+
+use super::bounds::{Bounds, DoubleBounds, LongBounds, TextBounds};
+use arrow::array::{Array, AsArray, PrimitiveArray, StringArray};
+use arrow::datatypes::{DataType, Float64Type, Int64Type, TimestampMicrosecondType};
+use std::ops::Range;
+
+/// How the values of one type are read from a batch and written to a page.
+pub(super) trait Kind: 'static {
+    /// Where the values of a batch lie.
+    type Values<'a>: Copy;
+    /// Their least and greatest.
+    type Bounds: Bounds;
+
+    /// The values of an array of this type, nulls standing for anything.
+    fn values(array: &dyn Array) -> Self::Values<'_>;
+
+    /// The value at `row`.
+    fn value<'a>(values: Self::Values<'a>, row: usize) -> ValueOf<'a, Self>;
+
+    /// Appends a value in plain encoding.
+    fn put(value: ValueOf<'_, Self>, page: &mut Vec<u8>);
+
+    /// Appends neighbouring values in plain encoding, as many as fit below `limit_bytes` but one at least, and gives their number.
+    fn put_run(
+        values: Self::Values<'_>,
+        rows: Range<usize>,
+        limit_bytes: usize,
+        page: &mut Vec<u8>,
+        bounds: &mut Self::Bounds,
+    ) -> usize;
+
+    /// A number that differs for most different values.
+    fn hash(value: ValueOf<'_, Self>) -> u64;
+
+    /// The value whose plain encoding begins at `start`.
+    fn plain(bytes: &[u8], start: usize) -> ValueOf<'_, Self>;
+
+    /// Whether two values are written alike.
+    fn is_same(value: ValueOf<'_, Self>, other: ValueOf<'_, Self>) -> bool;
+}
+
+/// A value of a kind.
+pub(super) type ValueOf<'a, K> = <<K as Kind>::Bounds as Bounds>::Value<'a>;
+
+/// Spreads the bits of a number over all of them: the multiplier is odd and has no pattern, and the upper half of the
+/// product depends on every bit of the number.
+fn mix(number: u64) -> u64 {
+    let product = u128::from(number ^ 0x9E37_79B9_7F4A_7C15) * 0xD6E8_FEB8_6659_FD93_u128;
+    (product as u64) ^ ((product >> 64) as u64)
+}
+
+/// Eight bytes of a plain encoding.
+fn eight(bytes: &[u8], start: usize) -> [u8; 8] {
+    *bytes[start..]
+        .first_chunk()
+        .expect("an entry of fixed width has eight bytes")
+}
+
+/// Whole numbers, and instants in microseconds.
+pub(super) struct Long;
+
+impl Kind for Long {
+    type Values<'a> = &'a [i64];
+    type Bounds = LongBounds;
+
+    fn values(array: &dyn Array) -> &[i64] {
+        match array.data_type() {
+            DataType::Int64 => array.as_primitive::<Int64Type>().values(),
+            _ => array.as_primitive::<TimestampMicrosecondType>().values(),
+        }
+    }
+
+    #[inline]
+    fn value<'a>(values: Self::Values<'a>, row: usize) -> ValueOf<'a, Self> {
+        values[row]
+    }
+
+    #[inline]
+    fn put(value: i64, page: &mut Vec<u8>) {
+        page.extend_from_slice(&value.to_le_bytes());
+    }
+
+    fn put_run(
+        values: &[i64],
+        rows: Range<usize>,
+        limit_bytes: usize,
+        page: &mut Vec<u8>,
+        bounds: &mut LongBounds,
+    ) -> usize {
+        let num_rows = rows.len().min((limit_bytes.saturating_sub(page.len()) / 8).max(1));
+        for value in &values[rows.start..rows.start + num_rows] {
+            Long::put(*value, page);
+            bounds.add(*value);
+        }
+        num_rows
+    }
+
+    #[inline]
+    fn hash(value: i64) -> u64 {
+        mix(value as u64)
+    }
+
+    fn plain(bytes: &[u8], start: usize) -> i64 {
+        i64::from_le_bytes(eight(bytes, start))
+    }
+
+    #[inline]
+    fn is_same(value: i64, other: i64) -> bool {
+        value == other
+    }
+}
+
+/// Floating-point numbers.
+pub(super) struct Double;
+
+impl Kind for Double {
+    type Values<'a> = &'a [f64];
+    type Bounds = DoubleBounds;
+
+    fn values(array: &dyn Array) -> &[f64] {
+        let array: &PrimitiveArray<Float64Type> = array.as_primitive();
+        array.values()
+    }
+
+    #[inline]
+    fn value<'a>(values: Self::Values<'a>, row: usize) -> ValueOf<'a, Self> {
+        values[row]
+    }
+
+    #[inline]
+    fn put(value: f64, page: &mut Vec<u8>) {
+        page.extend_from_slice(&value.to_le_bytes());
+    }
+
+    fn put_run(
+        values: &[f64],
+        rows: Range<usize>,
+        limit_bytes: usize,
+        page: &mut Vec<u8>,
+        bounds: &mut DoubleBounds,
+    ) -> usize {
+        let num_rows = rows.len().min((limit_bytes.saturating_sub(page.len()) / 8).max(1));
+        for value in &values[rows.start..rows.start + num_rows] {
+            Double::put(*value, page);
+            bounds.add(*value);
+        }
+        num_rows
+    }
+
+    #[inline]
+    fn hash(value: f64) -> u64 {
+        mix(value.to_bits())
+    }
+
+    fn plain(bytes: &[u8], start: usize) -> f64 {
+        f64::from_le_bytes(eight(bytes, start))
+    }
+
+    #[inline]
+    fn is_same(value: f64, other: f64) -> bool {
+        value.to_bits() == other.to_bits()
+    }
+}
+
+/// Text, and JSON as text.
+pub(super) struct Text;
+
+/// The text of an array and where each value of it ends and the next begins.
+#[derive(Clone, Copy)]
+pub(super) struct TextValues<'a> {
+    bytes: &'a [u8],
+    /// One more than there are values.
+    offsets: &'a [i32],
+}
+
+impl Kind for Text {
+    type Values<'a> = TextValues<'a>;
+    type Bounds = TextBounds;
+
+    fn values(array: &dyn Array) -> TextValues<'_> {
+        let array: &StringArray = array.as_string();
+        TextValues {
+            bytes: array.value_data(),
+            offsets: array.value_offsets(),
+        }
+    }
+
+    #[inline]
+    fn value<'a>(values: Self::Values<'a>, row: usize) -> ValueOf<'a, Self> {
+        &values.bytes[values.offsets[row] as usize..values.offsets[row + 1] as usize]
+    }
+
+    #[inline]
+    fn put(value: &[u8], page: &mut Vec<u8>) {
+        page.extend_from_slice(&(value.len() as u32).to_le_bytes());
+        page.extend_from_slice(value);
+    }
+
+    fn put_run(
+        values: TextValues<'_>,
+        rows: Range<usize>,
+        limit_bytes: usize,
+        page: &mut Vec<u8>,
+        bounds: &mut TextBounds,
+    ) -> usize {
+        let first = rows.start;
+        let num_rows = rows.len();
+        for row in rows {
+            let value = Text::value(values, row);
+            Text::put(value, page);
+            bounds.add(value);
+            if page.len() >= limit_bytes {
+                return row + 1 - first;
+            }
+        }
+        num_rows
+    }
+
+    #[inline]
+    fn hash(value: &[u8]) -> u64 {
+        let mut hash = value.len() as u64;
+        let mut chunks = value.chunks_exact(8);
+        for chunk in &mut chunks {
+            hash = mix(hash ^ u64::from_le_bytes(*chunk.first_chunk().expect("chunks have eight bytes")));
+        }
+        let mut rest = [0; 8];
+        rest[..chunks.remainder().len()].copy_from_slice(chunks.remainder());
+        mix(hash ^ u64::from_le_bytes(rest))
+    }
+
+    fn plain(bytes: &[u8], start: usize) -> &[u8] {
+        let length: [u8; 4] = *bytes[start..].first_chunk().expect("an entry begins with its length");
+        &bytes[start + 4..start + 4 + u32::from_le_bytes(length) as usize]
+    }
+
+    #[inline]
+    fn is_same(value: &[u8], other: &[u8]) -> bool {
+        value == other
+    }
+}

@@ -1,0 +1,346 @@
+//! The values of the open page of a column, and which encoding they get.
+//!
+//! Every column begins with a dictionary. Where nearly every value is new, the dictionary costs more than all the rest and
+//! saves nothing; that shows after a few thousand values, which are then written out and followed by plain ones.
+
+use super::bounds::{BooleanBounds, BoundBytes, Bounds, PageBounds};
+use super::dictionary::Dictionary;
+use super::hybrid::{code_width, write_codes};
+use super::kinds::{Kind, ValueOf};
+use super::levels::Levels;
+use super::{PAGE_BYTES, PAGE_ROWS, Place};
+use crate::write::partition::Rows;
+use arrow::array::{Array, AsArray};
+use parquet::basic::{BoundaryOrder, Encoding};
+
+/// Values after which a column's encoding is chosen; more do not change the choice.
+const SAMPLE_VALUES: usize = 4_096;
+
+/// With fewer values than this for each different one, a column is written plain. Measured on access logs: at two, encoding
+/// with and without a dictionary cost the same.
+const MIN_VALUES_PER_ENTRY: usize = 2;
+
+/// The values of one column, page by page.
+pub(super) trait PageValues: Send {
+    /// Takes some of `rows`, from the first on and at least one, and says how many. Their levels go to `levels`.
+    fn append(&mut self, array: &dyn Array, rows: Rows<'_>, levels: &mut Levels) -> usize;
+
+    /// The same for rows of several arrays.
+    fn append_interleaved(&mut self, arrays: &[&dyn Array], places: &[Place], levels: &mut Levels) -> usize;
+
+    /// Whether the page should be closed.
+    fn is_full(&self) -> bool;
+
+    /// Appends the values of the page to `body`; the next page begins.
+    fn close_page(&mut self, body: &mut Vec<u8>) -> ClosedPage;
+
+    /// Body of the dictionary page and number of its values, if a page refers to it.
+    fn dictionary(&self) -> Option<(&[u8], usize)>;
+
+    /// The bounds of all pages.
+    fn bounds(&self) -> Option<BoundBytes>;
+
+    /// How the bounds of the pages follow each other.
+    fn page_order(&self) -> BoundaryOrder;
+
+    /// Bytes held in memory.
+    fn held_bytes(&self) -> usize;
+
+    /// Gives back the memory that is kept for the next page.
+    fn shrink(&mut self);
+}
+
+/// What is known of a page whose values are written.
+pub(super) struct ClosedPage {
+    pub(super) encoding: Encoding,
+    /// `None`: no value of the page has an order.
+    pub(super) bounds: Option<BoundBytes>,
+}
+
+/// Values that are written plain or through a dictionary.
+pub(super) struct TypedValues<K: Kind> {
+    dictionary: Dictionary<K>,
+    /// The values of the open page: codes as long as the column is written through the dictionary, plain ones after.
+    codes: Vec<u32>,
+    plain: Vec<u8>,
+    choice: Choice,
+    /// A page refers to the dictionary.
+    is_dictionary_used: bool,
+    bounds: PageBounds<K::Bounds>,
+}
+
+/// The encoding of a column, as far as it is chosen.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Choice {
+    /// A dictionary as yet.
+    Open,
+    /// A dictionary as long as it has room.
+    Dictionary,
+    Plain,
+}
+
+impl<K: Kind> Default for TypedValues<K> {
+    fn default() -> TypedValues<K> {
+        TypedValues {
+            dictionary: Dictionary::default(),
+            codes: Vec::new(),
+            plain: Vec::new(),
+            choice: Choice::Open,
+            is_dictionary_used: false,
+            bounds: PageBounds::default(),
+        }
+    }
+}
+
+impl<K: Kind> TypedValues<K> {
+    /// Appends as many cells as the page has room for, and says how many. `None` is a null.
+    fn append_cells<'a>(&mut self, cells: impl Iterator<Item = Option<ValueOf<'a, K>>>, levels: &mut Levels) -> usize {
+        let num_taken = match self.choice {
+            Choice::Plain => self.append_plain(cells.take(PAGE_ROWS - levels.num_rows()), levels),
+            Choice::Dictionary => self.append_codes(cells.take(PAGE_ROWS - levels.num_rows()), levels),
+            Choice::Open => {
+                let room = (PAGE_ROWS - levels.num_rows()).min(SAMPLE_VALUES - self.codes.len());
+                self.append_codes(cells.take(room), levels)
+            }
+        };
+        let is_sampled = self.codes.len() >= SAMPLE_VALUES || self.dictionary.entries().len() >= PAGE_BYTES;
+        if self.choice == Choice::Open && is_sampled {
+            self.choose();
+        }
+        num_taken
+    }
+
+    fn append_codes<'a>(&mut self, cells: impl Iterator<Item = Option<ValueOf<'a, K>>>, levels: &mut Levels) -> usize {
+        let mut num_taken = 0;
+        for cell in cells {
+            num_taken += 1;
+            levels.push(cell.is_some(), 1);
+            if let Some(value) = cell {
+                let code = self.dictionary.code(value, self.bounds.page());
+                self.codes.push(code);
+                if self.dictionary.entries().len() >= PAGE_BYTES
+                    && (self.choice == Choice::Open || self.dictionary.is_full())
+                {
+                    break;
+                }
+            }
+        }
+        num_taken
+    }
+
+    fn append_plain<'a>(&mut self, cells: impl Iterator<Item = Option<ValueOf<'a, K>>>, levels: &mut Levels) -> usize {
+        let mut num_taken = 0;
+        for cell in cells {
+            num_taken += 1;
+            levels.push(cell.is_some(), 1);
+            if let Some(value) = cell {
+                K::put(value, &mut self.plain);
+                self.bounds.page().add(value);
+                if self.plain.len() >= PAGE_BYTES {
+                    break;
+                }
+            }
+        }
+        num_taken
+    }
+
+    /// Chooses by what was seen so far.
+    fn choose(&mut self) {
+        if self.dictionary.len() * MIN_VALUES_PER_ENTRY <= self.codes.len() {
+            self.choice = Choice::Dictionary;
+            return;
+        }
+        self.choice = Choice::Plain;
+        for code in std::mem::take(&mut self.codes) {
+            let value: ValueOf<'_, K> = self.dictionary.value(code);
+            K::put(value, &mut self.plain);
+        }
+        self.dictionary = Dictionary::default();
+    }
+}
+
+impl<K: Kind> PageValues for TypedValues<K>
+where
+    Dictionary<K>: Send,
+{
+    fn append(&mut self, array: &dyn Array, rows: Rows<'_>, levels: &mut Levels) -> usize {
+        let values = K::values(array);
+        let nulls = array.nulls().filter(|nulls| nulls.null_count() > 0);
+        match (rows, nulls) {
+            (Rows::Run { start, num_rows }, None) if self.choice == Choice::Plain => {
+                let num_rows = num_rows.min(PAGE_ROWS - levels.num_rows());
+                let num_taken = K::put_run(
+                    values,
+                    start..start + num_rows,
+                    PAGE_BYTES,
+                    &mut self.plain,
+                    self.bounds.page(),
+                );
+                levels.push(true, num_taken);
+                num_taken
+            }
+            (Rows::Run { start, num_rows }, None) => {
+                self.append_cells((start..start + num_rows).map(|row| Some(K::value(values, row))), levels)
+            }
+            (Rows::Run { start, num_rows }, Some(nulls)) => self.append_cells(
+                (start..start + num_rows).map(|row| nulls.is_valid(row).then(|| K::value(values, row))),
+                levels,
+            ),
+            (Rows::Listed(rows), None) => {
+                self.append_cells(rows.iter().map(|row| Some(K::value(values, *row as usize))), levels)
+            }
+            (Rows::Listed(rows), Some(nulls)) => self.append_cells(
+                rows.iter().map(|row| {
+                    let row = *row as usize;
+                    nulls.is_valid(row).then(|| K::value(values, row))
+                }),
+                levels,
+            ),
+        }
+    }
+
+    fn append_interleaved(&mut self, arrays: &[&dyn Array], places: &[Place], levels: &mut Levels) -> usize {
+        let sources: Vec<_> = arrays.iter().map(|array| (K::values(*array), array.nulls())).collect();
+        let cells = places.iter().map(|place| {
+            let (values, nulls) = &sources[place.batch as usize];
+            let row = place.row as usize;
+            let is_valid = nulls.is_none_or(|nulls| nulls.is_valid(row));
+            is_valid.then(|| K::value(*values, row))
+        });
+        self.append_cells(cells, levels)
+    }
+
+    fn is_full(&self) -> bool {
+        self.plain.len() >= PAGE_BYTES || self.dictionary.is_full()
+    }
+
+    fn close_page(&mut self, body: &mut Vec<u8>) -> ClosedPage {
+        if self.choice == Choice::Open {
+            self.choose();
+        }
+        let encoding = match self.choice {
+            Choice::Plain => {
+                body.extend_from_slice(&self.plain);
+                self.plain.clear();
+                Encoding::PLAIN
+            }
+            Choice::Dictionary | Choice::Open => {
+                let width = code_width(self.dictionary.len());
+                body.push(width as u8);
+                write_codes(&self.codes, width, body);
+                self.codes.clear();
+                self.is_dictionary_used = true;
+                self.dictionary.begin_page();
+                if self.dictionary.is_full() {
+                    self.choice = Choice::Plain;
+                }
+                Encoding::RLE_DICTIONARY
+            }
+        };
+        ClosedPage {
+            encoding,
+            bounds: self.bounds.close_page(),
+        }
+    }
+
+    fn dictionary(&self) -> Option<(&[u8], usize)> {
+        self.is_dictionary_used
+            .then(|| (self.dictionary.entries(), self.dictionary.len()))
+    }
+
+    fn bounds(&self) -> Option<BoundBytes> {
+        self.bounds.chunk()
+    }
+
+    fn page_order(&self) -> BoundaryOrder {
+        self.bounds.order()
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.dictionary.held_bytes() + self.plain.capacity() + self.codes.capacity() * size_of::<u32>()
+    }
+
+    fn shrink(&mut self) {
+        self.plain.shrink_to_fit();
+        self.codes.shrink_to_fit();
+    }
+}
+
+/// Truth values, packed as bits.
+#[derive(Default)]
+pub(super) struct BooleanValues {
+    bytes: Vec<u8>,
+    num_values: usize,
+    bounds: PageBounds<BooleanBounds>,
+}
+
+impl BooleanValues {
+    fn push(&mut self, cell: Option<bool>, levels: &mut Levels) {
+        levels.push(cell.is_some(), 1);
+        if let Some(value) = cell {
+            if self.num_values.is_multiple_of(8) {
+                self.bytes.push(0);
+            }
+            if let Some(byte) = self.bytes.last_mut() {
+                *byte |= u8::from(value) << (self.num_values % 8);
+            }
+            self.num_values += 1;
+            self.bounds.page().add(value);
+        }
+    }
+}
+
+impl PageValues for BooleanValues {
+    fn append(&mut self, array: &dyn Array, rows: Rows<'_>, levels: &mut Levels) -> usize {
+        let array = array.as_boolean();
+        let rows = rows.first(PAGE_ROWS - levels.num_rows());
+        for index in 0..rows.num_rows() {
+            let row = rows.row(index);
+            self.push(array.is_valid(row).then(|| array.value(row)), levels);
+        }
+        rows.num_rows()
+    }
+
+    fn append_interleaved(&mut self, arrays: &[&dyn Array], places: &[Place], levels: &mut Levels) -> usize {
+        let arrays: Vec<_> = arrays.iter().map(|array| array.as_boolean()).collect();
+        let places = &places[..places.len().min(PAGE_ROWS - levels.num_rows())];
+        for place in places {
+            let (array, row) = (arrays[place.batch as usize], place.row as usize);
+            self.push(array.is_valid(row).then(|| array.value(row)), levels);
+        }
+        places.len()
+    }
+
+    fn is_full(&self) -> bool {
+        false
+    }
+
+    fn close_page(&mut self, body: &mut Vec<u8>) -> ClosedPage {
+        body.append(&mut self.bytes);
+        self.num_values = 0;
+        ClosedPage {
+            encoding: Encoding::PLAIN,
+            bounds: self.bounds.close_page(),
+        }
+    }
+
+    fn dictionary(&self) -> Option<(&[u8], usize)> {
+        None
+    }
+
+    fn bounds(&self) -> Option<BoundBytes> {
+        self.bounds.chunk()
+    }
+
+    fn page_order(&self) -> BoundaryOrder {
+        self.bounds.order()
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.bytes.capacity()
+    }
+
+    fn shrink(&mut self) {
+        self.bytes.shrink_to_fit();
+    }
+}

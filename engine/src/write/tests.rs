@@ -1,0 +1,305 @@
+//! The whole writer, into a store in memory: any order of rows, little memory, many partitions.
+
+use super::encoding::Compression;
+use super::partition::PartitionBy;
+use super::writer::{PartitionedWriter, WriteOptions};
+use super::{StagedFile, WriteError};
+use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
+use futures::executor::block_on;
+use object_store::ObjectStoreExt;
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+const MICROS_PER_HOUR: i64 = 3_600_000_000;
+
+fn options() -> WriteOptions {
+    WriteOptions {
+        attempt: "job".to_owned(),
+        partition_by: PartitionBy::Hour,
+        partition_columns: vec!["date".to_owned(), "hour".to_owned()],
+        timezone: "UTC".to_owned(),
+        time_column: Some("time".to_owned()),
+        is_sorted_by_time: false,
+        units_per_second: 1,
+        is_missing_time_fatal: true,
+        compression: Compression::Snappy,
+        target_file_size_bytes: 256 * 1024 * 1024,
+        max_held_bytes: 64 * 1024 * 1024,
+        max_open_files: 192,
+        scratch_folder: None,
+    }
+}
+
+/// Batches of rows with a number, a text made of it, and a time in any of `num_hours` hours.
+fn shuffled(num_batches: i64, num_hours: i64) -> Vec<RecordBatch> {
+    const BATCH_ROWS: i64 = 1_000;
+    let mut state = 7u64;
+    let mut any_hour = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        i64::try_from(state >> 1).expect("63 bits") % num_hours
+    };
+    (0..num_batches)
+        .map(|batch| {
+            let rows = batch * BATCH_ROWS..(batch + 1) * BATCH_ROWS;
+            let times = rows.clone().map(|row| any_hour() * MICROS_PER_HOUR + row);
+            let columns: Vec<(&str, ArrayRef)> = vec![
+                (
+                    "time",
+                    Arc::new(TimestampMicrosecondArray::from_iter_values(times).with_timezone("UTC")),
+                ),
+                ("row", Arc::new(Int64Array::from_iter_values(rows.clone()))),
+                (
+                    "text",
+                    Arc::new(StringArray::from_iter_values(
+                        rows.map(|row| format!("text of row {row}")),
+                    )),
+                ),
+            ];
+            RecordBatch::try_from_iter(columns).expect("a batch")
+        })
+        .collect()
+}
+
+fn write(batches: &[RecordBatch], options: WriteOptions) -> Result<(Arc<InMemory>, Vec<StagedFile>), WriteError> {
+    let store = Arc::new(InMemory::new());
+    let mut writer = PartitionedWriter::new(Arc::clone(&store) as _, options, &batches[0].schema(), 0)?;
+    block_on(async {
+        for batch in batches {
+            writer.write(batch.clone()).await?;
+        }
+        Ok((store, writer.finish().await?))
+    })
+}
+
+/// Reads the files back: each row must be there once, in the folder of its hour, with its own text. Gives the number of row groups.
+#[track_caller]
+fn check(store: &InMemory, files: &[StagedFile], num_rows: usize) -> usize {
+    let mut seen = vec![false; num_rows];
+    let mut num_row_groups = 0;
+    for file in files {
+        let bytes = block_on(async {
+            let path = Path::from(file.path.as_str());
+            store
+                .get(&path)
+                .await
+                .expect("a file")
+                .bytes()
+                .await
+                .expect("its bytes")
+        });
+        assert_eq!(bytes.len() as u64, file.size_bytes, "{}", file.path);
+        let builder = ParquetRecordBatchReaderBuilder::try_new(bytes).expect("a Parquet file");
+        num_row_groups += builder.metadata().num_row_groups();
+        let mut num_rows_of_file = 0;
+        for batch in builder.build().expect("a reader") {
+            let batch = batch.expect("a batch");
+            num_rows_of_file += batch.num_rows() as u64;
+            let times = batch.column(0).as_primitive::<TimestampMicrosecondType>();
+            let rows = batch.column(1).as_primitive::<Int64Type>();
+            let texts = batch.column(2).as_string::<i32>();
+            for index in 0..batch.num_rows() {
+                let hours = times.value(index) / MICROS_PER_HOUR;
+                let day = jiff::Timestamp::from_microsecond(times.value(index)).expect("a time");
+                let folder = [day.strftime("%Y-%m-%d").to_string(), format!("{:02}", hours % 24)];
+                let values: Vec<&str> = file.partition_values.iter().map(|(_, value)| value.as_str()).collect();
+                assert_eq!(values, folder);
+                assert_eq!(texts.value(index), format!("text of row {}", rows.value(index)));
+                let row = usize::try_from(rows.value(index)).expect("a row");
+                assert!(!std::mem::replace(&mut seen[row], true), "row {row} is there twice");
+            }
+        }
+        assert_eq!(num_rows_of_file, file.num_rows, "{}", file.path);
+    }
+    assert!(seen.iter().all(|is_seen| *is_seen), "no row is missing");
+    num_row_groups
+}
+
+fn num_partitions(files: &[StagedFile]) -> usize {
+    let partitions: HashSet<_> = files.iter().map(|file| file.partition_values.clone()).collect();
+    partitions.len()
+}
+
+#[test]
+fn rows_in_any_order_make_one_file_for_each_hour() {
+    let (store, files) = write(&shuffled(40, 48), options()).expect("a load");
+    assert_eq!(files.len(), 48);
+    assert_eq!(check(&store, &files, 40_000), 48);
+}
+
+#[test]
+fn memory_that_is_short_changes_neither_files_nor_row_groups() {
+    let options = WriteOptions {
+        max_held_bytes: 9 * 256 * 1024,
+        ..options()
+    };
+    let (store, files) = write(&shuffled(200, 48), options.clone()).expect("a load");
+    assert_eq!(files.len(), 48);
+    assert_eq!(check(&store, &files, 200_000), 48);
+    let options = WriteOptions {
+        scratch_folder: Some(PathBuf::from("/nowhere/at/all")),
+        ..options
+    };
+    let error = write(&shuffled(200, 48), options)
+        .map(drop)
+        .expect_err("pages must be set aside");
+    assert!(matches!(error, WriteError::Scratch(_)), "{error:?}");
+}
+
+#[test]
+fn more_partitions_than_open_files_make_one_file_each() {
+    let options = WriteOptions {
+        max_open_files: 8,
+        ..options()
+    };
+    // Eight files at a time and 64 buckets: the partitions must be divided twice.
+    let (store, files) = write(&shuffled(60, 2_000), options).expect("a load");
+    assert_eq!(num_partitions(&files), 2_000);
+    assert_eq!(files.len(), 2_000);
+    check(&store, &files, 60_000);
+}
+
+#[test]
+fn hours_that_pass_are_completed_and_not_set_aside() {
+    let options = WriteOptions {
+        max_open_files: 4,
+        scratch_folder: Some(PathBuf::from("/nowhere/at/all")),
+        ..options()
+    };
+    let batches: Vec<RecordBatch> = (0..10)
+        .flat_map(|hour| {
+            (0..40).map(move |part| {
+                let row = hour * 40 + part;
+                let columns: Vec<(&str, ArrayRef)> = vec![
+                    (
+                        "time",
+                        Arc::new(TimestampMicrosecondArray::from(vec![hour * MICROS_PER_HOUR]).with_timezone("UTC")),
+                    ),
+                    ("row", Arc::new(Int64Array::from(vec![row]))),
+                    ("text", Arc::new(StringArray::from(vec![format!("text of row {row}")]))),
+                ];
+                RecordBatch::try_from_iter(columns).expect("a batch")
+            })
+        })
+        .collect();
+    let (store, files) = write(&batches, options).expect("a load that needs no disk");
+    assert_eq!(files.len(), 10);
+    check(&store, &files, 400);
+}
+
+#[test]
+fn a_scratch_folder_that_is_missing_is_an_error_of_its_own() {
+    let options = WriteOptions {
+        max_open_files: 8,
+        scratch_folder: Some(PathBuf::from("/nowhere/at/all")),
+        ..options()
+    };
+    let error = write(&shuffled(60, 2_000), options)
+        .map(drop)
+        .expect_err("there is no such folder");
+    assert!(matches!(error, WriteError::Scratch(_)), "{error:?}");
+}
+
+#[test]
+fn a_file_that_reaches_its_size_is_followed_by_another() {
+    let options = WriteOptions {
+        target_file_size_bytes: 200_000,
+        ..options()
+    };
+    let (store, files) = write(&shuffled(100, 1), options).expect("a load");
+    assert!(files.len() > 2, "{} files", files.len());
+    check(&store, &files, 100_000);
+}
+
+/// Whether the rows of each file are in the order of their times.
+#[track_caller]
+fn check_order(store: &InMemory, files: &[StagedFile]) {
+    for file in files {
+        let bytes = block_on(async {
+            let path = Path::from(file.path.as_str());
+            store
+                .get(&path)
+                .await
+                .expect("a file")
+                .bytes()
+                .await
+                .expect("its bytes")
+        });
+        let builder = ParquetRecordBatchReaderBuilder::try_new(bytes).expect("a Parquet file");
+        let sorting = builder
+            .metadata()
+            .row_group(0)
+            .sorting_columns()
+            .expect("the footer says so");
+        assert_eq!(
+            (sorting.len(), sorting[0].column_idx, sorting[0].descending),
+            (1, 0, false)
+        );
+        let mut last = i64::MIN;
+        for batch in builder.build().expect("a reader") {
+            for micros in batch
+                .expect("a batch")
+                .column(0)
+                .as_primitive::<TimestampMicrosecondType>()
+                .values()
+            {
+                assert!(*micros >= last, "{}", file.path);
+                last = *micros;
+            }
+        }
+    }
+}
+
+#[test]
+fn rows_are_sorted_within_their_file() {
+    let options = WriteOptions {
+        is_sorted_by_time: true,
+        ..options()
+    };
+    let mut batches = shuffled(40, 48);
+    batches.reverse();
+    let (store, files) = write(&batches, options).expect("a load");
+    assert_eq!(files.len(), 48);
+    check(&store, &files, 40_000);
+    check_order(&store, &files);
+}
+
+#[test]
+fn rows_are_sorted_when_memory_is_short_too() {
+    let options = WriteOptions {
+        is_sorted_by_time: true,
+        max_held_bytes: 512 * 1024,
+        ..options()
+    };
+    let mut batches = shuffled(60, 20);
+    batches.reverse();
+    let (store, files) = write(&batches, options.clone()).expect("a load");
+    assert!((20..30).contains(&files.len()), "{} files", files.len());
+    check(&store, &files, 60_000);
+    check_order(&store, &files);
+    let options = WriteOptions {
+        scratch_folder: Some(PathBuf::from("/nowhere/at/all")),
+        ..options
+    };
+    let error = write(&batches, options).map(drop).expect_err("rows must be set aside");
+    assert!(matches!(error, WriteError::Scratch(_)), "{error:?}");
+}
+
+#[test]
+fn an_hour_larger_than_memory_makes_several_sorted_files() {
+    let options = WriteOptions {
+        is_sorted_by_time: true,
+        max_held_bytes: 512 * 1024,
+        ..options()
+    };
+    let (store, files) = write(&shuffled(60, 1), options).expect("a load");
+    assert!(files.len() > 1, "{} files", files.len());
+    check(&store, &files, 60_000);
+    check_order(&store, &files);
+}
