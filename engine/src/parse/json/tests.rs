@@ -577,6 +577,29 @@ mod records {
     }
 
     #[test]
+    fn many_names_of_one_length_are_told_apart() {
+        let names: Vec<String> = (0..40).map(|number| format!("c{:02}", (number * 7) % 40)).collect();
+        let columns = names.iter().map(|name| column(name, ColumnType::Long)).collect();
+        // Every other column is there, one that nobody wants among them, and one twice.
+        let members: Vec<String> = (0..42)
+            .step_by(2)
+            .map(|number| format!("\"c{number:02}\":{number}"))
+            .collect();
+        let record = format!("{{\"c04\":99,{}}}\n", members.join(","));
+        let expected: Vec<String> = (0..40)
+            .map(|number| (number * 7) % 40)
+            .map(|number| {
+                if number % 2 == 0 {
+                    number.to_string()
+                } else {
+                    "null".to_owned()
+                }
+            })
+            .collect();
+        check(&lines(columns), record, &[&expected.join(" | ")], &[]);
+    }
+
+    #[test]
     fn options_that_cannot_be_used_are_refused() {
         let check_error = |options: JsonOptions, expected: &str| {
             for error in [

@@ -27,16 +27,25 @@ pub(super) type NodeIndex = usize;
 
 #[derive(Debug, Default)]
 struct Node {
-    /// Sorted by the length of the name.
+    /// Sorted by the length of the name, then by the name.
     children: Vec<Child>,
     /// `children[starts[n]..starts[n + 1]]` have names of n bytes. Most members of a record are refused by their length alone.
     starts: Vec<usize>,
 }
 
+/// Names of one length that are compared one by one; more are searched by halves.
+const MAX_COMPARED: usize = 8;
+
 #[derive(Debug)]
 struct Child {
     token: Token,
     node: NodeIndex,
+}
+
+impl Child {
+    fn name(&self) -> &[u8] {
+        self.token.name.as_bytes()
+    }
 }
 
 impl Wanted {
@@ -68,7 +77,9 @@ impl Wanted {
             token: token.clone(),
             node,
         });
-        parent.children.sort_by_key(|child| child.token.name.len());
+        parent
+            .children
+            .sort_by(|left, right| (left.token.name.len(), left.name()).cmp(&(right.token.name.len(), right.name())));
         let longest = parent.children.last().map_or(0, |child| child.token.name.len());
         parent.starts = (0..=longest + 1)
             .map(|length| parent.children.partition_point(|child| child.token.name.len() < length))
@@ -95,9 +106,16 @@ impl Wanted {
             Some(starts) => &node.children[starts[0]..starts[1]],
             None => &[],
         };
-        same_length
+        let candidates = match same_length.len() {
+            0..=MAX_COMPARED => same_length,
+            _ => {
+                let from_name = &same_length[same_length.partition_point(|child| child.name() < name)..];
+                &from_name[..from_name.partition_point(|child| child.name() == name)]
+            }
+        };
+        candidates
             .iter()
-            .filter(move |child| child.token.name.as_bytes() == name)
+            .filter(move |child| child.name() == name)
             .map(|child| child.node)
     }
 
