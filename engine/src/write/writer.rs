@@ -59,8 +59,8 @@ const IDLE_BATCHES: u64 = 32;
 /// Memory that an open file needs for each column at least: a page of some hundred values, and a dictionary.
 const MIN_COLUMN_BYTES: usize = 16 * 1024;
 
-/// One in so many bytes that the writer may hold can be on their way.
-const MAX_UPLOADS_SHARE: usize = 2;
+/// Bytes on their way to the store at a time, in hundredths of what the writer may hold besides.
+const UPLOADS_PERCENT: usize = 75;
 
 /// Fewer open files than this make no sense, whatever memory there is.
 const MIN_OPEN_FILES: usize = 4;
@@ -133,7 +133,7 @@ impl PartitionedWriter {
             plan_partition,
             time_index,
             open: BTreeMap::new(),
-            uploads: Uploads::new(max_held_bytes / MAX_UPLOADS_SHARE),
+            uploads: Uploads::new(max_held_bytes / 100 * UPLOADS_PERCENT),
             staged: Vec::new(),
             num_files: 0,
             clock: 0,
