@@ -133,13 +133,17 @@ pub struct Budgets {
 }
 
 impl Budgets {
+    /// Cores that this process may use.
+    pub(super) fn num_cores() -> usize {
+        std::thread::available_parallelism().map_or(1, usize::from)
+    }
+
     /// Follows the `exec` section; what it leaves open follows the machine.
     ///
     /// The shares do not add up to the limit: batches on their way, the room of decoders, and what the allocator keeps for later
     /// take the rest.
     pub fn new(exec: &ExecPlan) -> Budgets {
-        let num_cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let num_partitions = exec.max_threads.unwrap_or(num_cores).max(1);
+        let num_partitions = exec.max_threads.unwrap_or_else(Budgets::num_cores).max(1);
         let limit_bytes = exec.memory_limit_bytes.unwrap_or_else(|| {
             DEFAULT_MEMORY_LIMIT_BYTES.max(DEFAULT_MEMORY_LIMIT_BYTES_PER_CORE * num_partitions as u64)
         });
