@@ -44,6 +44,8 @@ pub(super) struct LimitContext {
     pub(super) max_requests: usize,
     /// Whether the service has asked for fewer requests.
     pub(super) is_slowed_down: bool,
+    /// Whether it is known that more requests fetch nothing more.
+    pub(super) is_probed: bool,
     pub(super) num_partitions: usize,
     pub(super) num_cores: usize,
 }
@@ -57,6 +59,7 @@ impl LimitContext {
             num_requests,
             max_requests,
             is_slowed_down: false,
+            is_probed: false,
             num_partitions: budgets.num_partitions,
             num_cores: Budgets::num_cores(),
         }
@@ -159,6 +162,9 @@ fn more_bytes(context: &LimitContext) -> String {
             "all {num_requests} requests were in flight at once, so only a nearer or faster bucket would help"
         );
     }
+    if context.is_probed {
+        return "only a nearer or faster bucket would help".to_owned();
+    }
     format!("raise `exec.max_requests` (now {max_requests}), or see what `bucketload tune` finds")
 }
 
@@ -183,6 +189,7 @@ mod tests {
         num_requests: 1_000,
         max_requests: 64,
         is_slowed_down: false,
+        is_probed: false,
         num_partitions: 2,
         num_cores: 2,
     };

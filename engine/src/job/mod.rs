@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`environment`] (what all commands stand on), [`run`] (a load from beginning to end), then what it is made of:
 //! `input`, `output` with `storage`, [`rejects`], [`progress`], [`report`] with [`limit`]; then the commands that read: [`preview`], [`explain`], [`guess`],
-//! [`query`], [`tables`], and how rows are shown ([`present`]).
+//! [`tune`], [`query`], [`tables`], and how rows are shown ([`present`]).
 
 pub mod environment;
 pub mod explain;
@@ -19,6 +19,7 @@ pub mod report;
 pub mod run;
 mod storage;
 pub mod tables;
+pub mod tune;
 
 use crate::error::{Blame, Error, innermost};
 use crate::filter::InvalidRecord;
