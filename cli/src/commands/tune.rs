@@ -126,6 +126,12 @@ fn measured(tuning: &Tuning) -> Vec<String> {
         sample.stages.filter,
         sample.stages.write
     ));
+    if let Some(scaling) = &sample.scaling {
+        lines.push(format!(
+            "            {} threads read it {:.1} times as fast as one",
+            scaling.threads, scaling.speedup
+        ));
+    }
     for trial in &sample.compressions {
         lines.push(format!(
             "            {}: written in {:.3} s, {}",

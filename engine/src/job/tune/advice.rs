@@ -32,8 +32,9 @@ const MOST_MEMORY_BYTES: u64 = 8 * 1024 * 1024 * 1024;
 /// Threads that are less than this much faster than one are not worth a line.
 const LEAST_SPEEDUP: f64 = 1.3;
 
-/// Compressions whose times differ by less than this part are equally fast.
-const SAME_TIME: f64 = 1.05;
+/// Jobs whose times differ by less than this part are equally fast, and files whose sizes do are equally large: two runs of the same
+/// differ by as much.
+const SAME_TIME: f64 = 1.1;
 
 /// More tasks than this are worth a word.
 const MANY_TASKS: u64 = 10_000;
@@ -153,12 +154,17 @@ fn requests_evidence(
         (true, _) => format!("more than {threads} can use ({})", rate(consumed)),
         (false, _) => format!("the most there is; {threads} could use {}", rate(consumed)),
     };
-    let room = match measured.probe.is_slowed_down {
-        true => String::new(),
-        false => ", with room for slow moments".to_owned(),
+    let fetch = if level.at_a_time == 1 { "fetches" } else { "fetch" };
+    let shared = match (
+        requests_of_partition(level, measured, settings),
+        measured.probe.is_slowed_down,
+    ) {
+        (LEAST_REQUESTS, _) => format!("a thread begins with {LEAST_REQUESTS} anyway"),
+        (_, true) => format!("divided among {threads}"),
+        (_, false) => format!("twice that, for slow moments, divided among {threads}"),
     };
     format!(
-        "{} at a time fetch {}, {verdict}; the first bytes take {}; per thread{room}",
+        "{} at a time {fetch} {}, {verdict}; the first bytes take {}; {shared}",
         counted(level.at_a_time as u64, "request"),
         rate(level.bytes_per_second),
         milliseconds(level.latency_seconds),

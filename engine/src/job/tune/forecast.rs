@@ -89,3 +89,110 @@ pub(super) fn forecast(measured: &Measurements, context: &LimitContext) -> Forec
         limit: limit(&times, context),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Input;
+    use super::super::probe::{Level, Probe};
+    use super::super::sample::{CompressionTrial, Sample};
+    use super::*;
+    use crate::write::encoding::Compression;
+
+    const CONTEXT: LimitContext = LimitContext {
+        compression: Compression::Snappy,
+        is_sorted_by_time: false,
+        is_local: false,
+        num_requests: 12_000,
+        max_requests: 16,
+        is_slowed_down: false,
+        is_probed: true,
+        num_partitions: 2,
+        num_cores: 2,
+    };
+
+    /// A hundredth of the job was sampled, and took a second of a core; 32 requests bring 10 MB a second.
+    fn measured() -> Measurements {
+        let level = |at_a_time: usize, bytes_per_second: f64| Level {
+            at_a_time,
+            bytes_per_second,
+            ..Level::default()
+        };
+        Measurements {
+            input: Input {
+                files: 12_000,
+                bytes: 1_000_000_000,
+                largest_file_bytes: 100_000,
+                list_requests: 12,
+                list_seconds: 1.0,
+                get_requests: 12_000,
+                tasks: 4,
+            },
+            probe: Probe {
+                levels: vec![level(1, 1e6), level(32, 1e7), level(64, 1e9)],
+                ..Probe::default()
+            },
+            sample: Sample {
+                bytes: 10_000_000,
+                rows: 1_000,
+                stages: StageSeconds {
+                    parse: 0.4,
+                    write: 0.6,
+                    ..StageSeconds::default()
+                },
+                compressions: vec![CompressionTrial {
+                    bytes: 5_000_000,
+                    ..CompressionTrial::default()
+                }],
+                ..Sample::default()
+            },
+            cores: 2,
+        }
+    }
+
+    #[track_caller]
+    fn check(measured: &Measurements, context: LimitContext, seconds: f64, stage: &str) {
+        let forecast = forecast(measured, &context);
+        assert!((forecast.seconds - seconds).abs() < 1e-6, "{forecast:?}");
+        assert_eq!(forecast.limit.map(|limit| limit.stage), Some(stage));
+    }
+
+    #[test]
+    fn the_slower_of_fetching_and_computing_is_the_time() {
+        // 16 requests of each of two partitions are 32: 100 s, while the cores need 50.
+        check(&measured(), CONTEXT, 101.0, "fetch_wait");
+        let more_requests = LimitContext {
+            max_requests: 32,
+            ..CONTEXT
+        };
+        check(&measured(), more_requests, 51.0, "write");
+    }
+
+    #[test]
+    fn one_large_file_keeps_one_core_busy() {
+        let mut measured = measured();
+        measured.input.largest_file_bytes = measured.input.bytes;
+        measured.sample.stages = StageSeconds {
+            parse: 1.0,
+            ..StageSeconds::default()
+        };
+        let more_requests = LimitContext {
+            max_requests: 32,
+            ..CONTEXT
+        };
+        let forecast = forecast(&measured, &more_requests);
+        assert!((forecast.seconds - 101.0).abs() < 1e-6, "{forecast:?}");
+        assert!((forecast.cpu_seconds - 50.0).abs() < 1e-6, "{forecast:?}");
+    }
+
+    #[test]
+    fn requests_have_their_price_and_local_files_have_none() {
+        let in_bucket = forecast(&measured(), &CONTEXT);
+        assert!((in_bucket.dollars - (0.000_06 + 0.004_8)).abs() < 1e-9, "{in_bucket:?}");
+        assert_eq!((in_bucket.rows, in_bucket.output_bytes), (100_000, 500_000_000));
+        let local = LimitContext {
+            is_local: true,
+            ..CONTEXT
+        };
+        assert_eq!(forecast(&measured(), &local).dollars, 0.0);
+    }
+}

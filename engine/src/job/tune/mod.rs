@@ -3,7 +3,7 @@
 //! What a bucket can deliver is probed with the job's own files; what this machine makes of them is measured by running the job's
 //! own plan over a sample in memory. Out of both, two pure functions make the advice and a forecast. Nothing is written to any table.
 //!
-//! Reading order: [`probe`] (the bucket), [`sample`] (the machine), [`advice`] (knobs, with their evidence), [`forecast`].
+//! Reading order: [`mod@probe`] (the bucket), [`sample`] (the machine), [`advice`] (knobs, with their evidence), [`mod@forecast`].
 
 pub mod advice;
 pub mod forecast;

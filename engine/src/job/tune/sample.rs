@@ -132,7 +132,11 @@ pub(super) async fn measure(
         scaling: None,
         compressions: Vec::new(),
     };
-    let all = Budgets::new(&plan.exec);
+    let configured = Budgets::new(&plan.exec);
+    let all = Budgets {
+        num_partitions: configured.num_partitions.max(Budgets::num_cores()),
+        ..configured
+    };
     if all.num_partitions > 1
         && sampled.input.listing.files.len() >= all.num_partitions
         && !sampled.is_cut
