@@ -29,7 +29,7 @@ for setting in ${RIG_THREADS:+exec.max_threads=$RIG_THREADS} ${BUCKETLOAD_SET:-}
   settings="$settings --set $setting"
 done
 # shellcheck disable=SC2086 # the settings are words
-set -- "${BUCKETLOAD:-bucketload}" --warehouse "$out" --json issue "$(dirname "$0")/$load" \
+set -- "${BUCKETLOAD:-bucketload}" --quiet --warehouse "$out" --json issue "$(dirname "$0")/$load" \
   --database rig --table "$shape" --auto-create-table $settings
 
 # The measured process is the loader itself, with nothing around it.

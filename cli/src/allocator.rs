@@ -5,7 +5,7 @@
 
 /// Freed bytes at the end of the heap that are kept.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-const KEPT_BYTES: i32 = 256 * 1024 * 1024;
+const KEPT_BYTES: i32 = 64 * 1024 * 1024;
 
 /// Allocations that get a mapping of their own, which is given back when they are freed; the largest threshold that glibc takes.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]

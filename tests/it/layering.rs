@@ -56,6 +56,10 @@ const KERNELS: &[Kernel] = &[
         may_know: &["position", "parse::columns"],
     },
     Kernel {
+        module: "write::column",
+        may_know: &["write::partition", "write::encoding", "write::scratch"],
+    },
+    Kernel {
         module: "write::encoding",
         may_know: &["position", "parse::columns"],
     },
@@ -89,6 +93,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ),
     ("deltalake_core", &["table", "job"]),
     ("serde_saphyr", &["config"]),
+    ("tempfile", &["write::scratch"]),
     ("crate::config", &["", "config", "guess", "job", "schedule", "state"]),
 ];
 

@@ -96,7 +96,11 @@ fn read_entries(entry: &Reader<'_>) -> EntryOptions {
 
 /// Formats in the words of the original's plugin, solid archives included.
 fn read_commons_compress(entry: &Reader<'_>) -> Option<Step> {
-    let entries = read_entries(entry);
+    // The original's plugin wants the whole name to match, and files written for it may count on that.
+    let match_name = entry
+        .pattern("match_name")
+        .and_then(|pattern| entry.compiled("match_name", &pattern.as_whole()));
+    let entries = EntryOptions { match_name };
     if entry.bool("decompress_concatenated") == Some(false) {
         entry.warn(
             "decompress_concatenated",

@@ -239,6 +239,11 @@ impl<'a> Reader<'a> {
     /// A pattern; an empty one is none.
     pub(crate) fn pattern(&self, key: &'static str) -> Option<Pattern> {
         let text = self.text(key).filter(|text| !text.is_empty())?;
+        self.compiled(key, text)
+    }
+
+    /// The pattern made of what stands at `key`.
+    pub(crate) fn compiled(&self, key: &'static str, text: &str) -> Option<Pattern> {
         match Pattern::new(text) {
             Ok(pattern) => Some(pattern),
             Err(error) => {

@@ -497,7 +497,7 @@ fn decoders_are_listed_outermost_first() {
     check_decoders("[{type: tar}]", &[DecoderOptions::Tar(entries(None))]);
     check_decoders(
         "[{type: commons-compress, format: tgz, match_name: x}]",
-        &[DecoderOptions::Gzip, DecoderOptions::Tar(entries(Some("x")))],
+        &[DecoderOptions::Gzip, DecoderOptions::Tar(entries(Some(r"\A(?:x)\z")))],
     );
     check_decoders(
         "[{type: commons-compress, format: tar.bz2}]",

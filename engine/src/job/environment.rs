@@ -151,7 +151,7 @@ impl Budgets {
         Budgets {
             num_partitions,
             batch_rows: exec.batch_rows.unwrap_or(8_192).max(1),
-            fetch_bytes: limit_bytes / 10,
+            fetch_bytes: limit_bytes / 12,
             writer_bytes: limit / 4 / num_partitions,
             operator_bytes: limit / 4,
             scratch_folder: exec.scratch_folder.clone(),

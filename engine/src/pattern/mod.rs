@@ -142,6 +142,15 @@ impl Pattern {
         Ok(replaced)
     }
 
+    /// The text of a pattern that is found where this one matches the whole text, as Java's `matches` would.
+    pub fn as_whole(&self) -> String {
+        // A quotation that is still open would take the end in.
+        let opened = self.text.rfind("\\Q");
+        let is_quoting = opened.is_some_and(|at| !self.text[at..].contains("\\E"));
+        let closing = if is_quoting { "\\E" } else { "" };
+        format!("\\A(?:{}{closing})\\z", self.text)
+    }
+
     /// The pattern as written.
     pub fn as_str(&self) -> &str {
         &self.text

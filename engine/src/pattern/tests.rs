@@ -350,3 +350,22 @@ proptest::proptest! {
         proptest::prop_assert!(pattern.is_found_in(&around).unwrap());
     }
 }
+
+#[test]
+fn a_whole_pattern_matches_the_whole_text() {
+    let check = |pattern: &str, text: &str, expected: bool| {
+        let pattern = Pattern::new(pattern).expect("a pattern");
+        let whole = Pattern::new(&pattern.as_whole()).expect("a whole pattern");
+        assert_eq!(
+            whole.is_found_in(text).expect("few steps"),
+            expected,
+            "{pattern:?} in {text:?}"
+        );
+    };
+    check(r".*\.csv", "a/b.csv", true);
+    check(r".*\.csv", "a/b.csv.bak", false);
+    check("a|ab", "ab", true);
+    check(r"a\Q.b", "a.b", true);
+    check(r"a\Q.b", "a.bc", false);
+    check("a$", "a\n", false);
+}

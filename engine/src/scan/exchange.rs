@@ -6,10 +6,14 @@
 //! helper, nothing goes through here.
 //!
 //! A helper waits for readers. So the partitions of one run must be polled side by side, which every plan of DataFusion does.
+//!
+//! A helper that waits is woken from another runtime. A task woken by a worker of its own runtime runs next on that very worker,
+//! where no other can steal it, and so helper and reader would share one core (measured: 13 s instead of 7 for one file of 4 GB).
 
 use arrow::array::RecordBatch;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 /// Batches that lie ready for each helper: one to take when the one in hand is done, and one for the time its reader is busy
@@ -17,10 +21,12 @@ use tokio::sync::Notify;
 const READY_PER_HELPER: usize = 2;
 
 /// Where readers leave batches for helpers; one for each run of a plan.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Exchange {
     state: Mutex<State>,
     is_changed: Notify,
+    /// Wakes helpers; not the runtime that they run on.
+    runtime: Handle,
 }
 
 #[derive(Debug, Default)]
@@ -28,9 +34,20 @@ struct State {
     ready: VecDeque<RecordBatch>,
     num_readers: usize,
     num_helpers: usize,
+    /// Helpers that wait for a batch.
+    num_waiting: usize,
 }
 
 impl Exchange {
+    /// An exchange without partitions; `runtime` wakes those that wait.
+    pub(super) fn new(runtime: Handle) -> Exchange {
+        Exchange {
+            state: Mutex::default(),
+            is_changed: Notify::new(),
+            runtime,
+        }
+    }
+
     /// Counts a partition that begins to read.
     pub(super) fn join(self: Arc<Exchange>) -> Seat {
         self.change(|state| state.num_readers += 1);
@@ -68,8 +85,14 @@ impl Seat {
             return Some(batch);
         }
         state.ready.push_back(batch);
+        let is_awaited = state.num_waiting > 0;
         drop(state);
-        self.exchange.is_changed.notify_waiters();
+        if is_awaited {
+            let exchange = Arc::clone(&self.exchange);
+            self.exchange
+                .runtime
+                .spawn(async move { exchange.is_changed.notify_waiters() });
+        }
         None
     }
 
@@ -95,9 +118,21 @@ impl Seat {
                 if state.num_readers == 0 {
                     return None;
                 }
+                state.num_waiting += 1;
             }
+            let waiting = Waiting(&self.exchange);
             change.await;
+            drop(waiting);
         }
+    }
+}
+
+/// Counts a helper that waits, as long as it lives.
+struct Waiting<'a>(&'a Exchange);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner).num_waiting -= 1;
     }
 }
 
@@ -123,7 +158,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_reader_keeps_its_batches_while_all_read() {
-        let exchange = Arc::new(Exchange::default());
+        let exchange = Arc::new(Exchange::new(Handle::current()));
         let reader = Arc::clone(&exchange).join();
         let _other = exchange.join();
         assert_eq!(reader.offer(batch(1)), Some(batch(1)));
@@ -131,7 +166,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_helper_takes_what_the_reader_leaves_until_it_ends() {
-        let exchange = Arc::new(Exchange::default());
+        let exchange = Arc::new(Exchange::new(Handle::current()));
         let reader = Arc::clone(&exchange).join();
         let mut helper = exchange.join();
         let helping = tokio::spawn(async move {
@@ -154,7 +189,7 @@ mod tests {
 
     #[tokio::test]
     async fn batches_do_not_pile_up() {
-        let exchange = Arc::new(Exchange::default());
+        let exchange = Arc::new(Exchange::new(Handle::current()));
         let reader = Arc::clone(&exchange).join();
         let mut helper = exchange.join();
         {
@@ -169,7 +204,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_helper_that_goes_away_is_not_waited_for() {
-        let exchange = Arc::new(Exchange::default());
+        let exchange = Arc::new(Exchange::new(Handle::current()));
         let reader = Arc::clone(&exchange).join();
         let mut helper = Arc::clone(&exchange).join();
         {

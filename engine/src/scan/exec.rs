@@ -74,7 +74,7 @@ impl ScanExec {
         ));
         let run = Mutex::new(Run {
             queue: Arc::new(TaskQueue::new(&tasks, num_partitions)),
-            exchange: Arc::default(),
+            exchange: Arc::new(Exchange::new(services.io_runtime.clone())),
             has_begun: vec![false; num_partitions],
         });
         Ok(ScanExec {
@@ -98,7 +98,7 @@ impl ScanExec {
         let mut run = self.run.lock().unwrap_or_else(PoisonError::into_inner);
         if run.has_begun[partition] {
             run.queue = Arc::new(TaskQueue::new(&self.tasks, run.has_begun.len()));
-            run.exchange = Arc::default();
+            run.exchange = Arc::new(Exchange::new(self.services.io_runtime.clone()));
             run.has_begun.fill(false);
         }
         run.has_begun[partition] = true;

@@ -217,7 +217,7 @@ impl FileWriter {
         output.close().map(drop).map_err(WriteError::encode)
     }
 
-    /// Completes the file.
+    /// Encodes what is left, and gives the file to be sent to its end.
     ///
     /// **Shape**: `None` if no row was written; then there is no file either.
     pub(super) async fn finish(
@@ -225,23 +225,25 @@ impl FileWriter {
         partition_values: Vec<(String, String)>,
         time_column: Option<&str>,
         compressor: &mut PageCompressor,
-    ) -> Result<Option<StagedFile>, WriteError> {
+    ) -> Result<Option<Upload>, WriteError> {
         self.end_row_group(compressor).await?;
         if self.num_row_groups == 0 {
             return Ok(None);
         }
         let metadata = self.output.finish().map_err(WriteError::encode)?;
-        put(&mut self.upload, &self.path, &mut self.size_bytes, self.outlet.take()).await?;
-        self.upload
-            .shutdown()
-            .await
-            .map_err(|source| self.store_error(source))?;
-        Ok(Some(StagedFile {
-            path: self.path.to_string(),
-            partition_values,
-            num_rows: u64::try_from(metadata.file_metadata().num_rows()).unwrap_or_default(),
-            size_bytes: self.size_bytes,
-            statistics: delta_statistics(&metadata, time_column),
+        let rest = self.outlet.take();
+        Ok(Some(Upload {
+            file: StagedFile {
+                path: self.path.to_string(),
+                partition_values,
+                num_rows: u64::try_from(metadata.file_metadata().num_rows()).unwrap_or_default(),
+                size_bytes: self.size_bytes + rest.num_bytes as u64,
+                statistics: delta_statistics(&metadata, time_column),
+            },
+            num_bytes: rest.num_bytes + (self.size_bytes % PART_BYTES as u64) as usize,
+            rest,
+            writer: self.upload,
+            path: self.path,
         }))
     }
 
@@ -338,12 +340,33 @@ impl FileWriter {
         }
         Ok(columns)
     }
+}
 
-    fn store_error(&self, source: std::io::Error) -> WriteError {
-        WriteError::Store {
+/// A file whose bytes are all made and partly on their way.
+pub(super) struct Upload {
+    file: StagedFile,
+    rest: Waiting,
+    num_bytes: usize,
+    writer: BufWriter,
+    path: Path,
+}
+
+impl Upload {
+    /// Bytes held in memory.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.num_bytes
+    }
+
+    /// Sends the file to its end.
+    ///
+    /// **Cancel**: what the store has of the file stays there, listed nowhere.
+    pub(super) async fn complete(mut self) -> Result<StagedFile, WriteError> {
+        put(&mut self.writer, &self.path, &mut 0, self.rest).await?;
+        self.writer.shutdown().await.map_err(|source| WriteError::Store {
             path: self.path.to_string(),
             source: Box::new(source),
-        }
+        })?;
+        Ok(self.file)
     }
 }
 

@@ -6,7 +6,7 @@
 //! again leaves files under other names, and the first ones stay unlisted.
 //!
 //! Reading order: [`partition`] (which rows belong where), [`encoding`], `column` (one column of a row group), [`statistics`], `file`
-//! (one open file), `sort`, `scratch` and `overflow` (what memory has no room for), [`writer`]
+//! (one open file), `sort`, `scratch` and `overflow` (what memory has no room for), `uploads`, [`writer`]
 //! (all open files of a plan partition), [`exec`] and [`node`] (the writer as DataFusion sees it).
 
 pub mod column;
@@ -21,6 +21,7 @@ mod sort;
 pub mod statistics;
 #[cfg(test)]
 mod tests;
+mod uploads;
 pub mod writer;
 
 use arrow::error::ArrowError;

@@ -12,8 +12,12 @@ use arrow::compute::take_record_batch;
 /// A part that has fewer than one in so many rows of its batch is copied out of it, lest it keep the whole batch in memory.
 const MIN_SHARE: usize = 2;
 
-/// Rows come nearly in order if at most one in so many of the first half of them is later than one of the last quarter.
-const MAX_STRAYING_SHARE: usize = 64;
+/// The share of the last rows that may still be earlier than what is written: logs have some stragglers, which make a file of
+/// their own.
+const STRAGGLERS: usize = 50;
+
+/// Writing less than one in so many of the waiting rows is not worth it.
+const MIN_WRITTEN_SHARE: usize = 8;
 
 /// Rows of one file that wait.
 #[derive(Default)]
@@ -89,21 +93,22 @@ impl SortBuffer {
         self.waiting.is_empty()
     }
 
-    /// Whether the rows came nearly in the order of their times, so that few of those to come belong before the earlier half.
-    pub(super) fn is_nearly_in_order(&self) -> bool {
-        let came = &self.waiting[self.num_sorted..];
-        let (first_half, last_quarter) = (&came[..came.len() / 2], &came[came.len() * 3 / 4..]);
-        let Some(earliest) = last_quarter.iter().map(|row| row.micros).min() else {
-            return false;
+    /// Takes out the earlier rows, in the order of their times, if rows come nearly in that order, so that few of those to come
+    /// belong among them.
+    pub(super) fn take_earlier(&mut self) -> Option<SortedRows> {
+        // With no new rows since the last time, those that stayed must do.
+        let came = match &self.waiting[self.num_sorted..] {
+            [] => self.waiting.as_slice(),
+            came => came,
         };
-        let num_straying = first_half.iter().filter(|row| row.micros > earliest).count();
-        num_straying * MAX_STRAYING_SHARE <= first_half.len()
-    }
-
-    /// Takes out the earlier half of the rows, in the order of their times.
-    pub(super) fn take_earlier_half(&mut self) -> SortedRows {
-        let num_rows = self.waiting.len().div_ceil(2);
-        self.take(num_rows)
+        let mut last_quarter: Vec<i64> = came[came.len() * 3 / 4..].iter().map(|row| row.micros).collect();
+        if last_quarter.is_empty() {
+            return None;
+        }
+        let index = last_quarter.len() / STRAGGLERS;
+        let (_, end, _) = last_quarter.select_nth_unstable(index);
+        let num_rows = self.waiting.iter().filter(|row| row.micros < *end).count();
+        (num_rows * MIN_WRITTEN_SHARE >= self.waiting.len()).then(|| self.take(num_rows))
     }
 
     /// Takes out all rows, in the order of their times; those of equal times come in the order they came in.
@@ -207,10 +212,12 @@ mod tests {
     #[test]
     fn what_comes_too_late_is_given_back() {
         let mut buffer = SortBuffer::default();
-        push(&mut buffer, &[1, 2, 3, 4]);
-        assert_eq!(values(&buffer.take_earlier_half()), [1, 2]);
-        assert_eq!(push(&mut buffer, &[7, 1, 2, 5, 0]), [1, 4]);
-        assert_eq!(values(&buffer.take_all()), [2, 3, 4, 5, 7]);
+        push(&mut buffer, &[1, 3, 2, 4, 5, 6, 7, 8]);
+        let earlier = buffer.take_earlier().expect("rows nearly in order");
+        assert_eq!(values(&earlier), [1, 2, 3, 4, 5, 6]);
+        assert_eq!(push(&mut buffer, &[9, 1, 6, 5, 0]), [1, 3, 4]);
+        assert_eq!(values(&buffer.take_all()), [6, 7, 8, 9]);
+        assert_eq!(buffer.batch_bytes, 0);
     }
 
     #[test]
@@ -218,10 +225,11 @@ mod tests {
         let nearly: Vec<i64> = (0..1_000).map(|row| row + (row * 7_919) % 100).collect();
         let mut buffer = SortBuffer::default();
         push(&mut buffer, &nearly);
-        assert!(buffer.is_nearly_in_order());
+        let num_earlier = buffer.take_earlier().expect("rows nearly in order").places.len();
+        assert!((600..800).contains(&num_earlier), "{num_earlier}");
         let shuffled: Vec<i64> = (0..1_000).map(|row| (row * 7_919) % 1_000).collect();
         let mut buffer = SortBuffer::default();
         push(&mut buffer, &shuffled);
-        assert!(!buffer.is_nearly_in_order());
+        assert!(buffer.take_earlier().is_none());
     }
 }

@@ -7,6 +7,7 @@ use super::overflow::{BucketReader, Overflow};
 use super::partition::{PartitionBy, PartitionKey, Partitioner, Parts, Rows, times_of};
 use super::scratch::Scratch;
 use super::sort::SortBuffer;
+use super::uploads::Uploads;
 use super::{StagedFile, WriteError};
 use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, TimestampMicrosecondArray};
 use arrow::compute::filter_record_batch;
@@ -58,6 +59,9 @@ const IDLE_BATCHES: u64 = 32;
 /// Memory that an open file needs for each column at least: a page of some hundred values, and a dictionary.
 const MIN_COLUMN_BYTES: usize = 16 * 1024;
 
+/// One in so many bytes that the writer may hold can be on their way.
+const MAX_UPLOADS_SHARE: usize = 2;
+
 /// Fewer open files than this make no sense, whatever memory there is.
 const MIN_OPEN_FILES: usize = 4;
 
@@ -83,6 +87,7 @@ pub struct PartitionedWriter {
     overflow: Option<Overflow>,
     max_open_files: usize,
     open: BTreeMap<PartitionKey, OpenFile>,
+    uploads: Uploads,
     staged: Vec<StagedFile>,
     num_files: usize,
     clock: u64,
@@ -114,12 +119,13 @@ impl PartitionedWriter {
         };
         let timezone = TimeZone::get(&options.timezone)
             .map_err(|error| WriteError::Batch(arrow::error::ArrowError::InvalidArgumentError(error.to_string())))?;
+        let max_held_bytes = options.max_held_bytes;
         Ok(PartitionedWriter {
             partitioner: Partitioner::new(options.partition_by, timezone),
             compressor: PageCompressor::new(options.compression).map_err(WriteError::encode)?,
             scratch: Arc::new(Scratch::new(options.scratch_folder.clone())),
             overflow: None,
-            max_open_files: (options.max_held_bytes / (MIN_COLUMN_BYTES * schema.fields().len().max(1)))
+            max_open_files: (max_held_bytes / (MIN_COLUMN_BYTES * schema.fields().len().max(1)))
                 .min(options.max_open_files)
                 .max(MIN_OPEN_FILES),
             store,
@@ -127,6 +133,7 @@ impl PartitionedWriter {
             plan_partition,
             time_index,
             open: BTreeMap::new(),
+            uploads: Uploads::new(max_held_bytes / MAX_UPLOADS_SHARE),
             staged: Vec::new(),
             num_files: 0,
             clock: 0,
@@ -161,6 +168,7 @@ impl PartitionedWriter {
                 levels.push(overflow.into_buckets()?.into_iter());
             }
             let Some(buckets) = levels.last_mut() else {
+                self.staged.extend(self.uploads.wait_for_all().await?);
                 return Ok(self.staged);
             };
             let Some(bucket) = buckets.next() else {
@@ -177,10 +185,11 @@ impl PartitionedWriter {
     }
 
     /// Gives up the open files, and deletes those already complete as far as the store lets us: nobody will ever list them.
-    pub async fn abort(self) {
+    pub async fn abort(mut self) {
         for (_, open_file) in self.open {
             open_file.writer.abort().await;
         }
+        self.staged.extend(self.uploads.wait_for_those_that_succeed().await);
         for file in self.staged {
             if let Err(error) = self.store.delete(&Path::from(file.path.as_str())).await {
                 tracing::debug!(path = file.path, %error, "a staged file could not be deleted");
@@ -329,11 +338,8 @@ impl PartitionedWriter {
         let Some((key, open_file)) = largest.map(|(key, open_file)| (*key, open_file)) else {
             return Ok(false);
         };
-        if open_file.unsorted.is_nearly_in_order() {
-            open_file
-                .writer
-                .write_sorted(open_file.unsorted.take_earlier_half(), &mut self.compressor)
-                .await?;
+        if let Some(rows) = open_file.unsorted.take_earlier() {
+            open_file.writer.write_sorted(rows, &mut self.compressor).await?;
             if open_file.writer.estimated_bytes() >= self.options.target_file_size_bytes {
                 self.complete(key).await?;
             }
@@ -392,11 +398,13 @@ impl PartitionedWriter {
                 .await?;
         }
         let values = self.partition_values(key);
-        let file = open_file
+        let upload = open_file
             .writer
             .finish(values, self.options.time_column.as_deref(), &mut self.compressor)
             .await?;
-        self.staged.extend(file);
+        if let Some(upload) = upload {
+            self.staged.extend(self.uploads.start(upload).await?);
+        }
         Ok(())
     }
 
