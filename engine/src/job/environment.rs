@@ -25,6 +25,9 @@ use tokio::runtime::{Builder, Handle, Runtime};
 const DEFAULT_MEMORY_LIMIT_BYTES: u64 = 512 * 1024 * 1024;
 const DEFAULT_MEMORY_LIMIT_BYTES_PER_CORE: u64 = 128 * 1024 * 1024;
 
+/// One in so many bytes of the limit is for what is fetched ahead.
+pub(super) const FETCH_PARTS: u64 = 12;
+
 /// Threads that wait for the network. They compute next to nothing, so two keep up with any bandwidth.
 const IO_THREADS: usize = 2;
 
@@ -151,7 +154,7 @@ impl Budgets {
         Budgets {
             num_partitions,
             batch_rows: exec.batch_rows.unwrap_or(8_192).max(1),
-            fetch_bytes: limit_bytes / 12,
+            fetch_bytes: limit_bytes / FETCH_PARTS,
             writer_bytes: limit / 4 / num_partitions,
             operator_bytes: limit / 4,
             scratch_folder: exec.scratch_folder.clone(),

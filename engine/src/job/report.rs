@@ -34,7 +34,7 @@ pub struct JobReport {
     pub seconds: Seconds,
     /// Where the time of `seconds.run` went.
     pub stages: Stages,
-    /// The stage that took most of the time, and what would help; null if there is no time to speak of.
+    /// The stage that took most of the time, and what would help; null if no file was selected.
     pub limit: Option<Limit>,
     /// What the next incremental run must add to its configuration.
     pub next: Value,

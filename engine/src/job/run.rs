@@ -66,7 +66,8 @@ pub async fn run_job(
                 commit_seconds: report.seconds.commit,
                 stages: report.stages.total,
             };
-            report.limit = limit(&times, &context);
+            // Where nothing was read, there is nothing to speed up.
+            report.limit = limit(&times, &context).filter(|_| report.files.selected > 0);
             report.status = "success".to_owned();
             tracing::info!(job_id = report.job_id, table = %target, rows = report.rows.written, next = %report.next, "job done");
             Ok(report)

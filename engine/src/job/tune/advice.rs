@@ -7,6 +7,7 @@ use super::Measurements;
 use super::probe::{Level, Probe};
 use super::sample::CompressionTrial;
 use crate::config::edit::ExecEntry;
+use crate::job::environment::FETCH_PARTS;
 use serde_json::{Value, json};
 
 /// Part by which a bucket must be faster than the cores before its number of requests is enough.
@@ -21,9 +22,6 @@ const HEADROOM: usize = 2;
 /// Fewer requests than a fetcher begins with, and more than a probe ever saw at work, are not advised.
 const LEAST_REQUESTS: usize = 8;
 const MOST_REQUESTS: usize = 256;
-
-/// The part of `exec.memory_limit` that is for bytes on their way is one of so many.
-const FETCH_PARTS: u64 = 10;
 
 /// A memory limit is advised in steps of this, and never beyond the largest.
 const MEMORY_STEP_BYTES: u64 = 64 * 1024 * 1024;
@@ -190,7 +188,7 @@ fn memory_limit(level: &Level, measured: &Measurements, settings: &Settings) -> 
         name: "memory_limit",
         value: json!(format!("{}MiB", limit_bytes / (1024 * 1024))),
         evidence: format!(
-            "{} of {} each are on their way at a time, for which a tenth of the limit is meant; now that is {}",
+            "{} of {} each are on their way at a time; the part of the limit that is for them is {} now",
             counted(level.at_a_time as u64, "request"),
             size(request_bytes),
             size(settings.fetch_bytes)
@@ -407,11 +405,11 @@ mod tests {
     fn more_memory_is_advised_where_requests_would_not_fit() {
         let mut measured = measured(probe(0.8 * MB, 1e9));
         assert_eq!(knob(&advise(&measured, &SETTINGS), "memory_limit"), None);
-        // Requests of 8 MB: 32 of them are 256 MB, of which there should be room for ten times.
+        // 32 requests of 8 MB are 256 MB, for which a twelfth of the limit has room.
         measured.input.get_requests = 150;
         assert_eq!(
             knob(&advise(&measured, &SETTINGS), "memory_limit"),
-            Some(json!("2496MiB"))
+            Some(json!("2944MiB"))
         );
     }
 
