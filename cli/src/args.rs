@@ -80,6 +80,8 @@ pub(crate) enum Command {
     Issue(IssueArguments),
     /// Show the files, the tasks and the plan of a job, with nothing fetched
     Explain(ConfigArguments),
+    /// Measure this bucket and this machine, and advise how to tune a job; writes to no table
+    Tune(TuneArguments),
     /// Answer SQL over the tables, named DATABASE.TABLE
     Query(QueryArguments),
     /// List the tables
@@ -157,6 +159,15 @@ pub(crate) struct IssueArguments {
     /// Understood for the sake of old scripts: a job always runs to its end before the command returns
     #[arg(short, long, hide = true)]
     pub(crate) wait: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TuneArguments {
+    #[command(flatten)]
+    pub(crate) config: ConfigArguments,
+    /// Write the advised `exec` block into the file; its old content is kept beside it
+    #[arg(long)]
+    pub(crate) apply: bool,
 }
 
 #[derive(Debug, Args)]

@@ -23,6 +23,7 @@ pub mod pattern;
 pub mod position;
 pub mod scan;
 pub mod source;
+pub mod stages;
 pub mod table;
 pub mod write;
 

@@ -31,6 +31,11 @@ const USES: &[Use] = &[
         members: &["files", "tasks", "next", "schema", "plan", "estimate"],
     },
     Use {
+        command: "tune",
+        arguments: &[LOAD],
+        members: &["measurements", "exec", "advice", "forecast", "is_applied"],
+    },
+    Use {
         command: "issue",
         arguments: &[LOAD, "--database", "d", "--table", "t", "--dry-run"],
         members: &["files", "tasks", "next", "schema", "plan", "estimate"],
@@ -38,7 +43,9 @@ const USES: &[Use] = &[
     Use {
         command: "issue",
         arguments: &[LOAD, "--database", "d", "--table", "t", "--auto-create-table"],
-        members: &["job_id", "status", "files", "bytes", "rows", "seconds", "next", "error"],
+        members: &[
+            "job_id", "status", "files", "bytes", "rows", "seconds", "stages", "limit", "next", "error",
+        ],
     },
     Use {
         command: "query",
@@ -177,6 +184,7 @@ fn every_command_prints_one_document_when_it_fails() {
         (2, &["guess", "no/such/seed.yml"]),
         (2, &["preview", &broken]),
         (2, &["explain", &broken]),
+        (2, &["tune", &broken]),
         (2, &["issue", &broken, "--database", "d", "--table", "t"]),
         (2, &["issue", LOAD, "--database", "d", "--table", "t"]),
         (2, &["query", "SELECT * FROM d.nowhere"]),

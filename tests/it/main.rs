@@ -16,3 +16,4 @@ mod readers;
 mod s3;
 mod servers;
 mod terminal;
+mod tune;

@@ -9,18 +9,23 @@ use std::path::Path;
 
 /// Reads a file into a document, with `--set` applied.
 pub(super) fn read_document(path: &Path, overrides: &[String], printer: &Printer) -> Result<Document> {
+    let text = read_text(path)?;
+    let mut document =
+        Document::parse(&text, &path.display().to_string()).map_err(|errors| config_error(&errors, printer))?;
+    for assignment in overrides {
+        document.set(assignment).map_err(|problem| problem_error(&problem))?;
+    }
+    Ok(document)
+}
+
+/// The text of a configuration file.
+pub(super) fn read_text(path: &Path) -> Result<String> {
     let name = path.display();
     let bytes = std::fs::read(path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => Error::config(format!("configuration file: {name} not found")),
         _ => Error::config(format!("configuration file: {name} cannot be read: {error}")),
     })?;
-    let text = String::from_utf8(bytes)
-        .map_err(|_| Error::config(format!("configuration file: {name} is not text in UTF-8")))?;
-    let mut document = Document::parse(&text, &name.to_string()).map_err(|errors| config_error(&errors, printer))?;
-    for assignment in overrides {
-        document.set(assignment).map_err(|problem| problem_error(&problem))?;
-    }
-    Ok(document)
+    String::from_utf8(bytes).map_err(|_| Error::config(format!("configuration file: {name} is not text in UTF-8")))
 }
 
 /// Makes a job of a file.
@@ -62,7 +67,7 @@ fn warn(warnings: &[Problem], printer: &Printer) {
 }
 
 /// Tells all problems but the last, which becomes the error of the command.
-fn config_error(errors: &ConfigErrors, printer: &Printer) -> Error {
+pub(super) fn config_error(errors: &ConfigErrors, printer: &Printer) -> Error {
     warn(&errors.warnings, printer);
     match errors.problems.split_last() {
         None => Error::internal("a configuration is wrong without a reason"),

@@ -47,7 +47,7 @@ pub(super) async fn run(global: &GlobalArguments, arguments: &GuessArguments, pr
 }
 
 /// Writes a file; what stood there before is kept beside it under the first free name.
-fn write_with_backup(path: &Path, content: &str, printer: &Printer) -> Result<()> {
+pub(super) fn write_with_backup(path: &Path, content: &str, printer: &Printer) -> Result<()> {
     let failed = |error: std::io::Error| {
         Error::new(Blame::Storage, format!("cannot write `{}`", path.display())).caused_by(error)
     };

@@ -210,6 +210,9 @@ fn summary(report: &JobReport) -> String {
         report.seconds.commit,
         count(rows_per_second)
     ));
+    if let Some(limit) = &report.limit {
+        text.push_str(&format!("  limit   {}\n", limit.message));
+    }
     if report.rows.rejected > 0 {
         text.push_str(&format!(
             "rejected records: bucketload query \"SELECT * FROM {place}__rejects WHERE job_id = '{}'\"\n",

@@ -8,6 +8,7 @@ mod preview;
 mod query;
 mod schema;
 mod table;
+mod tune;
 
 use crate::args::{Arguments, Command, GlobalArguments};
 use crate::exit::Exit;
@@ -23,6 +24,7 @@ pub(crate) async fn run(arguments: Arguments, printer: &Printer, line: &StatusLi
         Command::Preview(arguments) => preview::run(global, &arguments, printer).await,
         Command::Issue(arguments) => issue::run(global, &arguments, printer, line).await,
         Command::Explain(arguments) => explain::run(global, &arguments, printer).await,
+        Command::Tune(arguments) => tune::run(global, &arguments, printer).await,
         Command::Query(arguments) => query::run(global, &arguments, printer).await,
         Command::Tables => table::list(global, printer).await,
         Command::Table(command) => table::run(global, command, printer).await,

@@ -7,7 +7,7 @@
 //!
 //! Reading order: [`document`] (the tree), [`overrides`], [`variables`], [`keys`] (which keys there are), `reader` (typed
 //! reading), one file for each section: `input` with `credentials` and `decoders`, `parser` with `columns`, `filters` with
-//! `rename` and `times`, `output`, `exec`; [`plan`] (the result), [`problem`] (what is wrong).
+//! `rename` and `times`, `output`, `exec`; [`plan`] (the result), [`problem`] (what is wrong), [`edit`] (knobs put into a file).
 //!
 //! What does not happen here: reading files or the environment, compiling patterns and SQL, and anything that needs to know
 //! the columns that arrive at a filter.
@@ -16,6 +16,7 @@ mod columns;
 mod credentials;
 mod decoders;
 pub mod document;
+pub mod edit;
 mod exec;
 mod filters;
 mod input;

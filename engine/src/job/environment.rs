@@ -25,6 +25,9 @@ use tokio::runtime::{Builder, Handle, Runtime};
 const DEFAULT_MEMORY_LIMIT_BYTES: u64 = 512 * 1024 * 1024;
 const DEFAULT_MEMORY_LIMIT_BYTES_PER_CORE: u64 = 128 * 1024 * 1024;
 
+/// One in so many bytes of the limit is for what is fetched ahead.
+pub(super) const FETCH_PARTS: u64 = 12;
+
 /// Threads that wait for the network. They compute next to nothing, so two keep up with any bandwidth.
 const IO_THREADS: usize = 2;
 
@@ -133,13 +136,17 @@ pub struct Budgets {
 }
 
 impl Budgets {
+    /// Cores that this process may use.
+    pub(super) fn num_cores() -> usize {
+        std::thread::available_parallelism().map_or(1, usize::from)
+    }
+
     /// Follows the `exec` section; what it leaves open follows the machine.
     ///
     /// The shares do not add up to the limit: batches on their way, the room of decoders, and what the allocator keeps for later
     /// take the rest.
     pub fn new(exec: &ExecPlan) -> Budgets {
-        let num_cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let num_partitions = exec.max_threads.unwrap_or(num_cores).max(1);
+        let num_partitions = exec.max_threads.unwrap_or_else(Budgets::num_cores).max(1);
         let limit_bytes = exec.memory_limit_bytes.unwrap_or_else(|| {
             DEFAULT_MEMORY_LIMIT_BYTES.max(DEFAULT_MEMORY_LIMIT_BYTES_PER_CORE * num_partitions as u64)
         });
@@ -147,7 +154,7 @@ impl Budgets {
         Budgets {
             num_partitions,
             batch_rows: exec.batch_rows.unwrap_or(8_192).max(1),
-            fetch_bytes: limit_bytes / 12,
+            fetch_bytes: limit_bytes / FETCH_PARTS,
             writer_bytes: limit / 4 / num_partitions,
             operator_bytes: limit / 4,
             scratch_folder: exec.scratch_folder.clone(),

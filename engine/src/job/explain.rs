@@ -7,7 +7,6 @@ use crate::config::plan::JobPlan;
 use crate::error::Result;
 use crate::parse::Reject;
 use crate::parse::reject::RejectSink;
-use crate::source::fetch::RANGE_BYTES;
 use crate::source::file::SourceFile;
 use crate::table::schema::type_name;
 use crate::write::exec::WriteServices;
@@ -81,12 +80,7 @@ pub async fn explain(environment: &Environment, plan: &JobPlan) -> Result<Explan
         next: input.next(),
         schema,
         plan: displayable(physical.as_ref()).indent(false).to_string(),
-        num_requests: input
-            .listing
-            .files
-            .iter()
-            .map(|file| file.size_bytes.div_ceil(RANGE_BYTES).max(1))
-            .sum(),
+        num_requests: input.num_requests(),
         size_bytes: input.size_bytes(),
         files: input.listing.files,
     })

@@ -9,7 +9,8 @@ use crate::scan::table::PrefixTable;
 use crate::scan::{ScanCounters, ScanOptions, ScanServices};
 use crate::source::budget::ByteBudget;
 use crate::source::cursor::Cursor;
-use crate::source::fetch::FetchOptions;
+use crate::source::fetch::{FetchOptions, RANGE_BYTES};
+use crate::source::file::SourceFile;
 use crate::source::list::{Listing, list};
 use crate::source::select::Selection;
 use crate::source::store::{FileStore, open_store};
@@ -75,6 +76,30 @@ impl OpenInput {
     /// Compressed bytes of all selected files.
     pub(super) fn size_bytes(&self) -> u64 {
         self.listing.files.iter().map(|file| file.size_bytes).sum()
+    }
+
+    /// The same input with other files, of another store.
+    pub(super) fn with_files(&self, store: Arc<dyn FileStore>, files: Vec<SourceFile>) -> OpenInput {
+        OpenInput {
+            store,
+            listing: Listing {
+                files,
+                ..Listing::default()
+            },
+            cursor: self.cursor.clone(),
+            fetch: self.fetch.clone(),
+        }
+    }
+
+    /// Requests that one plan partition may have in flight.
+    pub(super) fn max_requests(&self) -> usize {
+        self.fetch.max_requests
+    }
+
+    /// Requests for bytes that reading all selected files takes.
+    pub(super) fn num_requests(&self) -> u64 {
+        let files = self.listing.files.iter();
+        files.map(|file| file.size_bytes.div_ceil(RANGE_BYTES).max(1)).sum()
     }
 
     /// The tasks of a job over all selected files.

@@ -1,13 +1,14 @@
 //! The commands: the only place that knows every stage.
 //!
 //! Reading order: [`environment`] (what all commands stand on), [`run`] (a load from beginning to end), then what it is made of:
-//! `input`, `output` with `storage`, [`rejects`], [`progress`], [`report`]; then the commands that read: [`preview`], [`explain`], [`guess`],
-//! [`query`], [`tables`], and how rows are shown ([`present`]).
+//! `input`, `output` with `storage`, [`rejects`], [`progress`], [`report`] with [`limit`]; then the commands that read: [`preview`], [`explain`], [`guess`],
+//! [`tune`], [`query`], [`tables`], and how rows are shown ([`present`]).
 
 pub mod environment;
 pub mod explain;
 pub mod guess;
 mod input;
+pub mod limit;
 mod output;
 pub mod present;
 pub mod preview;
@@ -18,6 +19,7 @@ pub mod report;
 pub mod run;
 mod storage;
 pub mod tables;
+pub mod tune;
 
 use crate::error::{Blame, Error, innermost};
 use crate::filter::InvalidRecord;

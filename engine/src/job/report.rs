@@ -1,5 +1,7 @@
 //! What a job did, as `issue --json` prints it.
 
+use super::limit::Limit;
+use crate::stages::StageSeconds;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -30,6 +32,10 @@ pub struct JobReport {
     pub table_version: Option<u64>,
     /// Wall time.
     pub seconds: Seconds,
+    /// Where the time of `seconds.run` went.
+    pub stages: Stages,
+    /// The stage that took most of the time, and what would help; null if no file was selected.
+    pub limit: Option<Limit>,
     /// What the next incremental run must add to its configuration.
     pub next: Value,
     /// Why the job failed; null if it did not.
@@ -86,4 +92,25 @@ pub struct Seconds {
     pub list: f64,
     pub run: f64,
     pub commit: f64,
+}
+
+/// Seconds of each stage.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Stages {
+    /// Summed over all partitions, which run side by side: with two of them up to twice the wall time.
+    #[serde(flatten)]
+    pub total: StageSeconds,
+    /// Of each partition.
+    pub partitions: Vec<StageSeconds>,
+}
+
+impl Stages {
+    /// Adds the partitions up.
+    pub(super) fn new(partitions: Vec<StageSeconds>) -> Stages {
+        let none = StageSeconds::default();
+        Stages {
+            total: partitions.iter().fold(none, |sum, partition| sum.plus(partition)),
+            partitions,
+        }
+    }
 }

@@ -2,11 +2,12 @@
 
 use super::environment::{Budgets, Environment};
 use super::input::{self, OpenInput};
+use super::limit::{JobTimes, LimitContext, limit};
 use super::output::{self, ArrangedOutput};
 use super::plan_error;
 use super::progress::{Progress, Stage};
 use super::rejects::{RejectCollector, RejectLimits, RejectTarget};
-use super::report::{ByteCounts, FileCounts, JobReport, RowCounts};
+use super::report::{ByteCounts, FileCounts, JobReport, RowCounts, Stages};
 use crate::config::plan::{JobPlan, OutputLayout};
 use crate::error::{Blame, Error, Result};
 use crate::filter::{self, FilterError};
@@ -56,8 +57,17 @@ pub async fn run_job(
     let outcome = load(environment, plan, target, progress, &mut report).await;
     count_scanned(&mut report, progress);
     report.seconds.total = begun.elapsed().as_secs_f64();
+    report.stages = Stages::new(progress.scan.clocks.seconds(&progress.write.clocks));
     match outcome {
-        Ok(()) => {
+        Ok(context) => {
+            let times = JobTimes {
+                list_seconds: report.seconds.list,
+                run_seconds: report.seconds.run,
+                commit_seconds: report.seconds.commit,
+                stages: report.stages.total,
+            };
+            // Where nothing was read, there is nothing to speed up.
+            report.limit = limit(&times, &context).filter(|_| report.files.selected > 0);
             report.status = "success".to_owned();
             tracing::info!(job_id = report.job_id, table = %target, rows = report.rows.written, next = %report.next, "job done");
             Ok(report)
@@ -89,7 +99,7 @@ async fn load(
     target: &TableName,
     progress: &Progress,
     report: &mut JobReport,
-) -> Result<()> {
+) -> Result<LimitContext> {
     let started = environment.now();
     let budgets = Budgets::new(&plan.exec);
     let folder = environment.warehouse.table(target);
@@ -155,11 +165,15 @@ async fn load(
     report.bytes.written = files.iter().map(|file| file.size_bytes).sum();
     report.output_files = files.len() as u64;
     report.seconds.run = begun.elapsed().as_secs_f64();
+    let limit_context = LimitContext {
+        is_slowed_down: input.store.num_slow_downs() > 0,
+        ..LimitContext::new(plan, &budgets, input.max_requests(), input.num_requests())
+    };
 
     report.next = input.next();
     if report.files.selected == 0 && plan.output.mode == OutputMode::Append && existing.is_there() {
         // Nothing new: no rows, and the next run goes on where this one would have.
-        return Ok(());
+        return Ok(limit_context);
     }
     let begun = Instant::now();
     progress.begin_committing()?;
@@ -173,7 +187,7 @@ async fn load(
     };
     report.table_version = commit(environment, plan, &folder, staged).await?.version;
     report.seconds.commit = begun.elapsed().as_secs_f64();
-    Ok(())
+    Ok(limit_context)
 }
 
 /// What is known of the table before the job reads anything.

@@ -165,6 +165,7 @@ impl ExecutionPlan for ScanExec {
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let (queue, seat) = self.begin(partition);
+        let clock = self.services.counters.clocks.of(partition);
         let reader = PartitionReader::new(
             Arc::clone(&self.options),
             &self.projection,
@@ -174,7 +175,8 @@ impl ExecutionPlan for ScanExec {
             seat,
             self.services.clone(),
         )
-        .map_err(|error| DataFusionError::External(Box::new(error)))?;
+        .map_err(|error| DataFusionError::External(Box::new(error)))?
+        .timed_by(clock);
         let batches = stream::try_unfold(reader, |mut reader| async move {
             match reader.next_batch().await {
                 Ok(Some(batch)) => Ok(Some((batch, reader))),

@@ -22,6 +22,7 @@ use crate::parse::reject::RejectSink;
 use crate::source::budget::ByteBudget;
 use crate::source::fetch::FetchOptions;
 use crate::source::store::FileStore;
+use crate::stages::StageClocks;
 use metadata::MetadataColumn;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -81,4 +82,6 @@ pub struct ScanCounters {
     pub num_rows: AtomicU64,
     /// Records that could not become rows.
     pub num_rejects: AtomicU64,
+    /// Where the time of each partition went.
+    pub clocks: StageClocks,
 }

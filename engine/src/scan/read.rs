@@ -10,10 +10,12 @@ use crate::parse::{ParseError, Parsed, Parser};
 use crate::source::budget::FetchedChunk;
 use crate::source::fetch::{FetchedChunks, FetchedFile, FetchedFiles, RANGE_BYTES, fetch};
 use crate::source::file::SourceFile;
+use crate::stages::{Lap, StageClock};
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{Schema, SchemaRef};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 /// Decoded bytes handed to the parser at a time: fits a core's cache and bridges many records.
 const PLAIN_BYTES: usize = 256 * 1024;
@@ -24,6 +26,7 @@ pub(super) struct PartitionReader {
     services: ScanServices,
     fetched: FetchedFiles,
     seat: Seat,
+    clock: Arc<StageClock>,
     unpacker: Unpacker,
     /// Reads a file once before its rows are handed on, where files that cannot be read are to be left out.
     verifier: Option<Unpacker>,
@@ -76,6 +79,7 @@ impl PartitionReader {
                 &services.io_runtime,
             ),
             seat,
+            clock: Arc::default(),
             unpacker: new_unpacker()?,
             verifier,
             current: None,
@@ -85,6 +89,11 @@ impl PartitionReader {
             options,
             services,
         })
+    }
+
+    /// The same reader, whose time is told to `clock`.
+    pub(super) fn timed_by(self, clock: Arc<StageClock>) -> PartitionReader {
+        PartitionReader { clock, ..self }
     }
 
     /// The next rows; `None` when all files are read or the limit is reached. When this partition has no file left, the rows
@@ -104,7 +113,7 @@ impl PartitionReader {
                 None => self.is_finished = true,
             }
         }
-        Ok(self.seat.take().await)
+        Ok(self.clock.waiting(Lap::Idle, self.seat.take()).await)
     }
 
     /// The next rows of the files of this partition; `None` after the last.
@@ -114,14 +123,10 @@ impl PartitionReader {
                 return Err(Error::new(Blame::Data, verdict.to_string()).caused_by(verdict));
             }
             if self.current.is_none() {
-                match self.fetched.next().await {
+                match self.clock.waiting(Lap::FetchWait, self.fetched.next()).await {
                     Some(fetched) => self.open(fetched?).await?,
                     None => {
-                        let rest = self
-                            .unpacker
-                            .parser
-                            .flush()
-                            .map_err(|error| Error::internal(error.to_string()))?;
+                        let rest = self.flush()?;
                         return Ok(rest.map(|parsed| self.hand_on(parsed)).transpose()?.flatten());
                     }
                 }
@@ -144,11 +149,12 @@ impl PartitionReader {
             let is_small = file.size_bytes <= RANGE_BYTES;
             let verdict = match is_small {
                 true => {
-                    first_chunk = chunks.next().await.transpose()?;
+                    first_chunk = self.clock.waiting(Lap::FetchWait, chunks.next()).await.transpose()?;
                     verifier.verify_slice(&name, first_chunk.as_ref().map_or(&[], |chunk| chunk.bytes()))
                 }
-                false => verifier.verify_chunks(&name, &mut chunks).await?,
+                false => verifier.verify_chunks(&name, &mut chunks, &self.clock).await?,
             };
+            verifier.tell(&self.clock);
             if let Err(error) = verdict {
                 self.services.counters.num_skipped_files.fetch_add(1, Ordering::Relaxed);
                 tracing::warn!(file = %name, %error, "a file that cannot be read is left out");
@@ -185,7 +191,12 @@ impl PartitionReader {
     async fn read_on(&mut self) -> Result<Option<RecordBatch>> {
         let open = self.current.as_mut().expect("the caller opened a file");
         if open.chunk.is_none() && !open.has_ended {
-            match open.chunks.next().await.transpose()? {
+            match self
+                .clock
+                .waiting(Lap::FetchWait, open.chunks.next())
+                .await
+                .transpose()?
+            {
                 None => open.has_ended = true,
                 Some(chunk) => {
                     self.services
@@ -204,6 +215,7 @@ impl PartitionReader {
         let input: &[u8] = open.chunk.as_ref().map_or(&[], |chunk| chunk.bytes());
         let step = self.unpacker.step(input, &mut open.num_taken_bytes, open.has_ended);
         let step = step.map_err(|error| error.at(&open.name))?;
+        self.unpacker.tell(&self.clock);
         self.services
             .counters
             .decoded_bytes
@@ -230,12 +242,16 @@ impl PartitionReader {
         if self.output.metadata.is_empty() {
             return Ok(None);
         }
-        let rest = self
-            .unpacker
-            .parser
-            .flush()
-            .map_err(|error| Error::internal(error.to_string()))?;
+        let rest = self.flush()?;
         Ok(rest.map(|parsed| self.hand_on(parsed)).transpose()?.flatten())
+    }
+
+    /// The rows that the parser still holds.
+    fn flush(&mut self) -> Result<Option<Parsed>> {
+        let begun = Instant::now();
+        let rest = self.unpacker.parser.flush();
+        self.clock.add(Lap::Parse, begun.elapsed());
+        rest.map_err(|error| Error::internal(error.to_string()))
     }
 
     /// Turns what the parser gave into a batch of the scan's schema. `None`: rejects only.
@@ -363,6 +379,8 @@ struct Unpacker {
     /// Room for files that are decoded in one go.
     whole: Vec<u8>,
     num_decoded_bytes: u64,
+    decoding: Duration,
+    parsing: Duration,
 }
 
 /// Where the unpacker stands in a file.
@@ -426,6 +444,8 @@ impl Unpacker {
             plain: vec![0; PLAIN_BYTES],
             whole: Vec::new(),
             num_decoded_bytes: 0,
+            decoding: Duration::ZERO,
+            parsing: Duration::ZERO,
         })
     }
 
@@ -438,12 +458,16 @@ impl Unpacker {
 
     /// Takes a file in one go, if its format allows that.
     fn take_whole(&mut self, file: &[u8]) -> bool {
-        if !matches!(self.decoder.decode_whole(file, &mut self.whole), Ok(true)) {
+        let mut begun = Instant::now();
+        let is_taken = matches!(self.decoder.decode_whole(file, &mut self.whole), Ok(true));
+        self.decoding += lap(&mut begun);
+        if !is_taken {
             return false;
         }
         self.num_decoded_bytes += self.whole.len() as u64;
         self.parser.push(&self.whole);
         self.parser.finish_file();
+        self.parsing += lap(&mut begun);
         self.stage = Stage::Draining;
         true
     }
@@ -451,8 +475,11 @@ impl Unpacker {
     /// Goes on until there is something to tell. `num_taken` is the part of `input` already taken; `has_ended` says that no
     /// input follows.
     fn step(&mut self, input: &[u8], num_taken: &mut usize, has_ended: bool) -> std::result::Result<Step, FileError> {
+        let mut begun = Instant::now();
         loop {
-            if let Some(parsed) = self.parser.next_batch()? {
+            let parsed = self.parser.next_batch()?;
+            self.parsing += lap(&mut begun);
+            if let Some(parsed) = parsed {
                 return Ok(Step::Parsed(parsed));
             }
             match &self.stage {
@@ -476,6 +503,7 @@ impl Unpacker {
                 true => self.decoder.finish(&mut self.plain)?,
                 false => self.decoder.decode(rest, &mut self.plain)?,
             };
+            self.decoding += lap(&mut begun);
             *num_taken += progress.consumed;
             self.num_decoded_bytes += progress.produced as u64;
             self.parser.push(&self.plain[..progress.produced]);
@@ -499,6 +527,12 @@ impl Unpacker {
         std::mem::take(&mut self.num_decoded_bytes)
     }
 
+    /// Adds to a clock what was computed since the last time.
+    fn tell(&mut self, clock: &StageClock) {
+        clock.add(Lap::Decode, std::mem::take(&mut self.decoding));
+        clock.add(Lap::Parse, std::mem::take(&mut self.parsing));
+    }
+
     /// Reads a file that is in memory and forgets its rows. The outer result of its siblings is the store's.
     fn verify_slice(&mut self, file_name: &Arc<str>, file: &[u8]) -> Result<()> {
         self.begin(Arc::clone(file_name));
@@ -519,9 +553,14 @@ impl Unpacker {
     }
 
     /// Reads a file as it is fetched and forgets its rows. The outer error is the store's, the inner one the file's.
-    async fn verify_chunks(&mut self, file_name: &Arc<str>, chunks: &mut FetchedChunks) -> Result<Result<()>> {
+    async fn verify_chunks(
+        &mut self,
+        file_name: &Arc<str>,
+        chunks: &mut FetchedChunks,
+        clock: &StageClock,
+    ) -> Result<Result<()>> {
         self.begin(Arc::clone(file_name));
-        let mut chunk = chunks.next().await.transpose()?;
+        let mut chunk = clock.waiting(Lap::FetchWait, chunks.next()).await.transpose()?;
         let mut num_taken = 0;
         loop {
             let input: &[u8] = chunk.as_ref().map_or(&[], |chunk| chunk.bytes());
@@ -531,7 +570,7 @@ impl Unpacker {
             {
                 Ok(Step::FileEnded) => break Ok(self.forget()),
                 Ok(Step::NeedsInput) => {
-                    chunk = chunks.next().await.transpose()?;
+                    chunk = clock.waiting(Lap::FetchWait, chunks.next()).await.transpose()?;
                     num_taken = 0;
                 }
                 Ok(_) => {}
@@ -550,4 +589,10 @@ impl Unpacker {
             .map(drop)
             .map_err(|error| Error::internal(error.to_string()))
     }
+}
+
+/// The time since `since`, which becomes now.
+fn lap(since: &mut Instant) -> Duration {
+    let now = Instant::now();
+    now.duration_since(std::mem::replace(since, now))
 }

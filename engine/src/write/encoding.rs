@@ -3,6 +3,7 @@
 use parquet::basic::{Compression as ParquetCompression, CompressionCodec, ZstdLevel};
 use parquet::file::metadata::{KeyValue, SortingColumn};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
+use std::fmt;
 
 /// Compression of the pages; the words of `out.compression`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,6 +44,18 @@ impl Compression {
             Compression::Snappy => ".snappy",
             Compression::Lz4 => ".lz4",
             Compression::Zstd { .. } => ".zstd",
+        }
+    }
+}
+
+/// As `out.compression` spells it.
+impl fmt::Display for Compression {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Compression::None => formatter.write_str("none"),
+            Compression::Snappy => formatter.write_str("snappy"),
+            Compression::Lz4 => formatter.write_str("lz4"),
+            Compression::Zstd { level } => write!(formatter, "zstd({level})"),
         }
     }
 }

@@ -9,6 +9,7 @@ use super::{StagedFile, WriteError};
 use crate::parse::Reject;
 use crate::parse::reject::RejectSink;
 use crate::position::Position;
+use crate::stages::{Lap, Spent, StageClock, StageClocks, timed};
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use datafusion::common::tree_node::TreeNodeRecursion;
@@ -52,6 +53,8 @@ impl WriteServices {
 pub struct WriteCounters {
     /// Rows that reached the writer.
     pub num_rows: AtomicU64,
+    /// Where the time of each partition went.
+    pub clocks: StageClocks,
 }
 
 /// Columns of the manifest: path, partition values (a JSON array of pairs), rows, bytes, statistics (JSON).
@@ -197,7 +200,8 @@ impl ExecutionPlan for WriteExec {
             partition,
         )
         .map_err(|error| self.services.external(error))?;
-        let manifest = write_all(input, writer, self.services.clone());
+        let clock = self.services.counters.clocks.of(partition);
+        let manifest = write_all(input, writer, self.services.clone(), clock);
         Ok(Box::pin(RecordBatchStreamAdapter::new(
             manifest_schema(),
             futures::stream::once(manifest),
@@ -210,9 +214,16 @@ async fn write_all(
     mut input: SendableRecordBatchStream,
     mut writer: PartitionedWriter,
     services: WriteServices,
+    clock: Arc<StageClock>,
 ) -> Result<RecordBatch> {
+    let note_write = |spent: Spent| {
+        clock.add(Lap::Write, spent.computing);
+        clock.add(Lap::UploadWait, spent.waiting);
+    };
     let outcome = loop {
-        let batch = match input.next().await {
+        let (batch, spent) = timed(input.next()).await;
+        clock.add(Lap::Input, spent.computing);
+        let batch = match batch {
             None => break Ok(()),
             Some(Err(error)) => break Err(error),
             Some(Ok(batch)) => batch,
@@ -221,7 +232,9 @@ async fn write_all(
             .counters
             .num_rows
             .fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
-        match writer.write(batch).await {
+        let (written, spent) = timed(writer.write(batch)).await;
+        note_write(spent);
+        match written {
             Err(error) => break Err(services.external(error)),
             Ok(untimed) if untimed.is_empty() => {}
             Ok(untimed) => services.rejects.push(
@@ -246,7 +259,11 @@ async fn write_all(
         }
     };
     match outcome {
-        Ok(()) => to_manifest(&writer.finish().await.map_err(|error| services.external(error))?),
+        Ok(()) => {
+            let (files, spent) = timed(writer.finish()).await;
+            note_write(spent);
+            to_manifest(&files.map_err(|error| services.external(error))?)
+        }
         Err(error) => {
             writer.abort().await;
             Err(error)
