@@ -3,7 +3,6 @@
 use super::environment::{Budgets, Environment};
 use crate::config::plan::{ExecPlan, InputPlan, JobPlan};
 use crate::error::{Blame, Error, Result};
-use crate::pack::{Task, pack};
 use crate::parse::reject::RejectSink;
 use crate::scan::table::PrefixTable;
 use crate::scan::{ScanCounters, ScanOptions, ScanServices};
@@ -52,7 +51,7 @@ pub(super) async fn open(
             .with_hint("check `in.path_prefix` and `in.path_match_pattern`"));
     }
     let selection = Selection {
-        files: listing.files.clone(),
+        files: Arc::clone(&listing.files),
         is_limit_reached: listing.is_limit_reached,
         left_over_from_micros: listing.left_over_from_micros,
     };
@@ -74,12 +73,7 @@ pub(super) async fn open(
 impl OpenInput {
     /// Compressed bytes of all selected files.
     pub(super) fn size_bytes(&self) -> u64 {
-        self.listing.files.iter().map(|file| file.size_bytes).sum()
-    }
-
-    /// The tasks of a job over all selected files.
-    pub(super) fn tasks(&self, plan: &InputPlan) -> Vec<Task> {
-        pack(self.listing.files.clone(), plan.min_task_size_bytes)
+        self.listing.files.size_bytes()
     }
 
     /// What the next incremental run must add to its configuration.
@@ -122,7 +116,7 @@ impl OpenInput {
         };
         Ok(PrefixTable::new(
             options,
-            self.listing.files.clone(),
+            Arc::clone(&self.listing.files),
             plan.input.min_task_size_bytes,
             services,
         ))

@@ -4,7 +4,7 @@
 //! files are wanted. With a limit on the number of files no page is asked for ahead, since it may never be needed.
 
 use super::error::SourceError;
-use super::file::{ListedFile, SourceFile};
+use super::file::{FileList, ListedFile};
 use super::select::{SelectError, SelectOptions, Selector, Verdict};
 use super::store::{FileStore, ListPage, ListRequest};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ const MANY_REQUESTS: u64 = 10;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listing {
     /// The files to read, in key order.
-    pub files: Vec<SourceFile>,
+    pub files: Arc<FileList>,
     /// Files seen, wanted or not.
     pub num_listed: u64,
     /// Archived files that were wanted and passed over.
@@ -44,7 +44,7 @@ pub async fn list(
     let mut lister = Lister {
         store,
         selector,
-        selected: Vec::new(),
+        selected: FileList::default(),
         listing: Listing::default(),
     };
     if options.total_file_count_limit != Some(0) {
@@ -85,7 +85,7 @@ pub async fn list(
 struct Lister {
     store: Arc<dyn FileStore>,
     selector: Selector,
-    selected: Vec<SourceFile>,
+    selected: FileList,
     listing: Listing,
 }
 
@@ -144,7 +144,7 @@ impl Lister {
     fn judge(&mut self, listed: ListedFile) -> Result<(), SourceError> {
         self.listing.num_listed += 1;
         match self.selector.admit(&listed) {
-            Ok(Verdict::Selected) => self.selected.push(listed.file),
+            Ok(Verdict::Selected) => self.selected.push(&listed.file),
             Ok(Verdict::Passed) => {}
             Ok(Verdict::SkippedArchived(class)) => {
                 let url = self.store.url(&listed.file.key);

@@ -1,4 +1,4 @@
-use super::super::file::ArchiveClass;
+use super::super::file::{ArchiveClass, SourceFile};
 use super::super::store::ByteStream;
 use super::*;
 use async_trait::async_trait;
@@ -72,7 +72,7 @@ fn run(store: &Arc<Pages>, options: &SelectOptions) -> Result<Listing, SourceErr
 fn check(store: &Arc<Pages>, options: &SelectOptions, num_files: usize, num_requests: u64) -> Listing {
     let listing = run(store, options).unwrap();
     assert_eq!((listing.files.len(), listing.num_requests), (num_files, num_requests));
-    assert!(listing.files.is_sorted_by(|one, other| one.key < other.key));
+    assert!(listing.files.iter().is_sorted_by(|one, other| one.key < other.key));
     listing
 }
 
