@@ -15,8 +15,14 @@ use crate::source::store::{FileStore, open_store};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-/// Requests that one plan partition may have in flight, where the configuration does not say.
-const MAX_REQUESTS: usize = 64;
+/// Requests that a job may have in flight, where the configuration does not say: at the latency of S3 (30 ms) 17,000 a second, three times
+/// what it takes from a prefix, and half of the open files that most systems allow.
+const MAX_REQUESTS: usize = 512;
+
+/// Requests that a job begins with, and a partition at most: what hides 30 ms when a file takes a millisecond to load. Fewer would have to
+/// grow first, and a job of some hundred files is over by then.
+const FIRST_REQUESTS: usize = 256;
+const FIRST_PARTITION_REQUESTS: usize = 32;
 
 /// A bucket that was reached and listed.
 #[derive(Debug)]
@@ -56,9 +62,10 @@ pub(super) async fn open(
         left_over_from_micros: listing.left_over_from_micros,
     };
     let cursor = Cursor::next(&plan.select, &selection, started.as_microsecond());
-    let max_requests = exec.max_requests.unwrap_or(MAX_REQUESTS).max(1);
+    let share = |num_requests: usize| (num_requests / budgets.num_partitions).max(1);
+    let max_requests = share(exec.max_requests.unwrap_or(MAX_REQUESTS));
     let fetch = FetchOptions {
-        initial_requests: FetchOptions::default().initial_requests.min(max_requests),
+        initial_requests: share(FIRST_REQUESTS).min(FIRST_PARTITION_REQUESTS).min(max_requests),
         max_requests,
         window_bytes: budgets.fetch_bytes / budgets.num_partitions as u64,
     };
