@@ -11,6 +11,7 @@ use bucketload_engine::parse::json::new_parser;
 use bucketload_engine::parse::{Parser, ParserOptions};
 use bucketload_engine::source::budget::ByteBudget;
 use bucketload_engine::source::fetch::{FetchOptions, fetch};
+use bucketload_engine::source::file::Files;
 use bucketload_engine::source::list::list;
 use bucketload_engine::source::options::Location;
 use bucketload_engine::source::select::SelectOptions;
@@ -123,7 +124,7 @@ async fn the_server_lists_and_gives_its_files() {
     let runtime = tokio::runtime::Handle::current();
     let mut fetched = fetch(
         store,
-        listing.files.into_iter(),
+        Files::new(listing.files),
         FetchOptions::default(),
         budget,
         &runtime,

@@ -70,7 +70,7 @@ fn listed(runtime: &Runtime, store: &Arc<dyn FileStore>, path_prefix: &str) -> V
         ..SelectOptions::default()
     };
     let listing = runtime.block_on(list(Arc::clone(store), &options, 0));
-    listing.expect("the server answers").files
+    listing.expect("the server answers").files.iter().collect()
 }
 
 /// Gives the number of bytes.

@@ -5,9 +5,10 @@
 use crate::args::GlobalArguments;
 use crate::exit::Exit;
 use bucketload_engine::Error;
+use serde::Serialize;
 use serde_json::{Value, json};
 use std::error::Error as _;
-use std::io::{ErrorKind, Write};
+use std::io::{self, BufWriter, ErrorKind, StdoutLock, Write};
 
 /// Prints as the command line asks for.
 #[derive(Debug)]
@@ -50,23 +51,17 @@ impl Printer {
         self.is_json
     }
 
-    /// A result, as it is. A reader that has gone away (`| head`) ends the output and nothing else; output that cannot be written
-    /// otherwise, to a full disk say, is a failure, since somebody will take it for the whole.
+    /// A result, as it is.
     pub(crate) fn result(&self, text: &str) {
-        let mut output = std::io::stdout().lock();
-        match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
-            Ok(()) => {}
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(0),
-            Err(error) => {
-                eprintln!("error: cannot write to standard output: {error}");
-                std::process::exit(1);
-            }
-        }
+        print(|output| output.write_all(text.as_bytes()));
     }
 
     /// The one JSON document.
-    pub(crate) fn document(&self, document: &Value) {
-        self.result(&format!("{document:#}\n"));
+    pub(crate) fn document(&self, document: &impl Serialize) {
+        print(|output| {
+            serde_json::to_writer_pretty(&mut *output, document)?;
+            writeln!(output)
+        });
     }
 
     /// A line for the person at the terminal.
@@ -122,6 +117,20 @@ pub(crate) fn document_of(error: &Error) -> Value {
 
 fn error_document(message: &str, place: Option<&str>, hint: Option<&str>) -> Value {
     json!({"error": message, "at": place, "hint": hint})
+}
+
+/// Writes to standard output. A reader that has gone away (`| head`) ends the output and nothing else; output that cannot be written
+/// otherwise, to a full disk say, is a failure, since somebody will take it for the whole.
+fn print(write: impl FnOnce(&mut BufWriter<StdoutLock<'static>>) -> io::Result<()>) {
+    let mut output = BufWriter::new(io::stdout().lock());
+    match write(&mut output).and_then(|()| output.flush()) {
+        Ok(()) => {}
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(error) => {
+            eprintln!("error: cannot write to standard output: {error}");
+            std::process::exit(1);
+        }
+    }
 }
 
 /// Message and hint of a text of the command line parser: paragraphs with the problem, tips, the usage and a reference.

@@ -3,51 +3,82 @@
 //! A task is what one worker reads from start to end and what is committed as one unit, so many small files are put
 //! together until a task is worth its overhead. The order of the files is kept and no file is split.
 
-use crate::source::file::SourceFile;
+use crate::source::file::{FileList, Files};
+use std::iter::Take;
+use std::sync::Arc;
 
-/// Files that one worker processes from start to end, in key order.
+/// The files of a job, cut into tasks: runs of neighbours, each of which one worker processes from start to end.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Task {
-    /// Never empty.
-    pub files: Vec<SourceFile>,
+pub struct Tasks {
+    files: Arc<FileList>,
+    /// The number of files in each task, never 0.
+    file_counts: Vec<u32>,
+}
+
+impl Tasks {
+    /// The files of all tasks, in order.
+    pub fn files(&self) -> &Arc<FileList> {
+        &self.files
+    }
+
+    /// Number of tasks.
+    pub fn len(&self) -> usize {
+        self.file_counts.len()
+    }
+
+    /// Whether there is no task, because there is no file.
+    pub fn is_empty(&self) -> bool {
+        self.file_counts.is_empty()
+    }
+
+    /// The files of each task.
+    pub fn iter(&self) -> impl Iterator<Item = Take<Files<&FileList>>> {
+        let mut rest = self.files.iter();
+        self.file_counts.iter().map(move |file_count| {
+            let task_files = rest.clone().take(*file_count as usize);
+            rest.pass(*file_count as usize);
+            task_files
+        })
+    }
 }
 
 /// Cuts `files` into tasks, each full as soon as its compressed bytes reach `min_task_size_bytes`.
 ///
 /// A task may exceed the size by almost one file; the last may fall short of it. 0 makes every file a task.
-pub fn pack(files: Vec<SourceFile>, min_task_size_bytes: u64) -> Vec<Task> {
-    let mut tasks = Vec::new();
-    let mut task_files = Vec::new();
+pub fn pack(files: Arc<FileList>, min_task_size_bytes: u64) -> Tasks {
+    let mut file_counts = Vec::new();
+    let mut num_task_files = 0;
     let mut task_size_bytes = 0u64;
-    for file in files {
-        task_size_bytes = task_size_bytes.saturating_add(file.size_bytes);
-        task_files.push(file);
-        if task_size_bytes >= min_task_size_bytes {
-            tasks.push(Task {
-                files: std::mem::take(&mut task_files),
-            });
+    let mut rest = files.iter();
+    while let Some(size_bytes) = rest.next_size_bytes() {
+        rest.pass(1);
+        num_task_files += 1;
+        task_size_bytes = task_size_bytes.saturating_add(size_bytes);
+        if task_size_bytes >= min_task_size_bytes || num_task_files == u32::MAX {
+            file_counts.push(std::mem::take(&mut num_task_files));
             task_size_bytes = 0;
         }
     }
-    if !task_files.is_empty() {
-        tasks.push(Task { files: task_files });
+    if num_task_files > 0 {
+        file_counts.push(num_task_files);
     }
-    tasks
+    Tasks { files, file_counts }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::file::SourceFile;
     use proptest::prelude::*;
 
-    fn files(sizes_bytes: &[u64]) -> Vec<SourceFile> {
+    fn files(sizes_bytes: &[u64]) -> Arc<FileList> {
         let file = |(index, size_bytes): (usize, &u64)| SourceFile {
             key: format!("{index:06}").into(),
             size_bytes: *size_bytes,
             modified_micros: 0,
             etag: None,
         };
-        sizes_bytes.iter().enumerate().map(file).collect()
+        Arc::new(sizes_bytes.iter().enumerate().map(file).collect())
     }
 
     #[track_caller]
@@ -55,7 +86,7 @@ mod tests {
         let tasks = pack(files(sizes_bytes), min_task_size_bytes);
         let sizes: Vec<Vec<u64>> = tasks
             .iter()
-            .map(|task| task.files.iter().map(|file| file.size_bytes).collect())
+            .map(|task| task.map(|file| file.size_bytes).collect())
             .collect();
         assert_eq!(sizes, expected);
     }
@@ -97,17 +128,18 @@ mod tests {
             min_task_size_bytes in 0u64..3000,
         ) {
             let files = files(&sizes);
-            let tasks = pack(files.clone(), min_task_size_bytes);
+            let tasks = pack(Arc::clone(&files), min_task_size_bytes);
             let num_tasks = tasks.len();
             for (index, task) in tasks.iter().enumerate() {
-                prop_assert!(!task.files.is_empty());
-                let size_bytes: u64 = task.files.iter().map(|file| file.size_bytes).sum();
-                let without_last = size_bytes - task.files[task.files.len() - 1].size_bytes;
+                let sizes: Vec<u64> = task.map(|file| file.size_bytes).collect();
+                prop_assert!(!sizes.is_empty());
+                let size_bytes: u64 = sizes.iter().sum();
+                let without_last = size_bytes - sizes[sizes.len() - 1];
                 prop_assert!(size_bytes >= min_task_size_bytes || index + 1 == num_tasks);
-                prop_assert!(task.files.len() == 1 || without_last < min_task_size_bytes);
+                prop_assert!(sizes.len() == 1 || without_last < min_task_size_bytes);
             }
-            let joined: Vec<SourceFile> = tasks.into_iter().flat_map(|task| task.files).collect();
-            prop_assert_eq!(joined, files);
+            let joined: FileList = tasks.iter().flatten().collect();
+            prop_assert_eq!(&joined, &*files);
         }
     }
 }

@@ -5,21 +5,29 @@ use super::environment;
 use crate::args::{ConfigArguments, GlobalArguments};
 use crate::exit::Exit;
 use crate::printer::{Printer, bytes, count};
-use bucketload_engine::Result;
+use bucketload_engine::Error;
 use bucketload_engine::config::plan::JobPlan;
 use bucketload_engine::job::explain::{Explanation, explain};
+use bucketload_engine::pack::Tasks;
+use bucketload_engine::source::file::SourceFile;
+use serde::ser::SerializeSeq;
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 /// Files listed one by one for people; programs get all of them.
 const LISTED_FILES: usize = 10;
 
-pub(super) async fn run(global: &GlobalArguments, arguments: &ConfigArguments, printer: &Printer) -> Result<Exit> {
+pub(super) async fn run(
+    global: &GlobalArguments,
+    arguments: &ConfigArguments,
+    printer: &Printer,
+) -> Result<Exit, Error> {
     let plan = read_plan(&arguments.config, &arguments.overrides, global, printer)?;
     show(global, &plan, printer).await
 }
 
 /// Shows what a job would do.
-pub(super) async fn show(global: &GlobalArguments, plan: &JobPlan, printer: &Printer) -> Result<Exit> {
+pub(super) async fn show(global: &GlobalArguments, plan: &JobPlan, printer: &Printer) -> Result<Exit, Error> {
     let explanation = explain(&environment(global)?, plan).await?;
     if printer.is_json() {
         printer.document(&document(&explanation));
@@ -29,11 +37,23 @@ pub(super) async fn show(global: &GlobalArguments, plan: &JobPlan, printer: &Pri
     Ok(Exit::Done)
 }
 
-fn document(explanation: &Explanation) -> Value {
-    let files: Vec<Value> = explanation
-        .files
-        .iter()
-        .map(|file| {
+/// What programs get. Written file by file, since there may be millions.
+#[derive(Serialize)]
+struct Document<'explanation> {
+    files: Files<'explanation>,
+    tasks: Keys<'explanation>,
+    next: &'explanation Value,
+    schema: Vec<Value>,
+    plan: &'explanation str,
+    estimate: Value,
+}
+
+/// Every file.
+struct Files<'explanation>(&'explanation Tasks);
+
+impl Serialize for Files<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.files().iter().map(|file| {
             let modified = jiff::Timestamp::from_microsecond(file.modified_micros).map(|time| time.to_string());
             json!({
                 "key": file.key.as_ref(),
@@ -41,38 +61,63 @@ fn document(explanation: &Explanation) -> Value {
                 "modified": modified.ok(),
                 "etag": file.etag.as_deref(),
             })
-        })
-        .collect();
-    let schema: Vec<Value> = explanation
+        }))
+    }
+}
+
+/// The keys of each task.
+struct Keys<'explanation>(&'explanation Tasks);
+
+impl Serialize for Keys<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut tasks = serializer.serialize_seq(Some(self.0.len()))?;
+        for task in self.0.iter() {
+            tasks.serialize_element(&KeysOfTask(task))?;
+        }
+        tasks.end()
+    }
+}
+
+struct KeysOfTask<F>(F);
+
+impl<F: Iterator<Item = SourceFile> + Clone> Serialize for KeysOfTask<F> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.clone().map(|file| file.key.to_string()))
+    }
+}
+
+fn document(explanation: &Explanation) -> Document<'_> {
+    let schema = explanation
         .schema
         .iter()
         .map(|(name, kind)| json!({"name": name, "type": kind}))
         .collect();
-    json!({
-        "files": files,
-        "tasks": explanation.tasks,
-        "next": explanation.next,
-        "schema": schema,
-        "plan": explanation.plan,
-        "estimate": {"requests": explanation.num_requests, "bytes": explanation.size_bytes},
-    })
+    Document {
+        files: Files(&explanation.tasks),
+        tasks: Keys(&explanation.tasks),
+        next: &explanation.next,
+        schema,
+        plan: &explanation.plan,
+        estimate: json!({"requests": explanation.num_requests, "bytes": explanation.size_bytes}),
+    }
 }
 
 fn text(explanation: &Explanation) -> String {
+    let files = explanation.tasks.files();
     let mut text = format!(
         "files      {} ({}), {} to fetch them, in {}\n",
-        count(explanation.files.len() as u64),
+        count(files.len() as u64),
         bytes(explanation.size_bytes),
         plural(explanation.num_requests, "request"),
         plural(explanation.tasks.len() as u64, "task")
     );
-    for file in explanation.files.iter().take(LISTED_FILES) {
+    for file in files.iter().take(LISTED_FILES) {
         text.push_str(&format!("           {} ({})\n", file.key, bytes(file.size_bytes)));
     }
-    if explanation.files.len() > LISTED_FILES {
+    if files.len() > LISTED_FILES {
         text.push_str(&format!(
             "           and {} more\n",
-            count((explanation.files.len() - LISTED_FILES) as u64)
+            count((files.len() - LISTED_FILES) as u64)
         ));
     }
     let columns: Vec<String> = explanation

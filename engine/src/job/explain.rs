@@ -5,9 +5,9 @@ use super::progress::Progress;
 use super::{input, output, plan_error, run};
 use crate::config::plan::JobPlan;
 use crate::error::Result;
+use crate::pack::Tasks;
 use crate::parse::Reject;
 use crate::parse::reject::RejectSink;
-use crate::source::file::SourceFile;
 use crate::table::schema::type_name;
 use crate::write::exec::WriteServices;
 use crate::write::node::WriteNode;
@@ -18,10 +18,8 @@ use std::sync::Arc;
 /// What a job would do.
 #[derive(Clone, Debug)]
 pub struct Explanation {
-    /// The files selected, in load order.
-    pub files: Vec<SourceFile>,
-    /// The keys of each task.
-    pub tasks: Vec<Vec<String>>,
+    /// The files selected, in load order, as tasks.
+    pub tasks: Arc<Tasks>,
     /// What the next incremental run must add to its configuration.
     pub next: Value,
     /// Name and type of each column of the table.
@@ -51,6 +49,7 @@ pub async fn explain(environment: &Environment, plan: &JobPlan) -> Result<Explan
         Arc::clone(&rejects),
         Arc::clone(&progress.scan),
     )?;
+    let tasks = Arc::clone(table.tasks());
     let session = environment.session(&budgets)?;
     let rows = run::filtered_rows(&session, table, plan, started, Arc::clone(&rejects)).await?;
     let arranged = output::arrange(&session, rows, &plan.output, started, Arc::clone(&rejects)).await?;
@@ -71,18 +70,13 @@ pub async fn explain(environment: &Environment, plan: &JobPlan) -> Result<Explan
     let write = WriteNode::plan(arranged.rows.into_unoptimized_plan(), options, services).map_err(plan_error)?;
     let write = session.execute_logical_plan(write).await.map_err(plan_error)?;
     let physical = write.create_physical_plan().await.map_err(plan_error)?;
-    let tasks = input.tasks(&plan.input);
     Ok(Explanation {
-        tasks: tasks
-            .iter()
-            .map(|task| task.files.iter().map(|file| file.key.to_string()).collect())
-            .collect(),
         next: input.next(),
         schema,
         plan: displayable(physical.as_ref()).indent(false).to_string(),
         num_requests: input.num_requests(),
         size_bytes: input.size_bytes(),
-        files: input.listing.files,
+        tasks,
     })
 }
 

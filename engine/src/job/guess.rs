@@ -52,7 +52,7 @@ pub async fn guess(environment: &Environment, document: &Document, seed: &Seed) 
     };
     let wanted: Vec<SourceFile> = guess::sampled_indices(files.len(), MAX_SAMPLES)
         .into_iter()
-        .map(|index| files[index].clone())
+        .filter_map(|index| files.get(index))
         .collect();
     let (store, sample_bytes) = (Arc::clone(&input.store), options.sample_bytes);
     let samples: Vec<Sample> = environment

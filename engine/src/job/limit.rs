@@ -40,7 +40,7 @@ pub(super) struct LimitContext {
     pub(super) is_local: bool,
     /// Requests for bytes that the job makes in all.
     pub(super) num_requests: u64,
-    /// Requests in flight at most, of one partition.
+    /// Requests in flight at most.
     pub(super) max_requests: usize,
     /// Whether the service has asked for fewer requests.
     pub(super) is_slowed_down: bool,
@@ -157,7 +157,7 @@ fn more_bytes(context: &LimitContext) -> String {
     if context.is_slowed_down {
         return "the service asked for fewer requests, so only fewer and larger files would help".to_owned();
     }
-    if num_requests <= (max_requests.saturating_mul(context.num_partitions)) as u64 {
+    if num_requests <= max_requests as u64 {
         return format!(
             "all {num_requests} requests were in flight at once, so only a nearer or faster bucket would help"
         );

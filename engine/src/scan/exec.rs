@@ -5,7 +5,7 @@ use super::metadata::MetadataColumn;
 use super::queue::TaskQueue;
 use super::read::PartitionReader;
 use super::{ScanOptions, ScanServices};
-use crate::pack::Task;
+use crate::pack::Tasks;
 use crate::source::fetch::RANGE_BYTES;
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::common::tree_node::TreeNodeRecursion;
@@ -25,7 +25,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[derive(Debug)]
 pub struct ScanExec {
     options: Arc<ScanOptions>,
-    tasks: Arc<Vec<Task>>,
+    tasks: Arc<Tasks>,
     /// Indices into the table's columns: the parser's, then the metadata columns.
     projection: Vec<usize>,
     limit: Option<usize>,
@@ -46,7 +46,7 @@ impl ScanExec {
     /// A scan with at most `target_partitions` partitions; with a limit it has one, which reads the files in order and stops.
     pub fn new(
         options: Arc<ScanOptions>,
-        tasks: Arc<Vec<Task>>,
+        tasks: Arc<Tasks>,
         projection: Vec<usize>,
         limit: Option<usize>,
         target_partitions: usize,
@@ -55,16 +55,12 @@ impl ScanExec {
         let mut fields = options.parser.fields();
         fields.extend(options.metadata_columns.iter().map(MetadataColumn::field));
         let schema: SchemaRef = Arc::new(Schema::new(fields).project(&projection)?);
-        let num_files: usize = tasks.iter().map(|task| task.files.len()).sum();
-        let has_large_file = tasks
-            .iter()
-            .flat_map(|task| &task.files)
-            .any(|file| file.size_bytes > RANGE_BYTES);
+        let has_large_file = tasks.files().largest_bytes() > RANGE_BYTES;
         let num_partitions = match limit {
             Some(_) => 1,
             // Partitions without a file help those that read a large one.
             None if has_large_file => target_partitions.max(1),
-            None => target_partitions.min(num_files).max(1),
+            None => target_partitions.min(tasks.files().len()).max(1),
         };
         let properties = Arc::new(PlanProperties::new(
             EquivalenceProperties::new(schema),
@@ -89,7 +85,7 @@ impl ScanExec {
     }
 
     /// The tasks of this scan.
-    pub fn tasks(&self) -> &[Task] {
+    pub fn tasks(&self) -> &Tasks {
         &self.tasks
     }
 
@@ -108,7 +104,6 @@ impl ScanExec {
 
 impl DisplayAs for ScanExec {
     fn fmt_as(&self, _format: DisplayFormatType, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let num_files: usize = self.tasks.iter().map(|task| task.files.len()).sum();
         let columns: Vec<&str> = self
             .properties
             .eq_properties
@@ -119,9 +114,10 @@ impl DisplayAs for ScanExec {
             .collect();
         write!(
             formatter,
-            "ScanExec: format={}, tasks={}, files={num_files}, projection=[{}]",
+            "ScanExec: format={}, tasks={}, files={}, projection=[{}]",
             self.options.parser.format_name(),
             self.tasks.len(),
+            self.tasks.files().len(),
             columns.join(", ")
         )?;
         match self.limit {

@@ -4,9 +4,9 @@
 //! large at first and smaller towards the end. Neighbours usually hold the same hour, so long runs keep the number of output files
 //! small; short runs at the end let all partitions finish together.
 
-use crate::pack::Task;
-use crate::source::file::SourceFile;
-use std::collections::VecDeque;
+use crate::pack::Tasks;
+use crate::source::file::{FileList, Files, SourceFile};
+use std::iter::Take;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A share is at most this part of what is left, divided by the number of partitions.
@@ -21,56 +21,60 @@ pub struct TaskQueue {
 
 #[derive(Debug)]
 struct Waiting {
-    files: VecDeque<SourceFile>,
+    files: Files<Arc<FileList>>,
     bytes: u64,
 }
 
+/// Files that one partition reads.
+type Share = Take<Files<Arc<FileList>>>;
+
 impl TaskQueue {
     /// All files of `tasks`, in order.
-    pub fn new(tasks: &[Task], num_partitions: usize) -> TaskQueue {
-        let files: VecDeque<SourceFile> = tasks.iter().flat_map(|task| task.files.iter().cloned()).collect();
-        let bytes = files.iter().map(|file| file.size_bytes).sum();
+    pub fn new(tasks: &Tasks, num_partitions: usize) -> TaskQueue {
+        let files = tasks.files();
         TaskQueue {
-            waiting: Mutex::new(Waiting { files, bytes }),
+            waiting: Mutex::new(Waiting {
+                files: Files::new(Arc::clone(files)),
+                bytes: files.size_bytes(),
+            }),
             num_partitions: num_partitions.max(1) as u64,
         }
     }
 
     /// Takes the next share; empty once nothing is left.
-    pub fn take_share(&self) -> Vec<SourceFile> {
+    fn take_share(&self) -> Share {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let share_bytes = waiting.bytes / (SHARE_DIVISOR * self.num_partitions);
-        let mut share = Vec::new();
-        let mut taken_bytes = 0;
-        while let Some(file) = waiting.files.front() {
-            if !share.is_empty() && taken_bytes + file.size_bytes > share_bytes {
+        let share = waiting.files.clone();
+        let mut num_taken = 0;
+        let mut taken_bytes = 0u64;
+        while let Some(size_bytes) = waiting.files.next_size_bytes() {
+            if num_taken > 0 && taken_bytes.saturating_add(size_bytes) > share_bytes {
                 break;
             }
-            taken_bytes += file.size_bytes;
-            share.extend(waiting.files.pop_front());
+            taken_bytes = taken_bytes.saturating_add(size_bytes);
+            num_taken += 1;
+            waiting.files.pass(1);
         }
-        waiting.bytes -= taken_bytes;
-        share
+        waiting.bytes = waiting.bytes.saturating_sub(taken_bytes);
+        share.take(num_taken)
     }
 
     /// The files one partition will read, taken from the queue as they are asked for.
     pub fn files(self: Arc<TaskQueue>) -> impl Iterator<Item = SourceFile> + Send + 'static {
-        let mut share = VecDeque::new();
-        std::iter::from_fn(move || {
-            if share.is_empty() {
-                share = VecDeque::from(self.take_share());
-            }
-            share.pop_front()
-        })
+        std::iter::repeat_with(move || self.take_share())
+            .take_while(|share| share.len() > 0)
+            .flatten()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pack::pack;
 
     fn queue(sizes: &[u64], num_partitions: usize) -> Arc<TaskQueue> {
-        let files = sizes
+        let files: FileList = sizes
             .iter()
             .enumerate()
             .map(|(index, size_bytes)| SourceFile {
@@ -80,7 +84,7 @@ mod tests {
                 etag: None,
             })
             .collect();
-        Arc::new(TaskQueue::new(&[Task { files }], num_partitions))
+        Arc::new(TaskQueue::new(&pack(Arc::new(files), 0), num_partitions))
     }
 
     #[test]
@@ -90,11 +94,11 @@ mod tests {
         let mut keys = Vec::new();
         loop {
             let share = queue.take_share();
-            if share.is_empty() {
+            if share.len() == 0 {
                 break;
             }
             sizes.push(share.len());
-            keys.extend(share.iter().map(|file| file.key.to_string()));
+            keys.extend(share.map(|file| file.key.to_string()));
         }
         assert_eq!(sizes[0], 25);
         assert!(sizes.is_sorted_by(|left, right| left >= right));

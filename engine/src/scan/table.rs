@@ -4,11 +4,11 @@ use super::exec::ScanExec;
 use super::metadata::MetadataColumn;
 use super::{ScanCounters, ScanOptions, ScanServices};
 use crate::error::Error;
-use crate::pack::{Task, pack};
+use crate::pack::{Tasks, pack};
 use crate::parse::Reject;
 use crate::parse::reject::RejectSink;
 use crate::source::budget::ByteBudget;
-use crate::source::file::SourceFile;
+use crate::source::file::{FileList, SourceFile};
 use crate::source::list::list;
 use crate::source::select::SelectOptions;
 use crate::source::store::FileStore;
@@ -27,6 +27,9 @@ use tokio::runtime::Handle;
 /// Bytes that a table opened by [`PrefixTable::open`] may fetch ahead: what a job does with its default memory limit.
 const FETCH_AHEAD_BYTES: u64 = 128 * 1024 * 1024;
 
+/// Files that a predicate is evaluated for at a time, so that a prefix of any size takes no more room than a batch of rows.
+const PRUNED_AT_A_TIME: usize = 8_192;
+
 /// The files of a prefix, as rows.
 ///
 /// **Shape**: the parser's columns, then the metadata columns; every column nullable; rows in no promised order unless the scan
@@ -34,7 +37,7 @@ const FETCH_AHEAD_BYTES: u64 = 128 * 1024 * 1024;
 #[derive(Debug)]
 pub struct PrefixTable {
     options: Arc<ScanOptions>,
-    tasks: Arc<Vec<Task>>,
+    tasks: Arc<Tasks>,
     min_task_size_bytes: u64,
     services: ScanServices,
     schema: SchemaRef,
@@ -76,7 +79,7 @@ impl PrefixTable {
     /// **Cost**: nothing is requested, neither here nor when a query is planned.
     pub fn new(
         options: ScanOptions,
-        files: Vec<SourceFile>,
+        files: Arc<FileList>,
         min_task_size_bytes: u64,
         services: ScanServices,
     ) -> PrefixTable {
@@ -92,7 +95,7 @@ impl PrefixTable {
     }
 
     /// The tasks of a scan of everything.
-    pub fn tasks(&self) -> &[Task] {
+    pub fn tasks(&self) -> &Arc<Tasks> {
         &self.tasks
     }
 
@@ -118,7 +121,7 @@ impl PrefixTable {
     }
 
     /// The tasks left when files that fail a predicate are left out.
-    fn prune(&self, state: &dyn Session, predicates: &[Expr]) -> Result<Arc<Vec<Task>>> {
+    fn prune(&self, state: &dyn Session, predicates: &[Expr]) -> Result<Arc<Tasks>> {
         let decided = predicates
             .iter()
             .filter(|predicate| self.is_decided_by_listing(predicate))
@@ -126,31 +129,36 @@ impl PrefixTable {
         let Some(predicate) = conjunction(decided) else {
             return Ok(Arc::clone(&self.tasks));
         };
-        let files: Vec<&SourceFile> = self.tasks.iter().flat_map(|task| &task.files).collect();
-        let urls: Vec<String> = files.iter().map(|file| self.services.store.url(&file.key)).collect();
         let known: Vec<&MetadataColumn> = self
             .options
             .metadata_columns
             .iter()
             .filter(|column| column.kind.is_known_from_listing())
             .collect();
-        let columns = known
-            .iter()
-            .filter_map(|column| column.of_files(files.iter().copied().zip(urls.iter().map(String::as_str))))
-            .collect();
         let schema = Arc::new(Schema::new(
             known.iter().map(|column| column.field()).collect::<Vec<_>>(),
         ));
-        let row_count = RecordBatchOptions::new().with_row_count(Some(files.len()));
-        let listing = RecordBatch::try_new_with_options(Arc::clone(&schema), columns, &row_count)?;
-        let predicate = state.create_physical_expr(predicate, &DFSchema::try_from(schema)?)?;
-        let verdict = predicate.evaluate(&listing)?.into_array(files.len())?;
-        let verdict = verdict.as_boolean();
-        let kept = (0..files.len())
-            .filter(|index| verdict.is_valid(*index) && verdict.value(*index))
-            .map(|index| files[index].clone())
-            .collect();
-        Ok(Arc::new(pack(kept, self.min_task_size_bytes)))
+        let predicate = state.create_physical_expr(predicate, &DFSchema::try_from(Arc::clone(&schema))?)?;
+        let mut kept = FileList::default();
+        let mut rest = self.tasks.files().iter();
+        while rest.len() > 0 {
+            let files: Vec<SourceFile> = rest.by_ref().take(PRUNED_AT_A_TIME).collect();
+            let urls: Vec<String> = files.iter().map(|file| self.services.store.url(&file.key)).collect();
+            let columns = known
+                .iter()
+                .filter_map(|column| column.of_files(files.iter().zip(urls.iter().map(String::as_str))))
+                .collect();
+            let row_count = RecordBatchOptions::new().with_row_count(Some(files.len()));
+            let listing = RecordBatch::try_new_with_options(Arc::clone(&schema), columns, &row_count)?;
+            let verdict = predicate.evaluate(&listing)?.into_array(files.len())?;
+            let verdict = verdict.as_boolean();
+            for (index, file) in files.iter().enumerate() {
+                if verdict.is_valid(index) && verdict.value(index) {
+                    kept.push(file);
+                }
+            }
+        }
+        Ok(Arc::new(pack(Arc::new(kept), self.min_task_size_bytes)))
     }
 }
 

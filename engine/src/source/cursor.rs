@@ -42,8 +42,7 @@ impl Cursor {
             let next = whole_millis(reached);
             return Cursor::LastModified(incoming.map_or(next, |incoming| incoming.max(next)));
         }
-        let selected = selection.files.iter().map(|file| &*file.key).max();
-        let last_path = selected.into_iter().chain(options.last_path.as_deref()).max();
+        let last_path = selection.files.last_key().max(options.last_path.as_deref());
         Cursor::LastPath(last_path.map(str::to_owned))
     }
 
@@ -114,6 +113,7 @@ mod tests {
     use super::super::file::SourceFile;
     use super::*;
     use proptest::prelude::*;
+    use std::sync::Arc;
 
     const START: i64 = 1_700_000_000_123_456;
 
@@ -125,7 +125,7 @@ mod tests {
             etag: None,
         };
         Selection {
-            files: keys.iter().map(file).collect(),
+            files: Arc::new(keys.iter().map(file).collect()),
             ..Selection::default()
         }
     }

@@ -1,4 +1,8 @@
-//! One file in a bucket or a directory, as it was listed.
+//! One file in a bucket or a directory, as it was listed, and many of them.
+
+mod list;
+
+pub use list::{FileList, Files};
 
 use std::sync::Arc;
 

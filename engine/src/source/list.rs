@@ -1,23 +1,39 @@
 //! Turns a location and what is asked of it into the files of a job.
 //!
 //! Pages are judged as they come, while the next one is under way, so that a prefix of any size is held in memory only as far as its
-//! files are wanted. With a limit on the number of files no page is asked for ahead, since it may never be needed.
+//! files are wanted. With a limit on the number of files no page is asked for ahead, since it may never be needed. Without one, a prefix
+//! that turns out to be huge is cut into parts that are listed side by side; the files are in key order all the same.
+
+mod parts;
 
 use super::error::SourceError;
-use super::file::{ListedFile, SourceFile};
+use super::file::{FileList, ListedFile, SourceFile};
 use super::select::{SelectError, SelectOptions, Selector, Verdict};
 use super::store::{FileStore, ListPage, ListRequest};
+use parts::Part;
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
 /// Requests for a listing from which on it is worth a word that the prefix holds much that is not wanted.
 const MANY_REQUESTS: u64 = 10;
 
+/// Pages after which a prefix is huge. Before that, more than one request at a time would save less than a second.
+const UNDIVIDED_PAGES: u64 = 8;
+
+/// Parts of a huge prefix that are listed at a time. With the latency of S3 that is some 100,000 keys a second, about as much as one
+/// core can take in.
+const MAX_LISTERS: usize = 8;
+
+/// Guesses that may be made at once, to find out how keys are made; further ones follow after so many requests each. A guess costs up to
+/// one request: its own if nothing is there, or else a page that two parts have to themselves by halves.
+const FIRST_GUESSES: u64 = 16;
+const REQUESTS_PER_GUESS: u64 = 16;
+
 /// What a listing found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listing {
     /// The files to read, in key order.
-    pub files: Vec<SourceFile>,
+    pub files: Arc<FileList>,
     /// Files seen, wanted or not.
     pub num_listed: u64,
     /// Archived files that were wanted and passed over.
@@ -33,7 +49,8 @@ pub struct Listing {
 /// Lists and selects. `job_start_micros` is the moment before this call, in microseconds since the epoch.
 ///
 /// No file at all is not an error here. **Errors**: the store's; an archived file that is wanted.
-/// **Cost**: one request per 1,000 keys below the prefix, one in all for a single path; none if the limit is 0.
+/// **Cost**: one request per 1,000 keys below the prefix, up to a sixteenth and 16 more below a huge one; one in all for a single
+/// path; none if the limit is 0.
 /// **Cancel**: dropping the future ends the requests.
 pub async fn list(
     store: Arc<dyn FileStore>,
@@ -44,7 +61,7 @@ pub async fn list(
     let mut lister = Lister {
         store,
         selector,
-        selected: Vec::new(),
+        selected: FileList::default(),
         listing: Listing::default(),
     };
     if options.total_file_count_limit != Some(0) {
@@ -85,7 +102,7 @@ pub async fn list(
 struct Lister {
     store: Arc<dyn FileStore>,
     selector: Selector,
-    selected: Vec<SourceFile>,
+    selected: FileList,
     listing: Listing,
 }
 
@@ -93,7 +110,10 @@ impl Lister {
     async fn look_up(&mut self, path: &str) -> Result<(), SourceError> {
         self.listing.num_requests = 1;
         let file = self.store.head(path).await?;
-        self.judge(ListedFile { file, archive: None })
+        if let Some(file) = self.judge(ListedFile { file, archive: None })? {
+            self.selected.push(&file);
+        }
+        Ok(())
     }
 
     async fn walk(&mut self, options: &SelectOptions) -> Result<(), SourceError> {
@@ -112,7 +132,18 @@ impl Lister {
         // Owned by this future, so that it ends with it.
         let mut ahead: JoinSet<Result<ListPage, SourceError>> = JoinSet::new();
         let mut page = self.page(&request).await?;
+        // Directory buckets of S3 list in no order, and start after no key.
+        let mut is_in_order = true;
+        let mut reached = String::new();
         loop {
+            is_in_order &= follows(&page, &reached);
+            if let Some(last) = page.files.last() {
+                reached = last.file.key.to_string();
+            }
+            let is_huge = self.listing.num_requests >= UNDIVIDED_PAGES && page.next_page.is_some();
+            if is_huge && is_asked_ahead && is_in_order {
+                return self.walk_parts(request, page).await;
+            }
             let next_page = page.next_page.take();
             if let Some(next_page) = &next_page {
                 request.page = Some(next_page.clone());
@@ -123,7 +154,9 @@ impl Lister {
                 }
             }
             for listed in page.files {
-                self.judge(listed)?;
+                if let Some(file) = self.judge(listed)? {
+                    self.selected.push(&file);
+                }
                 if self.selector.is_full() {
                     return Ok(());
                 }
@@ -136,15 +169,97 @@ impl Lister {
         }
     }
 
+    /// Lists what is left of a prefix, from this page of it on, in parts that are walked through side by side.
+    async fn walk_parts(&mut self, request: ListRequest, page: ListPage) -> Result<(), SourceError> {
+        let mut first = Part {
+            files: std::mem::take(&mut self.selected),
+            ..Part::default()
+        };
+        self.take_page(&mut first, page)?;
+        let mut parts = vec![first];
+        let mut num_guesses = 0;
+        let mut under_way: JoinSet<(Step, Result<ListPage, SourceError>)> = JoinSet::new();
+        while !parts.iter().all(|part| part.is_complete) {
+            while under_way.len() < MAX_LISTERS {
+                let may_guess = num_guesses < FIRST_GUESSES + self.listing.num_requests / REQUESTS_PER_GUESS;
+                let Some((step, request)) = next_step(&mut parts, &request, may_guess) else {
+                    break;
+                };
+                self.listing.num_requests += 1;
+                num_guesses += u64::from(matches!(step, Step::Guess(..)));
+                let store = Arc::clone(&self.store);
+                under_way.spawn(async move {
+                    let page = store.list_page(&request).await;
+                    (step, page)
+                });
+            }
+            let Some(joined) = under_way.join_next().await else {
+                break;
+            };
+            let (step, page) = joined.map_err(|_| SourceError::Stopped)?;
+            let page = page?;
+            match step {
+                Step::Page(index) => self.take_page(&mut parts[index], page)?,
+                Step::Guess(index, place) => {
+                    let part = &mut parts[index];
+                    part.is_probed = false;
+                    // Whoever walks through the part may have come to this place in the meantime.
+                    let is_passed = part.is_complete || part.reached > place;
+                    // An empty page that is not the last says nothing, and a service may not start where it is asked to.
+                    let is_unclear = page.files.is_empty() && page.next_page.is_some() || !follows(&page, &place);
+                    if is_passed || is_unclear {
+                        continue;
+                    }
+                    let is_found = page.files.first().is_some_and(|listed| part.has(&listed.file.key));
+                    let until = part.until.replace(place.clone());
+                    if is_found {
+                        let mut found = Part {
+                            after: place,
+                            until,
+                            ..Part::default()
+                        };
+                        self.take_page(&mut found, page)?;
+                        parts.push(found);
+                    }
+                }
+            }
+        }
+        parts.sort_unstable_by(|one, other| one.after.cmp(&other.after));
+        for part in parts {
+            self.selected.append(part.files);
+        }
+        Ok(())
+    }
+
+    /// Judges the files of a page as far as they belong to a part.
+    fn take_page(&mut self, part: &mut Part, page: ListPage) -> Result<(), SourceError> {
+        if let (Some(first), Some(last)) = (page.files.first(), page.files.last()) {
+            part.note_page(&first.file.key, &last.file.key);
+        }
+        part.next_page = page.next_page;
+        for listed in page.files {
+            if !part.has(&listed.file.key) {
+                part.next_page = None;
+                break;
+            }
+            if let Some(file) = self.judge(listed)? {
+                part.files.push(&file);
+            }
+        }
+        part.is_complete = part.next_page.is_none();
+        Ok(())
+    }
+
     async fn page(&mut self, request: &ListRequest) -> Result<ListPage, SourceError> {
         self.listing.num_requests += 1;
         self.store.list_page(request).await
     }
 
-    fn judge(&mut self, listed: ListedFile) -> Result<(), SourceError> {
+    /// The file, if it is selected.
+    fn judge(&mut self, listed: ListedFile) -> Result<Option<SourceFile>, SourceError> {
         self.listing.num_listed += 1;
         match self.selector.admit(&listed) {
-            Ok(Verdict::Selected) => self.selected.push(listed.file),
+            Ok(Verdict::Selected) => return Ok(Some(listed.file)),
             Ok(Verdict::Passed) => {}
             Ok(Verdict::SkippedArchived(class)) => {
                 let url = self.store.url(&listed.file.key);
@@ -160,8 +275,55 @@ impl Lister {
             }
             Err(error) => return Err(error.into()),
         }
-        Ok(())
+        Ok(None)
     }
+}
+
+/// Whether the keys of a page are in order, and after `reached`.
+fn follows(page: &ListPage, reached: &str) -> bool {
+    let mut reached = reached;
+    page.files.iter().all(|listed| {
+        let key: &str = &listed.file.key;
+        std::mem::replace(&mut reached, key) < key
+    })
+}
+
+/// What a request of a divided prefix is for.
+enum Step {
+    /// The next page of the part with this index.
+    Page(usize),
+    /// The keys after a place in the part with this index.
+    Guess(usize, String),
+}
+
+/// The request that gets on best: the next page of a part nobody walks through, or a guess where most keys may lie.
+fn next_step(parts: &mut [Part], request: &ListRequest, may_guess: bool) -> Option<(Step, ListRequest)> {
+    for (index, part) in parts.iter_mut().enumerate() {
+        if let Some(page) = part.next_page.take() {
+            let page = Some(page);
+            return Some((
+                Step::Page(index),
+                ListRequest {
+                    page,
+                    ..request.clone()
+                },
+            ));
+        }
+    }
+    let is_open = |part: &Part| may_guess && !part.is_complete && !part.is_probed;
+    let open = parts.iter().enumerate().filter(|(_, part)| is_open(part));
+    let cuts = open.filter_map(|(index, part)| {
+        part.cut(request.prefix.len())
+            .map(|(num_common, place)| (num_common, index, place))
+    });
+    let (_, index, place) = cuts.min()?;
+    parts[index].is_probed = true;
+    let request = ListRequest {
+        start_after: Some(place.clone()),
+        page: None,
+        ..request.clone()
+    };
+    Some((Step::Guess(index, place), request))
 }
 
 #[cfg(test)]

@@ -6,8 +6,9 @@
 //!
 //! Nothing is logged here: the verdict says why a file was passed over.
 
-use super::file::{ArchiveClass, ListedFile, SourceFile};
+use super::file::{ArchiveClass, FileList, ListedFile, SourceFile};
 use crate::pattern::{MatchError, Pattern};
+use std::sync::Arc;
 
 /// What is asked for in section 1 of the configuration reference.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -75,7 +76,7 @@ impl SelectError {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
     /// In key order.
-    pub files: Vec<SourceFile>,
+    pub files: Arc<FileList>,
     /// Whether `total_file_count_limit` was reached.
     pub is_limit_reached: bool,
     /// Time mode: every file asked for but left over was modified at or after this moment, and every file taken before it.
@@ -140,12 +141,12 @@ impl Selector {
     }
 
     /// Turns all files that were selected, in key order, into what the job reads.
-    pub fn finish(self, files: Vec<SourceFile>) -> Selection {
+    pub fn finish(self, files: FileList) -> Selection {
         match self.options.total_file_count_limit {
             Some(limit) if self.takes_oldest() => oldest(files, limit),
             _ => Selection {
                 is_limit_reached: self.is_full(),
-                files,
+                files: Arc::new(files),
                 left_over_from_micros: None,
             },
         }
@@ -184,12 +185,12 @@ impl Selector {
 
 /// Takes the oldest `limit` files, but never some of those of one millisecond without the others: no cursor could tell them
 /// apart. Only if already the first millisecond has more files than the limit, all of these are taken.
-fn oldest(files: Vec<SourceFile>, limit: u64) -> Selection {
+fn oldest(files: FileList, limit: u64) -> Selection {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     if files.len() <= limit {
         let is_limit_reached = files.len() == limit;
         return Selection {
-            files,
+            files: Arc::new(files),
             is_limit_reached,
             left_over_from_micros: None,
         };
@@ -204,7 +205,7 @@ fn oldest(files: Vec<SourceFile>, limit: u64) -> Selection {
     };
     let is_taken = |file: &SourceFile| end.is_none_or(|end| file.modified_micros < end);
     Selection {
-        files: files.into_iter().filter(is_taken).collect(),
+        files: Arc::new(files.iter().filter(is_taken).collect()),
         is_limit_reached: true,
         left_over_from_micros: end,
     }

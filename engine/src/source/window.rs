@@ -2,6 +2,8 @@
 //!
 //! The number finds itself: it grows as long as the consumer has to wait for bytes, because then more requests at a time are the
 //! only remedy, and it is halved when the service asks for fewer. A consumer that is slower than the fetcher leaves it where it is.
+//! Until the service has complained, it doubles with every round of answers; from then on a round makes it grow by one, so that it
+//! stays near what the service has stood.
 
 /// A number of requests between 1 and a maximum. Knows no clock.
 #[derive(Clone, Debug)]
@@ -10,6 +12,10 @@ pub(super) struct Window {
     max_requests: usize,
     /// Requests answered that were sent before the last change for the worse; their news is old.
     num_stale: usize,
+    /// Up to here it grows quickly: half of what the service complained about.
+    unhesitating_requests: usize,
+    /// Answers that would have made it grow if it did not hesitate.
+    num_good: usize,
 }
 
 impl Window {
@@ -19,6 +25,8 @@ impl Window {
             num_requests: initial_requests.clamp(1, max_requests),
             max_requests,
             num_stale: 0,
+            unhesitating_requests: max_requests,
+            num_good: 0,
         }
     }
 
@@ -33,8 +41,14 @@ impl Window {
         } else if is_slowed_down {
             self.num_requests = (self.num_requests / 2).max(1);
             self.num_stale = num_in_flight;
+            self.unhesitating_requests = self.num_requests;
+            self.num_good = 0;
         } else if is_consumer_waiting && num_in_flight + 1 >= self.num_requests {
-            self.num_requests = (self.num_requests + 1).min(self.max_requests);
+            self.num_good += 1;
+            if self.num_requests < self.unhesitating_requests || self.num_good >= self.num_requests {
+                self.num_requests = (self.num_requests + 1).min(self.max_requests);
+                self.num_good = 0;
+            }
         }
     }
 }
@@ -76,6 +90,17 @@ mod tests {
         assert_eq!(window.num_requests(), 8);
         window.note(true, true, 7);
         assert_eq!(window.num_requests(), 4);
+    }
+
+    #[test]
+    fn after_a_refusal_it_grows_by_one_a_round() {
+        let mut window = Window::new(8, 64);
+        window.note(true, true, 0);
+        for _ in 0..4 {
+            assert_eq!(window.num_requests(), 4);
+            window.note(false, true, 3);
+        }
+        assert_eq!(window.num_requests(), 5);
     }
 
     #[test]

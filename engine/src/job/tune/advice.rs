@@ -19,9 +19,9 @@ const GOOD_PART: f64 = 0.9;
 /// Advised beyond what a probe needed: a bucket is slower at other times, and the window does not use what it does not need.
 const HEADROOM: usize = 2;
 
-/// Fewer requests than a fetcher begins with, and more than a probe ever saw at work, are not advised.
+/// Fewer requests than these cost nothing, and more than a probe ever saw at work are not advised.
 const LEAST_REQUESTS: usize = 8;
-const MOST_REQUESTS: usize = 256;
+const MOST_REQUESTS: usize = 512;
 
 /// A memory limit is advised in steps of this, and never beyond the largest.
 const MEMORY_STEP_BYTES: u64 = 64 * 1024 * 1024;
@@ -105,7 +105,7 @@ pub(super) fn advise(measured: &Measurements, settings: &Settings) -> Advice {
     let mut advice = Advice::default();
     let consumed = consumed_bytes_per_second(measured, settings.num_threads);
     if let Some((level, is_enough)) = measured.probe.needed(consumed * SPARE) {
-        let max_requests = requests_of_partition(level, measured, settings);
+        let max_requests = requests_of_job(level, measured);
         advice.exec.push(ExecEntry {
             name: "max_requests",
             value: json!(max_requests),
@@ -130,11 +130,10 @@ fn consumed_bytes_per_second(measured: &Measurements, num_threads: usize) -> f64
     }
 }
 
-/// `exec.max_requests` counts for each partition.
-fn requests_of_partition(level: &Level, measured: &Measurements, settings: &Settings) -> usize {
+/// `exec.max_requests`, which is shared out among the partitions.
+fn requests_of_job(level: &Level, measured: &Measurements) -> usize {
     let headroom = if measured.probe.is_slowed_down { 1 } else { HEADROOM };
     (level.at_a_time * headroom)
-        .div_ceil(settings.num_threads.max(1))
         .next_power_of_two()
         .clamp(LEAST_REQUESTS, MOST_REQUESTS)
 }
@@ -153,13 +152,10 @@ fn requests_evidence(
         (false, _) => format!("the most there is; {threads} could use {}", rate(consumed)),
     };
     let fetch = if level.at_a_time == 1 { "fetches" } else { "fetch" };
-    let shared = match (
-        requests_of_partition(level, measured, settings),
-        measured.probe.is_slowed_down,
-    ) {
-        (LEAST_REQUESTS, _) => format!("a thread begins with {LEAST_REQUESTS} anyway"),
-        (_, true) => format!("divided among {threads}"),
-        (_, false) => format!("twice that, for slow moments, divided among {threads}"),
+    let shared = match (requests_of_job(level, measured), measured.probe.is_slowed_down) {
+        (LEAST_REQUESTS, _) => "fewer would save nothing".to_owned(),
+        (_, true) => "no more than that".to_owned(),
+        (_, false) => "twice that, for slow moments".to_owned(),
     };
     format!(
         "{} at a time {fetch} {}, {verdict}; the first bytes take {}; {shared}",
@@ -381,14 +377,14 @@ mod tests {
     fn requests_follow_latency() {
         // 25 MB a second are wanted, so that the cores never wait.
         check_requests(&measured(probe(30.0 * MB, 1e9)), 8);
-        check_requests(&measured(probe(0.8 * MB, 1e9)), 32);
-        check_requests(&measured(probe(0.4 * MB, 1e9)), 64);
+        check_requests(&measured(probe(0.8 * MB, 1e9)), 64);
+        check_requests(&measured(probe(0.4 * MB, 1e9)), 128);
     }
 
     #[test]
     fn requests_that_bring_nothing_are_not_advised() {
         // The bucket gives no more than 12 MB a second, which 16 requests bring.
-        check_requests(&measured(probe(0.8 * MB, 12.0 * MB)), 16);
+        check_requests(&measured(probe(0.8 * MB, 12.0 * MB)), 32);
     }
 
     #[test]
@@ -396,7 +392,7 @@ mod tests {
         let mut measured = measured(probe(0.8 * MB, 1e9));
         measured.probe.is_slowed_down = true;
         measured.probe.levels.truncate(5);
-        check_requests(&measured, 8);
+        check_requests(&measured, 16);
         let advice = advise(&measured, &SETTINGS);
         assert!(advice.exec[0].evidence.contains("asked for fewer"), "{advice:?}");
     }

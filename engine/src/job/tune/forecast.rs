@@ -52,8 +52,7 @@ pub(super) fn forecast(measured: &Measurements, context: &LimitContext) -> Forec
     let stages = sample.stages;
     let cpu_seconds = stages.cpu() * factor / threads;
     let serial = (stages.decode + stages.parse) / (sample.bytes as f64).max(1.0) * input.largest_file_bytes as f64;
-    let at_a_time = context.max_requests.saturating_mul(context.num_partitions);
-    let fetch_seconds = match measured.probe.best_within(at_a_time) {
+    let fetch_seconds = match measured.probe.best_within(context.max_requests) {
         Some(level) => input.bytes as f64 / level.bytes_per_second.max(1.0),
         None => 0.0,
     };

@@ -16,6 +16,7 @@ use super::limit::LimitContext;
 use crate::config::plan::JobPlan;
 use crate::error::{Blame, Error, Result};
 use crate::guess::sampled_indices;
+use crate::pack::pack;
 use crate::source::file::SourceFile;
 use advice::{Advice, Settings, advise};
 use forecast::{Forecast, forecast};
@@ -89,7 +90,7 @@ pub async fn tune(environment: &Environment, plan: &JobPlan) -> Result<Tuning> {
     let sample = sample::measure(environment, plan, &input, started).await?;
     let probed: Vec<SourceFile> = sampled_indices(files.len(), MAX_REQUESTS)
         .into_iter()
-        .map(|index| files[index].clone())
+        .filter_map(|index| files.get(index))
         .collect();
     let store = Arc::clone(&input.store);
     let probe = environment
@@ -101,11 +102,11 @@ pub async fn tune(environment: &Environment, plan: &JobPlan) -> Result<Tuning> {
         input: Input {
             files: files.len() as u64,
             bytes: input.size_bytes(),
-            largest_file_bytes: files.iter().map(|file| file.size_bytes).max().unwrap_or(0),
+            largest_file_bytes: files.largest_bytes(),
             list_requests: input.listing.num_requests,
             list_seconds,
             get_requests: input.num_requests(),
-            tasks: input.tasks(&plan.input).len() as u64,
+            tasks: pack(Arc::clone(files), plan.input.min_task_size_bytes).len() as u64,
         },
         probe,
         sample,

@@ -179,7 +179,7 @@ async fn fetch(environment: &Environment, input: &OpenInput) -> Result<Sampled> 
     let num_wanted = (SAMPLE_BYTES / mean_bytes).clamp(2, MAX_FILES);
     let picked: Vec<SourceFile> = sampled_indices(files.len(), usize::try_from(num_wanted).unwrap_or(usize::MAX))
         .into_iter()
-        .map(|index| files[index].clone())
+        .filter_map(|index| files.get(index))
         .collect();
     let most_bytes = (SAMPLE_BYTES / picked.len().max(1) as u64).max(2 * mean_bytes.min(SAMPLE_BYTES / 4));
     let store = Arc::clone(&input.store);
@@ -217,7 +217,7 @@ async fn fetch(environment: &Environment, input: &OpenInput) -> Result<Sampled> 
         files: in_memory,
     };
     Ok(Sampled {
-        input: input.with_files(Arc::new(store), listed),
+        input: input.with_files(Arc::new(store), listed.into_iter().collect()),
         is_cut,
     })
 }

@@ -1,4 +1,4 @@
-use super::super::file::ArchiveClass;
+use super::super::file::{ArchiveClass, SourceFile};
 use super::super::store::ByteStream;
 use super::*;
 use async_trait::async_trait;
@@ -10,6 +10,8 @@ use std::sync::Mutex;
 struct Pages {
     files: Vec<ListedFile>,
     page_size: usize,
+    /// Whether `start_after` is passed over, as some services do.
+    is_without_places: bool,
     requests: Mutex<Vec<ListRequest>>,
 }
 
@@ -17,7 +19,8 @@ struct Pages {
 impl FileStore for Pages {
     async fn list_page(&self, request: &ListRequest) -> Result<ListPage, SourceError> {
         self.requests.lock().unwrap().push(request.clone());
-        let after = request.page.as_ref().or(request.start_after.as_ref());
+        let place = request.start_after.as_ref().filter(|_| !self.is_without_places);
+        let after = request.page.as_ref().or(place);
         let is_wanted = |listed: &&ListedFile| {
             listed.file.key.starts_with(&request.prefix) && after.is_none_or(|after| *listed.file.key > **after)
         };
@@ -56,6 +59,7 @@ fn pages(num_files: usize, page_size: usize) -> Arc<Pages> {
     Arc::new(Pages {
         files: (0..num_files).map(listed).collect(),
         page_size,
+        is_without_places: false,
         requests: Mutex::default(),
     })
 }
@@ -72,7 +76,7 @@ fn run(store: &Arc<Pages>, options: &SelectOptions) -> Result<Listing, SourceErr
 fn check(store: &Arc<Pages>, options: &SelectOptions, num_files: usize, num_requests: u64) -> Listing {
     let listing = run(store, options).unwrap();
     assert_eq!((listing.files.len(), listing.num_requests), (num_files, num_requests));
-    assert!(listing.files.is_sorted_by(|one, other| one.key < other.key));
+    assert!(listing.files.iter().is_sorted_by(|one, other| one.key < other.key));
     listing
 }
 
@@ -147,4 +151,84 @@ fn archived_files_fail_or_are_counted() {
         ..SelectOptions::default()
     };
     assert_eq!(check(&store, &options, 2, 1).num_skipped_archived, 1);
+}
+
+/// Lists a huge prefix and checks that nothing is missing, in excess or out of order.
+#[track_caller]
+fn check_huge(keys: Vec<String>, page_size: usize) {
+    let mut store = pages(0, page_size);
+    let listed = |key: &String| ListedFile {
+        file: SourceFile {
+            key: key.as_str().into(),
+            size_bytes: 1,
+            modified_micros: 5_000,
+            etag: None,
+        },
+        archive: None,
+    };
+    Arc::get_mut(&mut store).unwrap().files = keys.iter().map(listed).collect();
+    let options = SelectOptions {
+        path_prefix: "p/".to_owned(),
+        ..SelectOptions::default()
+    };
+    let listing = run(&store, &options).unwrap();
+    let found: Vec<String> = listing.files.iter().map(|file| file.key.to_string()).collect();
+    assert_eq!(found, keys);
+    assert_eq!(listing.num_listed, keys.len() as u64);
+    let num_pages = keys.len().div_ceil(page_size) as u64;
+    let num_guesses = FIRST_GUESSES + listing.num_requests / REQUESTS_PER_GUESS;
+    assert!(
+        listing.num_requests <= num_pages + num_guesses,
+        "{} requests",
+        listing.num_requests
+    );
+    let requests = store.requests.lock().unwrap();
+    let num_parts = requests
+        .iter()
+        .filter(|request| request.start_after.is_some() && request.page.is_none())
+        .count();
+    assert!(num_parts >= MAX_LISTERS, "cut {num_parts} times");
+}
+
+#[test]
+fn a_huge_prefix_is_cut_into_parts() {
+    check_huge((0..5_000).map(|index| format!("p/{index:06}.csv.gz")).collect(), 10);
+}
+
+#[test]
+fn parts_are_found_below_words_that_all_keys_have_in_common() {
+    let key = |day: usize, part: usize| format!("p/region=eu-west-1/year=2026/day={day:02}/part-{part:05}-c000.csv.gz");
+    let keys = (1..=10).flat_map(|day| (0..500).map(move |part| key(day, part)));
+    check_huge(keys.collect(), 10);
+}
+
+#[test]
+fn parts_of_any_names_lose_nothing() {
+    let mut keys: Vec<String> = (0..5_000_u64)
+        .map(|index| format!("p/{:016x}", index.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
+        .collect();
+    keys.sort();
+    check_huge(keys, 10);
+    let mut keys: Vec<String> = (0..3_000)
+        .map(|index| format!("p/日{}/é{}", index % 70, index / 70))
+        .collect();
+    keys.sort();
+    check_huge(keys, 7);
+}
+
+#[test]
+fn with_a_limit_nothing_is_guessed() {
+    let options = SelectOptions {
+        total_file_count_limit: Some(200),
+        ..SelectOptions::default()
+    };
+    check(&pages(900, 10), &options, 200, 20);
+}
+
+#[test]
+fn a_service_that_starts_nowhere_else_is_listed_from_end_to_end() {
+    let mut store = pages(900, 10);
+    Arc::get_mut(&mut store).unwrap().is_without_places = true;
+    let listing = run(&store, &SelectOptions::default()).unwrap();
+    assert_eq!((listing.files.len(), listing.num_listed), (900, 900));
 }

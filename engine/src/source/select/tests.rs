@@ -24,10 +24,10 @@ fn archived(key: &str, class: ArchiveClass) -> ListedFile {
 
 fn select(options: &SelectOptions, files: &[ListedFile]) -> Result<Selection, SelectError> {
     let mut selector = Selector::new(options, START);
-    let mut selected = Vec::new();
+    let mut selected = FileList::default();
     for listed in files {
         if selector.admit(listed)? == Verdict::Selected {
-            selected.push(listed.file.clone());
+            selected.push(&listed.file);
         }
     }
     Ok(selector.finish(selected))
@@ -36,7 +36,7 @@ fn select(options: &SelectOptions, files: &[ListedFile]) -> Result<Selection, Se
 #[track_caller]
 fn check(options: &SelectOptions, files: &[ListedFile], expected: &[&str]) -> Selection {
     let selection = select(options, files).unwrap();
-    let keys: Vec<&str> = selection.files.iter().map(|file| &*file.key).collect();
+    let keys: Vec<String> = selection.files.iter().map(|file| file.key.to_string()).collect();
     assert_eq!(keys, expected);
     selection
 }
@@ -262,7 +262,7 @@ proptest! {
         for _ in 0..=files.len() {
             let selection = select(&options, &files).unwrap();
             let cursor = super::super::cursor::Cursor::next(&options, &selection, START);
-            loaded.extend(selection.files);
+            loaded.extend(selection.files.iter());
             let super::super::cursor::Cursor::LastModified(next) = cursor else { panic!() };
             options.last_modified_micros = Some(next);
         }
