@@ -216,6 +216,11 @@ fn paths_in(text: &str, module: &str) -> Vec<Named> {
                 break;
             }
         }
+        // Who may see an item is not whom it knows.
+        if let Some(after) = rest.strip_prefix("pub(in ") {
+            rest = after.trim_start_matches(|other: char| other != ')');
+            continue;
+        }
         if character.is_alphabetic() || character == '_' {
             let length = rest
                 .find(|other: char| !other.is_alphanumeric() && other != '_')
@@ -401,6 +406,14 @@ fn check_paths(text: &str, expected: &[(usize, &str)]) {
     let found = paths_in(text, "parse::csv");
     let found: Vec<_> = found.iter().map(|named| (named.line, named.path.as_str())).collect();
     assert_eq!(found, expected);
+}
+
+#[test]
+fn who_may_see_an_item_does_not_count() {
+    check_paths(
+        "pub(in crate::write) fn f(a: crate::pack::Task) {}",
+        &[(1, "crate::pack::Task")],
+    );
 }
 
 #[test]

@@ -102,7 +102,7 @@ mod tests {
         is_sorted_by_time: false,
         is_local: false,
         num_requests: 12_000,
-        max_requests: 16,
+        max_requests: 32,
         is_slowed_down: false,
         is_probed: true,
         num_partitions: 2,
@@ -157,10 +157,10 @@ mod tests {
 
     #[test]
     fn the_slower_of_fetching_and_computing_is_the_time() {
-        // 16 requests of each of two partitions are 32: 100 s, while the cores need 50.
+        // 32 requests need 100 s, while the cores need 50.
         check(&measured(), CONTEXT, 101.0, "fetch_wait");
         let more_requests = LimitContext {
-            max_requests: 32,
+            max_requests: 64,
             ..CONTEXT
         };
         check(&measured(), more_requests, 51.0, "write");
@@ -175,7 +175,7 @@ mod tests {
             ..StageSeconds::default()
         };
         let more_requests = LimitContext {
-            max_requests: 32,
+            max_requests: 64,
             ..CONTEXT
         };
         let forecast = forecast(&measured, &more_requests);
