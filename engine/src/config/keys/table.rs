@@ -302,7 +302,7 @@ pub static KEYS: &[KeyDoc] = &[
     key("exec.memory_limit", Size, "Bytes that all queues, buffers and open writers may hold").unit("bytes").example("2GiB"),
     key("exec.scratch_folder", Text, "Folder on local disk for what memory has no room for. Left out: the system's folder for temporary files").example("/var/tmp"),
     key("exec.target_file_size", Size, "Bytes of an output file at which the next is begun").unit("bytes").example("256MiB"),
-    key("exec.max_requests", Integer, "Requests in flight at most, of all threads together; how many there are follows from how long they take").unit("requests").default("512").example("64"),
+    key("exec.max_requests", Integer, "Requests in flight at most, of all threads together. Left out: 256, or 32 a thread if that is more").unit("requests").example("64"),
     key("exec.batch_rows", Integer, "Rows handled at a time").unit("rows").example("8192"),
     key("exec.guess_sample_buffer_bytes", Size, "Bytes that `guess` reads of each sampled file; more than 40").unit("bytes").default("32768").example("128KiB"),
     key("exec.preview_sample_buffer_bytes", Size, "Accepted for compatibility: `preview` reads what its rows need").unit("bytes").default("32768").example("32768"),
