@@ -3,8 +3,8 @@
 //! Logs of web servers and CDNs begin with `#Version: 1.0` and `#Fields: date time ...`: the rows below have no other header.
 
 use super::TextSample;
+use super::kind::{Kind, kind_of};
 use super::split::{Record, lines};
-use super::types::{Kind, kind_of};
 
 /// Markers looked for.
 const MARKERS: [&str; 2] = ["#", "//"];

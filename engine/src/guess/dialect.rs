@@ -6,8 +6,8 @@
 //! cut at their colons. The reference's measure, the spread of separator counts per line, is the special case without quotes.
 
 use super::TextSample;
+use super::kind::{Kind, kind_of};
 use super::split::{Cell, Record, SplitOptions, split};
-use super::types::{Kind, kind_of};
 use std::collections::HashMap;
 
 /// Text that is scored, all samples together; more does not change the answer.

@@ -3,7 +3,7 @@
 //! The reference compares types and lengths, and so loads the header of an all-text file as data. Here such a file is judged by
 //! how names look - distinct, short, words that name columns - and by whether the other sampled files begin alike.
 
-use super::types::{Kind, kind_of};
+use super::kind::{Kind, kind_of};
 use crate::parse::columns::ColumnType;
 
 /// Whether there is a header, and what says so.

@@ -11,7 +11,7 @@
 //! one of many; the column partitions are made by is chosen too, because without it some files could not be loaded.
 //!
 //! Reading order: `compression`, `charset`, `newline`, `json`, `csv` (which runs `split`, `dialect`, `comment`,
-//! `table`, `header`, `null_string`, `types`, `timestamp`, `names`), `time`, `seed`, `render`.
+//! `table`, `header`, `null_string`, `kind`, `types`, `timestamp`, `names`), `time`, `seed`, `render`.
 
 mod charset;
 mod comment;
@@ -20,6 +20,7 @@ mod csv;
 mod dialect;
 mod header;
 mod json;
+mod kind;
 mod names;
 mod newline;
 mod null_string;

@@ -1,9 +1,10 @@
 //! Finds where the rows of each sample begin, how the columns are called, and what their fields are.
 
 use super::header::{Below, FirstRecords, Verdict};
+use super::kind::{Kind, kind_of};
 use super::null_string::{self, Field};
 use super::split::Record;
-use super::types::{GuessedType, Kind, kind_of, shorten};
+use super::types::{GuessedType, shorten};
 use super::{Seed, comment, disagreement, header, majority, num_of, types};
 use crate::parse::columns::ColumnType;
 
