@@ -32,9 +32,6 @@ const OUTLET_PIECE_BYTES: usize = 1024 * 1024;
 /// Parts of one file on their way to the store at a time; each is held in memory.
 const MAX_PARTS_IN_FLIGHT: usize = 2;
 
-/// Bytes of a finished file that wait for its upload, instead of being sent while its columns are put together.
-const MAX_WAITING_BYTES: usize = 32 * 1024 * 1024;
-
 /// Bytes of a row group at which it ends, if its rows are large: a reader of one column reads it as a whole.
 const MAX_ROW_GROUP_BYTES: usize = 128 * 1024 * 1024;
 
@@ -176,7 +173,7 @@ impl FileWriter {
             let num_taken = self.append(batch, rows, compressor).map_err(WriteError::encode)?;
             rows = rows.after(num_taken);
             if self.row_group.as_ref().is_some_and(RowGroup::is_full) {
-                self.end_row_group(PART_BYTES, compressor).await?;
+                self.end_row_group(compressor).await?;
             }
         }
         Ok(())
@@ -195,18 +192,14 @@ impl FileWriter {
                 .map_err(WriteError::encode)?;
             places = &places[num_taken..];
             if self.row_group.as_ref().is_some_and(RowGroup::is_full) {
-                self.end_row_group(PART_BYTES, compressor).await?;
+                self.end_row_group(compressor).await?;
             }
         }
         Ok(())
     }
 
-    /// Ends the open row group. What it leaves above `max_waiting_bytes` is sent at once.
-    async fn end_row_group(
-        &mut self,
-        max_waiting_bytes: usize,
-        compressor: &mut PageCompressor,
-    ) -> Result<(), WriteError> {
+    /// Ends the open row group, so that its memory becomes free.
+    async fn end_row_group(&mut self, compressor: &mut PageCompressor) -> Result<(), WriteError> {
         let Some(row_group) = self.row_group.take() else {
             return Ok(());
         };
@@ -217,7 +210,7 @@ impl FileWriter {
             column
                 .append_to(&mut output, scratch.as_ref(), compressor)
                 .map_err(WriteError::encode)?;
-            if self.outlet.len() >= max_waiting_bytes {
+            if self.outlet.len() >= PART_BYTES {
                 put(&mut self.upload, &self.path, &mut self.size_bytes, self.outlet.take()).await?;
             }
         }
@@ -233,8 +226,7 @@ impl FileWriter {
         time_column: Option<&str>,
         compressor: &mut PageCompressor,
     ) -> Result<Option<Upload>, WriteError> {
-        // What is sent later, by the upload, keeps nobody waiting.
-        self.end_row_group(MAX_WAITING_BYTES, compressor).await?;
+        self.end_row_group(compressor).await?;
         if self.num_row_groups == 0 {
             return Ok(None);
         }

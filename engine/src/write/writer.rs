@@ -60,7 +60,7 @@ const IDLE_BATCHES: u64 = 32;
 const MIN_COLUMN_BYTES: usize = 16 * 1024;
 
 /// Bytes on their way to the store at a time, in hundredths of what the writer may hold besides.
-const UPLOADS_PERCENT: usize = 75;
+const UPLOADS_PERCENT: usize = 50;
 
 /// Fewer open files than this make no sense, whatever memory there is.
 const MIN_OPEN_FILES: usize = 4;
