@@ -777,6 +777,24 @@ mod zip_archives {
     }
 
     #[test]
+    fn a_damaged_name_leaves_no_entry_out() {
+        // One bit makes a folder of it.
+        let entry = zip_entry("-", 8, b"id\n1\n").with_descriptor(Descriptor::Signed);
+        let mut file = zip(&[entry]);
+        assert_eq!(file[30], b'-');
+        file[30] ^= 2;
+        let reason = "`0` entries are wanted by their own names, and `1` by the names in the directory";
+        let expected = format!("corrupt zip data at byte {}: {reason}", file.len());
+        check_error(&AUTO, &file, &expected);
+        // Another name that is wanted too does no harm.
+        let mut file = zip(&[zip_entry("a.csv", 0, b"1")]);
+        file[30] = b'b';
+        check_entries(&AUTO, &file, &[("b.csv", b"1")]);
+        let options = listed(&[DecoderOptions::Zip(matching("^b"))]);
+        assert!(decode_at_once(&mut FileDecoder::new(&options), &file).is_err());
+    }
+
+    #[test]
     fn other_bytes_are_errors() {
         let list = listed(&[zip_options()]);
         check_error(

@@ -110,6 +110,14 @@ pub struct ParserOptionsError {
     pub reason: String,
 }
 
+impl ParserOptionsError {
+    fn new(error: &dyn std::error::Error) -> ParserOptionsError {
+        ParserOptionsError {
+            reason: error.to_string(),
+        }
+    }
+}
+
 impl ParserOptions {
     /// The word of the configuration.
     pub fn format_name(&self) -> &'static str {
@@ -146,29 +154,50 @@ impl ParserOptions {
         batch_rows: usize,
         has_record_numbers: bool,
     ) -> Result<Box<dyn Parser>, ParserOptionsError> {
-        let wrong = |reason: String| ParserOptionsError { reason };
+        match self.narrowed(projection, batch_rows, has_record_numbers) {
+            ParserOptions::Csv(options) => match csv::CsvParser::new(&options) {
+                Ok(parser) => Ok(Box::new(parser)),
+                Err(error) => Err(ParserOptionsError::new(&error)),
+            },
+            ParserOptions::Json(options) => json::new_parser(&options).map_err(|error| ParserOptionsError::new(&error)),
+        }
+    }
+
+    /// The plain parser that [`new_parser`](ParserOptions::new_parser)'s must equal, for tests that compare them.
+    ///
+    /// **Errors**: as those of `new_parser`.
+    pub fn new_reference_parser(
+        &self,
+        projection: &[usize],
+        batch_rows: usize,
+        has_record_numbers: bool,
+    ) -> Result<Box<dyn Parser>, ParserOptionsError> {
+        match self.narrowed(projection, batch_rows, has_record_numbers) {
+            ParserOptions::Csv(options) => match csv::ReferenceCsvParser::new(&options) {
+                Ok(parser) => Ok(Box::new(parser)),
+                Err(error) => Err(ParserOptionsError::new(&error)),
+            },
+            ParserOptions::Json(options) => {
+                json::new_reference_parser(&options).map_err(|error| ParserOptionsError::new(&error))
+            }
+        }
+    }
+
+    fn narrowed(&self, projection: &[usize], batch_rows: usize, has_record_numbers: bool) -> ParserOptions {
         let projection = Some(projection.to_vec());
         match self {
-            ParserOptions::Csv(options) => {
-                let options = csv::CsvOptions {
-                    projection,
-                    batch_rows,
-                    has_record_numbers,
-                    ..options.clone()
-                };
-                Ok(Box::new(
-                    csv::CsvParser::new(&options).map_err(|error| wrong(error.to_string()))?,
-                ))
-            }
-            ParserOptions::Json(options) => {
-                let options = json::JsonOptions {
-                    projection,
-                    batch_rows,
-                    has_record_numbers,
-                    ..options.clone()
-                };
-                json::new_parser(&options).map_err(|error| wrong(error.to_string()))
-            }
+            ParserOptions::Csv(options) => ParserOptions::Csv(csv::CsvOptions {
+                projection,
+                batch_rows,
+                has_record_numbers,
+                ..options.clone()
+            }),
+            ParserOptions::Json(options) => ParserOptions::Json(json::JsonOptions {
+                projection,
+                batch_rows,
+                has_record_numbers,
+                ..options.clone()
+            }),
         }
     }
 }

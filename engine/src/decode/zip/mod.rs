@@ -2,7 +2,9 @@
 //!
 //! The directory at an archive's end is no help to a reader that sees every byte once, so the local headers before the entries
 //! are what is read. An archive is complete only when its end record has come, and the directory must count as many entries as
-//! were read: otherwise some were cut off, or deleted by leaving them out of the directory. Directories are passed over.
+//! were read: otherwise some were cut off, or deleted by leaving them out of the directory. Folders are passed over. Names have no
+//! checksum, so the directory's must want as many entries as those before the data did.
+//!
 //! Not supported, by the nature of reading forwards: stored entries whose size comes after their data. Nor are encryption,
 //! several volumes and rare compression methods; entries with those can be left out by `match_name` if their size comes first.
 
@@ -11,7 +13,9 @@ mod record;
 
 use crc32fast::Hasher;
 
-use self::record::{Entry, LOCAL_HEADER_BYTES, MAX_DESCRIPTOR_BYTES, Measured, Method, u16_at, u32_at, u64_at};
+use self::record::{
+    CENTRAL_HEADER_BYTES, Entry, LOCAL_HEADER_BYTES, MAX_DESCRIPTOR_BYTES, Measured, Method, u16_at, u32_at, u64_at,
+};
 use super::bzip2::Bzip2Codec;
 use super::codec::{Codec, Fault, Io, Step, StepError};
 use super::inflate::Inflate;
@@ -27,12 +31,15 @@ const SCRATCH_BYTES: usize = 32 * 1024;
 pub struct ZipDecoder {
     entries: EntryOptions,
     state: State,
-    /// Bytes of a record that is not complete; at most one local header, so below 128 KiB.
+    /// Bytes of a record that is not complete; at most one header with name and extra fields, so below 128 KiB plus 46 bytes.
     held: Vec<u8>,
     codecs: Codecs,
     scratch: Vec<u8>,
     num_entries: u64,
     num_listed: u64,
+    /// Of them, those that are read: by the headers before the data, and by the directory.
+    num_wanted: u64,
+    num_wanted_listed: u64,
     /// What the zip64 end record says.
     zip64_num_listed: Option<u64>,
     /// Bytes of input seen by earlier calls.
@@ -123,6 +130,8 @@ impl ZipDecoder {
             scratch: Vec::new(),
             num_entries: 0,
             num_listed: 0,
+            num_wanted: 0,
+            num_wanted_listed: 0,
             zip64_num_listed: None,
             byte: 0,
         }
@@ -207,12 +216,20 @@ impl ZipDecoder {
                 self.begin_entry()
             }
             record::CENTRAL_HEADER => {
-                if !self.hold(46, io) {
+                if !self.hold(CENTRAL_HEADER_BYTES, io) {
                     return NEEDS_INPUT;
                 }
-                let lengths = [28, 30, 32].map(|at| u64::from(u16_at(&self.held, at)));
+                let named = [28, 30].map(|at| usize::from(u16_at(&self.held, at)));
+                let length = CENTRAL_HEADER_BYTES + named[0] + named[1];
+                if !self.hold(length, io) {
+                    return NEEDS_INPUT;
+                }
                 self.num_listed += 1;
-                self.pass_over(46, lengths.iter().sum())
+                if self.is_wanted(&record::listed_name(&self.held))? {
+                    self.num_wanted_listed += 1;
+                }
+                let comment_bytes = u64::from(u16_at(&self.held, 32));
+                self.pass_over(length, comment_bytes)
             }
             record::DIGITAL_SIGNATURE => {
                 if !self.hold(6, io) {
@@ -269,6 +286,10 @@ impl ZipDecoder {
         Ok(None)
     }
 
+    fn is_wanted(&self, name: &str) -> Result<bool, Fault> {
+        Ok(!record::is_directory(name) && self.entries.admit(name)?)
+    }
+
     /// Acts on a complete local header.
     fn begin_entry(&mut self) -> Result<Option<Event>, Fault> {
         if self.num_listed > 0 {
@@ -278,7 +299,8 @@ impl ZipDecoder {
         // Nothing else is held: what a descriptor leaves is shorter than a local header.
         self.held.clear();
         self.num_entries += 1;
-        let is_unwanted = entry.is_directory() || !self.entries.admit(&entry.name)?;
+        let is_unwanted = !self.is_wanted(&entry.name)?;
+        self.num_wanted += u64::from(!is_unwanted);
         if is_unwanted && !entry.has_descriptor {
             self.state = State::Skip {
                 left: entry.compressed_size,
@@ -416,6 +438,14 @@ impl ZipDecoder {
             );
             return Err(Fault::Corrupt(reason));
         }
+        // No checksum covers a name, and a damaged one could leave out its entry.
+        if self.num_wanted != self.num_wanted_listed {
+            let reason = format!(
+                "`{}` entries are wanted by their own names, and `{}` by the names in the directory",
+                self.num_wanted, self.num_wanted_listed
+            );
+            return Err(Fault::Corrupt(reason));
+        }
         Ok(())
     }
 }
@@ -436,6 +466,8 @@ impl Decoder for ZipDecoder {
         self.held.clear();
         self.num_entries = 0;
         self.num_listed = 0;
+        self.num_wanted = 0;
+        self.num_wanted_listed = 0;
         self.zip64_num_listed = None;
         self.byte = 0;
     }

@@ -25,6 +25,9 @@ pub(super) const END: u32 = 0x0605_4b50;
 /// Bytes of a local header before name and extra fields.
 pub(super) const LOCAL_HEADER_BYTES: usize = 30;
 
+/// Bytes of a header of the directory before name, extra fields and comment.
+pub(super) const CENTRAL_HEADER_BYTES: usize = 46;
+
 /// The longest data descriptor: signature, checksum, two sizes of eight bytes.
 pub(super) const MAX_DESCRIPTOR_BYTES: usize = 24;
 
@@ -61,58 +64,70 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    pub(super) fn is_directory(&self) -> bool {
-        self.name.ends_with('/')
-    }
-
     /// Reads a whole local header, name and extra fields included.
     pub(super) fn parse(record: &[u8]) -> Result<Entry, Fault> {
         let flags = u16_at(record, 6);
         let (name_bytes, extra) = record[LOCAL_HEADER_BYTES..].split_at(usize::from(u16_at(record, 26)));
         let mut entry = Entry {
-            name: decode_name(name_bytes, flags & FLAG_UTF8 != 0),
+            name: entry_name(name_bytes, flags, extra),
             method: method(flags, u16_at(record, 8)),
             has_descriptor: flags & FLAG_DESCRIPTOR != 0,
             crc: u32_at(record, 14),
             compressed_size: u64::from(u32_at(record, 18)),
             size: u64::from(u32_at(record, 22)),
         };
-        entry.read_extra(extra, name_bytes)?;
+        entry.read_zip64(extra)?;
         Ok(entry)
     }
 
-    /// Reads the extra fields that matter. What is no whole field at their end is let be: some writers align data with zeros there.
-    fn read_extra(&mut self, mut extra: &[u8], name_bytes: &[u8]) -> Result<(), Fault> {
+    fn read_zip64(&mut self, extra: &[u8]) -> Result<(), Fault> {
         const IN_ZIP64: u64 = u32::MAX as u64;
-        while let Some((head, rest)) = extra.split_at_checked(4) {
-            let Some((field, rest)) = rest.split_at_checked(usize::from(u16_at(head, 2))) else {
-                break;
-            };
-            extra = rest;
-            match u16_at(head, 0) {
-                EXTRA_ZIP64 => {
-                    let mut numbers = field.chunks_exact(8).map(|number| u64_at(number, 0));
-                    for size in [&mut self.size, &mut self.compressed_size] {
-                        if *size == IN_ZIP64 {
-                            *size = numbers.next().ok_or_else(|| {
-                                Fault::Corrupt(format!("zip64 field of entry `{}` is too short", self.name))
-                            })?;
-                        }
-                    }
+        for (_, field) in extra_fields(extra).filter(|(id, _)| *id == EXTRA_ZIP64) {
+            let mut numbers = field.chunks_exact(8).map(|number| u64_at(number, 0));
+            for size in [&mut self.size, &mut self.compressed_size] {
+                if *size == IN_ZIP64 {
+                    *size = numbers
+                        .next()
+                        .ok_or_else(|| Fault::Corrupt(format!("zip64 field of entry `{}` is too short", self.name)))?;
                 }
-                EXTRA_UNICODE_PATH => {
-                    let [1, c0, c1, c2, c3, name @ ..] = field else {
-                        continue;
-                    };
-                    if u32::from_le_bytes([*c0, *c1, *c2, *c3]) == crc32fast::hash(name_bytes) {
-                        self.name = String::from_utf8_lossy(name).into_owned();
-                    }
-                }
-                _ => {}
             }
         }
         Ok(())
     }
+}
+
+/// The name that a header of the directory gives its entry; `record` is the whole header.
+pub(super) fn listed_name(record: &[u8]) -> String {
+    let (name_bytes, rest) = record[CENTRAL_HEADER_BYTES..].split_at(usize::from(u16_at(record, 28)));
+    let extra = &rest[..usize::from(u16_at(record, 30))];
+    entry_name(name_bytes, u16_at(record, 8), extra)
+}
+
+/// Whether an entry of this name is a folder.
+pub(super) fn is_directory(name: &str) -> bool {
+    name.ends_with('/')
+}
+
+fn entry_name(name_bytes: &[u8], flags: u16, extra: &[u8]) -> String {
+    for (_, field) in extra_fields(extra).filter(|(id, _)| *id == EXTRA_UNICODE_PATH) {
+        let [1, c0, c1, c2, c3, name @ ..] = field else {
+            continue;
+        };
+        if u32::from_le_bytes([*c0, *c1, *c2, *c3]) == crc32fast::hash(name_bytes) {
+            return String::from_utf8_lossy(name).into_owned();
+        }
+    }
+    decode_name(name_bytes, flags & FLAG_UTF8 != 0)
+}
+
+/// The extra fields, each with its id. What is no whole field at their end is let be: some writers align data with zeros there.
+fn extra_fields(mut extra: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+    std::iter::from_fn(move || {
+        let (head, rest) = extra.split_at_checked(4)?;
+        let (field, rest) = rest.split_at_checked(usize::from(u16_at(head, 2)))?;
+        extra = rest;
+        Some((u16_at(head, 0), field))
+    })
 }
 
 fn method(flags: u16, method: u16) -> Result<Method, String> {
