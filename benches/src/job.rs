@@ -5,7 +5,7 @@ use arrow::array::RecordBatch;
 use bucketload_engine::Environment;
 use bucketload_engine::config::plan::JobPlan;
 use bucketload_engine::config::{ConfigErrors, Document, Node, ResolveOptions, resolve};
-use bucketload_engine::filter::rules::FilterRule;
+use bucketload_engine::filter::rules::Filter;
 use bucketload_engine::filter::{FilterSurroundings, apply};
 use bucketload_engine::job::environment::Budgets;
 use bucketload_engine::parse::Reject;
@@ -104,7 +104,7 @@ pub fn write_options(compression: Compression) -> WriteOptions {
 /// Configured filters over batches in memory, in a session as jobs have it, but with one partition.
 pub struct Filtering {
     session: SessionContext,
-    rules: Vec<FilterRule>,
+    filters: Vec<Filter>,
     surroundings: FilterSurroundings,
 }
 
@@ -119,7 +119,7 @@ impl Filtering {
         let environment = Environment::new("warehouse", jiff::Timestamp::now)?;
         Ok(Filtering {
             session: environment.session(&Budgets::new(&plan.exec))?,
-            rules: plan.filters,
+            filters: plan.filters,
             surroundings: FilterSurroundings {
                 started_micros: environment.now().as_microsecond(),
                 rejects: Arc::new(NoRejects),
@@ -137,7 +137,7 @@ impl Filtering {
             .ok_or("there is nothing to filter")?;
         let table = MemTable::try_new(schema, vec![batches])?;
         let rows = self.session.read_table(Arc::new(table))?;
-        let rows = apply(&self.session, rows, &self.rules, &self.surroundings).await?;
+        let rows = apply(&self.session, rows, &self.filters, &self.surroundings).await?;
         Ok(rows.create_physical_plan().await?)
     }
 

@@ -8,13 +8,13 @@ use super::reader::Reader;
 use super::rename::read_rename;
 use super::times::read_add_time;
 use crate::filter::rules::{
-    CastRule, ColumnEntry, ColumnRule, DigestAlgorithm, DigestColumn, DigestRule, ExpandJsonRule, ExpandedColumn,
-    FilterRule, RemoveColumnsRule, RemoveOrKeep, SqlRule,
+    CastRule, ColumnEntry, ColumnRule, DedupOrder, DedupRule, DigestAlgorithm, DigestColumn, DigestRule,
+    ExpandJsonRule, ExpandedColumn, Filter, FilterRule, Keep, RemoveColumnsRule, RemoveOrKeep, RowRule, SqlRule,
 };
 use crate::parse::columns::{ColumnType, TimestampOptions};
 use std::collections::HashSet;
 
-const TYPES: [&str; 13] = [
+const TYPES: [&str; 15] = [
     "column",
     "retain_columns",
     "add_columns",
@@ -27,6 +27,8 @@ const TYPES: [&str; 13] = [
     "rename",
     "cast",
     "typecast",
+    "row",
+    "dedup",
     "sql",
 ];
 
@@ -46,7 +48,7 @@ const ALGORITHMS: [(&str, DigestAlgorithm); 12] = [
 ];
 
 /// Reads every filter of a job; one with a problem is left out.
-pub(crate) fn read_filters(root: &Reader<'_>) -> Vec<FilterRule> {
+pub(crate) fn read_filters(root: &Reader<'_>) -> Vec<Filter> {
     let filters = root.maps("filters").unwrap_or_default();
     filters
         .into_iter()
@@ -54,7 +56,7 @@ pub(crate) fn read_filters(root: &Reader<'_>) -> Vec<FilterRule> {
         .collect()
 }
 
-fn read_filter(filter: &mut Reader<'_>) -> Option<FilterRule> {
+fn read_filter(filter: &mut Reader<'_>) -> Option<Filter> {
     if filter.value("type").is_none() {
         filter.error("type", "`type` is required");
         return None;
@@ -71,10 +73,12 @@ fn read_filter(filter: &mut Reader<'_>) -> Option<FilterRule> {
         "add_time" => read_add_time(filter).map(FilterRule::AddTime),
         "rename" => Some(FilterRule::Rename(read_rename(filter))),
         "cast" | "typecast" => read_cast(filter).map(FilterRule::Cast),
+        "row" => read_row(filter).map(FilterRule::Row),
+        "dedup" => read_dedup(filter).map(FilterRule::Dedup),
         _ => read_sql(filter).map(FilterRule::Sql),
     };
     filter.finish();
-    rule
+    Some(Filter { kind, rule: rule? })
 }
 
 /// What an entry of a list of columns must say.
@@ -444,6 +448,38 @@ fn cast_entry(name: String, column_type: ColumnType, timestamp: TimestampOptions
         default: None,
         timestamp,
     }
+}
+
+fn read_row(filter: &Reader<'_>) -> Option<RowRule> {
+    let where_clause = filter.required_name("where")?.to_owned();
+    Some(RowRule { where_clause })
+}
+
+fn read_dedup(filter: &Reader<'_>) -> Option<DedupRule> {
+    let columns = filter.texts("columns");
+    if columns.as_ref().is_none_or(Vec::is_empty) {
+        filter.error("columns", "the columns of the key are required, as `columns`");
+    }
+    let words = [("first", Keep::First), ("last", Keep::Last)];
+    let keep = filter.choice("keep", &words, |value, list| {
+        format!("unknown keep '{value}'. Supported are [{list}]")
+    });
+    let by = filter.name("by").map(str::to_owned);
+    if filter.value("keep").is_some() && filter.value("by").is_none() {
+        filter
+            .error(
+                "keep",
+                "rows come in no promised order, so that there is no first and no last of them",
+            )
+            .hint("name the column that orders them with `by`");
+    }
+    Some(DedupRule {
+        columns: columns?,
+        order: by.map(|by| DedupOrder {
+            by,
+            keep: keep.unwrap_or(Keep::First),
+        }),
+    })
 }
 
 fn read_sql(filter: &Reader<'_>) -> Option<SqlRule> {

@@ -39,7 +39,7 @@ pub use keys::{json_schema, reference_markdown};
 pub use problem::{ConfigErrors, Problem};
 pub use variables::Lookup;
 
-use crate::filter::rules::{FilterRule, RenameStep};
+use crate::filter::rules::{Filter, FilterRule, RenameStep};
 use plan::{ExecPlan, InputPlan, JobPlan, MetadataKind, OutputMode, OutputPlan, ParserOptions};
 use reader::{Reader, Report};
 use std::collections::HashSet;
@@ -163,7 +163,7 @@ fn resolve_plan(document: &Document, options: &ResolveOptions<'_>, report: &Repo
 }
 
 /// Carries what other sections say into the parser, and makes sure that column names are unique.
-fn adjust_parser(section: &Reader<'_>, input: &mut InputPlan, filters: &[FilterRule], exec: &ExecPlan) {
+fn adjust_parser(section: &Reader<'_>, input: &mut InputPlan, filters: &[Filter], exec: &ExecPlan) {
     let has_record_numbers = input
         .metadata_columns
         .iter()
@@ -236,8 +236,8 @@ fn report_duplicate(section: &Reader<'_>, name: &str) {
 /// Delimiter and offset of the first rule that makes names unique.
 ///
 /// With it, files of the original may name columns twice. A batch cannot, so the rule is applied to the parser's names already.
-fn unique_suffix(filter: &FilterRule) -> Option<(char, u64)> {
-    let FilterRule::Rename(rename) = filter else {
+fn unique_suffix(filter: &Filter) -> Option<(char, u64)> {
+    let FilterRule::Rename(rename) = &filter.rule else {
         return None;
     };
     rename.rules.iter().find_map(|rule| match rule {

@@ -1,7 +1,7 @@
 //! A job ready to run: every default filled in, every option checked, secrets in types that hide them.
 
 use crate::decode::DecodeOptions;
-use crate::filter::rules::{FilterRule, UnixUnit};
+use crate::filter::rules::{Filter, UnixUnit};
 use crate::source::select::SelectOptions;
 use std::path::PathBuf;
 
@@ -19,7 +19,7 @@ pub struct JobPlan {
     /// Where rows come from.
     pub input: InputPlan,
     /// What happens to them, in order.
-    pub filters: Vec<FilterRule>,
+    pub filters: Vec<Filter>,
     /// Where they go.
     pub output: OutputPlan,
     /// Tuning; `None` in a knob means that it sets itself while running.

@@ -75,7 +75,7 @@ fn json(lines: &str) -> JsonOptions {
 fn filter(line: &str) -> FilterRule {
     let mut filters = resolved(&file("", CSV, &format!("filters:\n- {line}\n"))).plan.filters;
     assert_eq!(filters.len(), 1);
-    filters.remove(0)
+    filters.remove(0).rule
 }
 
 #[track_caller]
@@ -1418,6 +1418,47 @@ fn sql_takes_clauses_or_a_query() {
         "{type: sql}",
         "filters.0",
         "either `where`, `select` or `query` is required",
+    );
+}
+
+#[test]
+fn filters_that_choose_rows_are_read() {
+    assert_eq!(
+        filter("{type: row, where: a > 1}"),
+        FilterRule::Row(RowRule {
+            where_clause: "a > 1".to_owned()
+        })
+    );
+    check_filter_error("{type: row}", "filters.0.where", "`where` is required");
+    let dedup = |order| {
+        FilterRule::Dedup(DedupRule {
+            columns: vec!["a".to_owned()],
+            order,
+        })
+    };
+    assert_eq!(filter("{type: dedup, columns: a}"), dedup(None));
+    for (keep, expected) in [
+        ("", Keep::First),
+        (", keep: first", Keep::First),
+        (", keep: last", Keep::Last),
+    ] {
+        let by = "b".to_owned();
+        assert_eq!(
+            filter(&format!("{{type: dedup, columns: [a], by: b{keep}}}")),
+            dedup(Some(DedupOrder { by, keep: expected }))
+        );
+    }
+    check_filter_error("{type: dedup}", "filters.0.columns", "required");
+    check_filter_error("{type: dedup, columns: []}", "filters.0.columns", "required");
+    check_filter_error(
+        "{type: dedup, columns: [a], keep: last}",
+        "filters.0.keep",
+        "no promised order",
+    );
+    check_filter_error(
+        "{type: dedup, columns: [a], by: b, keep: newest}",
+        "filters.0.keep",
+        "unknown keep 'newest'. Supported are [first, last]",
     );
 }
 

@@ -197,15 +197,6 @@ pub(super) fn convert(
     Ok(LogicalPlan::Extension(Extension { node: Arc::new(node) }))
 }
 
-/// A name for the `number`th new column of a stage that no column of the input has.
-pub(super) fn new_column_name(stage: &Stage<'_>, schema: &DFSchema, number: usize) -> String {
-    let mut name = format!("__filter{}_{number}", stage.index);
-    while schema.index_of_column_by_name(None, &name).is_some() {
-        name.insert(0, '_');
-    }
-    name
-}
-
 impl ConvertNode {
     fn new(input: LogicalPlan, work: Arc<Work>) -> Result<ConvertNode> {
         let fields = input

@@ -26,7 +26,7 @@ use crate::parse::reject::RejectSink;
 use datafusion::common::{Column, DFSchema, DataFusionError};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::prelude::{DataFrame, SessionContext};
-use rules::FilterRule;
+use rules::{Filter, FilterRule};
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -83,7 +83,7 @@ impl FilterError {
     }
 }
 
-/// Applies `rules`, in list order, to the plan of `input`.
+/// Applies `filters`, in list order, to the plan of `input`.
 ///
 /// **Shape**: columns without qualifiers; JSON columns keep their mark in the field's metadata.
 /// **Errors**: the first rule that does not fit the columns it gets; nothing has been read.
@@ -91,15 +91,15 @@ impl FilterError {
 pub async fn apply(
     context: &SessionContext,
     input: DataFrame,
-    rules: &[FilterRule],
+    filters: &[Filter],
     surroundings: &FilterSurroundings,
 ) -> Result<DataFrame, FilterError> {
     let (state, plan) = input.into_parts();
     let mut plan = unqualified(plan).map_err(|source| FilterError::Input(Box::new(source)))?;
-    for (index, rule) in rules.iter().enumerate() {
+    for (index, Filter { kind, rule }) in filters.iter().enumerate() {
         let stage = Stage {
             index,
-            kind: kind(rule),
+            kind,
             surroundings,
         };
         plan = match rule {
@@ -110,23 +110,12 @@ pub async fn apply(
             FilterRule::AddTime(rule) => rules::add_time::compile(&stage, plan, rule)?,
             FilterRule::Rename(rule) => rules::rename::compile(&stage, plan, rule)?,
             FilterRule::Cast(rule) => rules::cast::compile(&stage, plan, rule)?,
+            FilterRule::Row(rule) => sql::compile(&stage, context, plan, &rule.query()).await?,
+            FilterRule::Dedup(rule) => rules::dedup::compile(&stage, plan, rule)?,
             FilterRule::Sql(rule) => sql::compile(&stage, context, plan, rule).await?,
         };
     }
     Ok(DataFrame::new(state, plan))
-}
-
-fn kind(rule: &FilterRule) -> &'static str {
-    match rule {
-        FilterRule::Column(_) => "column",
-        FilterRule::RemoveColumns(_) => "remove_columns",
-        FilterRule::ExpandJson(_) => "expand_json",
-        FilterRule::Digest(_) => "hash",
-        FilterRule::AddTime(_) => "add_time",
-        FilterRule::Rename(_) => "rename",
-        FilterRule::Cast(_) => "cast",
-        FilterRule::Sql(_) => "sql",
-    }
 }
 
 /// Gives every column its bare name, so that rules need not know which table it came from.
@@ -244,6 +233,15 @@ fn column_names(plan: &LogicalPlan) -> Vec<String> {
         .iter()
         .map(|field| field.name().clone())
         .collect()
+}
+
+/// A name for the `number`th new column of a stage that no column of the input has.
+fn new_column_name(stage: &Stage<'_>, schema: &DFSchema, number: usize) -> String {
+    let mut name = format!("__filter{}_{number}", stage.index);
+    while schema.index_of_column_by_name(None, &name).is_some() {
+        name.insert(0, '_');
+    }
+    name
 }
 
 /// The candidate that `name` most likely was meant to be.

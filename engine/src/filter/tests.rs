@@ -1,7 +1,11 @@
 //! Filters applied to tables in memory, planned and run as in a job.
 
+mod rows;
+
 use super::rules::*;
 use super::*;
+use crate::config::plan::ExecPlan;
+use crate::job::environment::Budgets;
 use crate::parse::Reject;
 use crate::parse::columns::{TYPE_METADATA_KEY, TimestampOptions};
 use arrow::array::*;
@@ -75,7 +79,8 @@ impl Job {
         let partitions = partitions.into_iter().map(|batch| vec![batch]).collect();
         let table = MemTable::try_new(schema, partitions).unwrap();
         let input = self.context.read_table(Arc::new(table)).unwrap();
-        apply(&self.context, input, rules, &self.surroundings).await
+        let filters: Vec<Filter> = rules.iter().cloned().map(Filter::from).collect();
+        apply(&self.context, input, &filters, &self.surroundings).await
     }
 
     fn rejects(&self) -> Vec<Reject> {
@@ -1789,7 +1794,7 @@ mod one_plan {
         let frame = apply(
             &context,
             input,
-            &[cast(&[("Count", ColumnType::String)])],
+            &[cast(&[("Count", ColumnType::String)]).into()],
             &surroundings,
         )
         .await

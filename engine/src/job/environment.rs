@@ -1,5 +1,6 @@
 //! What every command stands on: the warehouse, the runtime for requests, the clock, the budgets.
 
+use super::memory::OperatorPool;
 use crate::config::plan::ExecPlan;
 use crate::error::{Error, Result};
 use crate::filter::ConvertPlanner;
@@ -10,7 +11,6 @@ use datafusion::catalog::Session;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::context::QueryPlanner;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
@@ -27,6 +27,9 @@ const DEFAULT_MEMORY_LIMIT_BYTES_PER_CORE: u64 = 128 * 1024 * 1024;
 
 /// One in so many bytes of the limit is for what is fetched ahead.
 pub(super) const FETCH_PARTS: u64 = 12;
+
+/// One in so many bytes that a partition has for its operators is for a sort that puts together what it set aside.
+const MERGE_PARTS: usize = 8;
 
 /// Threads that wait for the network. They compute next to nothing, so two keep up with any bandwidth.
 const IO_THREADS: usize = 2;
@@ -90,12 +93,16 @@ impl Environment {
             .with_information_schema(false)
             .with_collect_statistics(false);
         config.options_mut().sql_parser.enable_ident_normalization = false;
+        // What each sort keeps free for putting together what it set aside; the usual 10 MB are more than small budgets have.
+        let reservation_bytes = budgets.operator_bytes / (MERGE_PARTS * budgets.num_partitions);
+        let execution = &mut config.options_mut().execution;
+        execution.sort_spill_reservation_bytes = execution.sort_spill_reservation_bytes.min(reservation_bytes);
         let spill_mode = match &budgets.scratch_folder {
             Some(folder) => DiskManagerMode::Directories(vec![folder.clone()]),
             None => DiskManagerMode::OsTmpDirectory,
         };
         let runtime = RuntimeEnvBuilder::new()
-            .with_memory_pool(Arc::new(FairSpillPool::new(budgets.operator_bytes)))
+            .with_memory_pool(Arc::new(OperatorPool::new(budgets.operator_bytes)))
             .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(spill_mode))
             .build_arc()
             .map_err(|error| Error::internal("cannot set up the query engine").caused_by(error))?;

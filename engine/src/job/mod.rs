@@ -1,6 +1,6 @@
 //! The commands: the only place that knows every stage.
 //!
-//! Reading order: [`environment`] (what all commands stand on), [`run`] (a load from beginning to end), then what it is made of:
+//! Reading order: [`environment`] (what all commands stand on) with `memory`, [`run`] (a load from beginning to end), then what it is made of:
 //! `input`, `output` with `storage`, [`rejects`], [`progress`], [`report`] with [`limit`]; then the commands that read: [`preview`], [`explain`], [`guess`],
 //! [`tune`], [`query`], [`tables`], and how rows are shown ([`present`]).
 
@@ -9,6 +9,7 @@ pub mod explain;
 pub mod guess;
 mod input;
 pub mod limit;
+mod memory;
 mod output;
 pub mod present;
 pub mod preview;
@@ -40,7 +41,7 @@ fn plan_error(error: DataFusionError) -> Error {
         }
         DataFusionError::ResourcesExhausted(message) => Error::new(Blame::Config, format!("out of memory: {message}"))
             .at("exec.memory_limit")
-            .with_hint("raise `exec.memory_limit`"),
+            .with_hint("raise `exec.memory_limit`, or lower `exec.batch_rows`: operators put together whole batches"),
         _ => Error::new(Blame::Data, error.strip_backtrace()),
     })
 }

@@ -76,7 +76,7 @@ pub(super) async fn arrange(
             started_micros: started.as_microsecond(),
             rejects,
         };
-        rows = filter::apply(session, rows, &[casts], &surroundings)
+        rows = filter::apply(session, rows, &[casts.into()], &surroundings)
             .await
             .map_err(filter_error)?;
     }

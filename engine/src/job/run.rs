@@ -276,7 +276,7 @@ pub(super) async fn filtered_rows(
         .await
         .map_err(filter_error)?;
     match output::time_value_rule(&plan.output, rows.schema().as_arrow()) {
-        Some(rule) => filter::apply(session, rows, &[rule], &surroundings)
+        Some(rule) => filter::apply(session, rows, &[rule.into()], &surroundings)
             .await
             .map_err(filter_error),
         None => Ok(rows),

@@ -56,7 +56,7 @@ fn files() -> Vec<String> {
             "{{type: {kind}, add_columns: [{{name: a}}], drop_columns: [{{name: a}}]}}"
         ));
     }
-    for kind in ["remove_columns", "sql", "rename"] {
+    for kind in ["remove_columns", "row", "dedup", "sql", "rename"] {
         filters.push(format!("{{type: {kind}}}"));
     }
     filters.push("{type: expand_json, expanded_columns: [{name: a}]}".to_owned());

@@ -151,7 +151,7 @@ fn a_guessed_file_of_the_original_works_unchanged() {
         (Some('"'), None, Some("NULL"))
     );
     assert_eq!(options.columns.len(), 4);
-    assert!(matches!(resolved.plan.filters[1], FilterRule::AddTime(_)));
+    assert!(matches!(resolved.plan.filters[1].rule, FilterRule::AddTime(_)));
 }
 
 /// An incremental job of JSON lines, as one puts it below `config`.

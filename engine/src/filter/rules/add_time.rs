@@ -1,10 +1,10 @@
 //! Appends a time column: from another column, a constant, a count of seconds or the start of the job.
 
 use super::{AddTimeRule, AddTimeSource, UnixUnit};
-use crate::filter::convert::{Conversion, ConversionRule, Converter, InvalidRows, OnInvalid, convert, new_column_name};
+use crate::filter::convert::{Conversion, ConversionRule, Converter, InvalidRows, OnInvalid, convert};
 use crate::filter::json_path::parse_json;
 use crate::filter::values::Values;
-use crate::filter::{FilterError, Stage, column, column_names};
+use crate::filter::{FilterError, Stage, column, column_names, new_column_name};
 use crate::parse::columns::{ColumnType, TimestampOptions};
 use crate::parse::timestamp::TimestampParser;
 use arrow::array::{ArrayRef, Int64Builder, TimestampMicrosecondBuilder};

@@ -4,10 +4,10 @@
 //! cut at their point, a timestamp becomes its seconds since the epoch, and a long becomes a timestamp by a format such as `%s`.
 
 use super::{CastRule, ColumnEntry};
-use crate::filter::convert::{Conversion, ConversionRule, Converter, InvalidRows, OnInvalid, convert, new_column_name};
+use crate::filter::convert::{Conversion, ConversionRule, Converter, InvalidRows, OnInvalid, convert};
 use crate::filter::json_path::{compact, parse_json, text_of_json};
 use crate::filter::values::{Values, boolean_of_text, double_of_text, long_of_text};
-use crate::filter::{FilterError, Stage, column, column_names};
+use crate::filter::{FilterError, Stage, column, column_names, new_column_name};
 use crate::parse::columns::{ColumnType, TimestampOptions};
 use crate::parse::timestamp::TimestampParser;
 use arrow::array::{

@@ -4,10 +4,10 @@
 //! from `1.10` holds `1.10`.
 
 use super::{ExpandJsonRule, ExpandedColumn};
-use crate::filter::convert::{Conversion, ConversionRule, Converter, InvalidRows, OnInvalid, convert, new_column_name};
+use crate::filter::convert::{Conversion, ConversionRule, Converter, InvalidRows, OnInvalid, convert};
 use crate::filter::json_path::{JsonPath, compact, parse_json, text_of_json};
 use crate::filter::values::{Values, double_of_text, long_of_text};
-use crate::filter::{FilterError, Stage, column, column_names};
+use crate::filter::{FilterError, Stage, column, column_names, new_column_name};
 use crate::parse::columns::ColumnType;
 use crate::parse::timestamp::TimestampParser;
 use arrow::array::{

@@ -5,6 +5,7 @@
 pub(super) mod add_time;
 pub(super) mod cast;
 pub(super) mod column;
+pub(super) mod dedup;
 pub(super) mod digest;
 pub(super) mod expand_json;
 pub(super) mod remove_columns;
@@ -13,7 +14,35 @@ pub(super) mod rename;
 use crate::parse::columns::{ColumnType, TimestampOptions};
 use crate::pattern::{Pattern, Replacement};
 
-/// One entry of `filters`, in list order.
+/// One entry of `filters`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Filter {
+    /// The `type` as it was written, which may be one of several for a rule; errors and plans name the filter by it.
+    pub kind: &'static str,
+    /// What it does.
+    pub rule: FilterRule,
+}
+
+impl From<FilterRule> for Filter {
+    /// A filter under the first name of its rule.
+    fn from(rule: FilterRule) -> Filter {
+        let kind = match &rule {
+            FilterRule::Column(_) => "column",
+            FilterRule::RemoveColumns(_) => "remove_columns",
+            FilterRule::ExpandJson(_) => "expand_json",
+            FilterRule::Digest(_) => "hash",
+            FilterRule::AddTime(_) => "add_time",
+            FilterRule::Rename(_) => "rename",
+            FilterRule::Cast(_) => "cast",
+            FilterRule::Row(_) => "row",
+            FilterRule::Dedup(_) => "dedup",
+            FilterRule::Sql(_) => "sql",
+        };
+        Filter { kind, rule }
+    }
+}
+
+/// What a filter does.
 #[derive(Clone, Debug, PartialEq)]
 pub enum FilterRule {
     /// `column`, and the shorthands `retain_columns`, `add_columns`, `drop_columns`.
@@ -30,6 +59,10 @@ pub enum FilterRule {
     Rename(RenameRule),
     /// `cast`, ours.
     Cast(CastRule),
+    /// `row`, ours.
+    Row(RowRule),
+    /// `dedup`, ours.
+    Dedup(DedupRule),
     /// `sql`, ours.
     Sql(SqlRule),
 }
@@ -281,6 +314,50 @@ pub enum FirstCharacterChange {
 pub struct CastRule {
     /// Name and new type; text that cannot be cast rejects the record.
     pub columns: Vec<ColumnEntry>,
+}
+
+/// Keeps the rows for which a condition is true.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RowRule {
+    /// Boolean SQL expression over the columns.
+    pub where_clause: String,
+}
+
+impl RowRule {
+    /// The same as SQL.
+    pub(super) fn query(&self) -> SqlRule {
+        SqlRule::Clauses {
+            where_clause: Some(self.where_clause.clone()),
+            select: None,
+        }
+    }
+}
+
+/// Keeps one row of all that have the same key.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DedupRule {
+    /// The columns of the key; they must exist. Nulls are equal to each other.
+    pub columns: Vec<String>,
+    /// Which of the rows stays; `None`: any.
+    pub order: Option<DedupOrder>,
+}
+
+/// Which row a [`DedupRule`] keeps.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DedupOrder {
+    /// The column whose values are compared; it must exist. A row without a value stays only if none has one.
+    pub by: String,
+    /// Which end of the values.
+    pub keep: Keep,
+}
+
+/// See [`DedupOrder`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// The least value.
+    First,
+    /// The greatest value.
+    Last,
 }
 
 /// Filters, computes or replaces rows by SQL over the table `input`.
