@@ -1,0 +1,331 @@
+//! Tables that turn the next bits of a stream into a symbol (RFC 1951, section 3.2.2).
+//!
+//! A table is indexed by the next bits as they come. Codes longer than the index lead to a second table behind the first. An
+//! entry holds all that decoding needs, so that nothing else is looked up: the number of bits to take, how many of them are
+//! the code, and the literal, or the base of the length or distance.
+
+/// Bits that index a table of literals and lengths.
+pub(super) const LITERAL_BITS: u32 = 11;
+/// Bits that index a table of distances.
+pub(super) const DISTANCE_BITS: u32 = 8;
+/// Bits that index a table of the code lengths' own code: all of its codes are at most as long.
+pub(super) const LENGTH_CODE_BITS: u32 = 7;
+
+/// Longest code.
+const MAX_CODE_BITS: usize = 15;
+/// Symbols of the code of literals and lengths; the last two are in the fixed code only and mean nothing.
+pub(super) const LITERAL_SYMBOLS: usize = 288;
+/// Symbols of the code of distances; the last two are in the fixed code only and mean nothing.
+pub(super) const DISTANCE_SYMBOLS: usize = 32;
+/// Symbols of the code of the code lengths.
+pub(super) const LENGTH_CODE_SYMBOLS: usize = 19;
+
+/// Entries that these numbers of symbols and bits can need at most; zlib's `enough` computes them.
+pub(super) const LITERAL_ENTRIES: usize = 2342;
+pub(super) const DISTANCE_ENTRIES: usize = 402;
+pub(super) const LENGTH_CODE_ENTRIES: usize = 1 << LENGTH_CODE_BITS;
+
+/// What the next bits mean:
+///
+/// | bits  | literal   | length, distance   | end, invalid | leads to a second table |
+/// |-------|-----------|--------------------|--------------|-------------------------|
+/// | 31    | 1         | 0                  | 0            | 0                       |
+/// | 16-30 | the byte  | base               | 0            | where it begins         |
+/// | 15    | 0         | 0                  | 1            | 1                       |
+/// | 14    | 0         | 0                  | 0            | 1                       |
+/// | 13    | 0         | 0                  | 1: the end   | 0                       |
+/// | 8-12  | bits of the code              | the same     | the same | bits that index it  |
+/// | 0-7   | bits of the code and the extra bits | the same | the same | bits to take first  |
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Entry(pub(super) u32);
+
+impl Entry {
+    const LITERAL: u32 = 1 << 31;
+    const EXCEPTION: u32 = 1 << 15;
+    const SECOND: u32 = 1 << 14;
+    const END: u32 = 1 << 13;
+
+    /// Bits that no code stands for.
+    const INVALID: Entry = Entry(Entry::EXCEPTION);
+
+    #[inline(always)]
+    pub(super) fn is_literal(self) -> bool {
+        self.0 & Entry::LITERAL != 0
+    }
+
+    /// Neither a literal nor a base.
+    #[inline(always)]
+    pub(super) fn is_exception(self) -> bool {
+        self.0 & Entry::EXCEPTION != 0
+    }
+
+    #[inline(always)]
+    pub(super) fn is_second(self) -> bool {
+        self.0 & Entry::SECOND != 0
+    }
+
+    #[inline(always)]
+    pub(super) fn is_end(self) -> bool {
+        self.0 & Entry::END != 0
+    }
+
+    /// Bits to take from the stream, 0 to 28.
+    #[inline(always)]
+    pub(super) fn num_bits(self) -> u32 {
+        self.0 & 0xff
+    }
+
+    /// The byte of a literal.
+    #[inline(always)]
+    pub(super) fn literal(self) -> u8 {
+        (self.0 >> 16) as u8
+    }
+
+    /// Length or distance, given the bits that began with its code.
+    #[inline(always)]
+    pub(super) fn number(self, bits: u64) -> usize {
+        let extra = (bits & ((1 << self.num_bits()) - 1)) >> (self.0 >> 8 & 0x1f);
+        (self.0 >> 16) as usize + extra as usize
+    }
+
+    /// Place in the second table, given the bits behind those that led here.
+    #[inline(always)]
+    pub(super) fn second(self, bits: u64) -> usize {
+        let index = bits & ((1 << (self.0 >> 8 & 0x1f)) - 1);
+        (self.0 >> 16 & 0x7fff) as usize + index as usize
+    }
+
+    /// The symbol of a table made by [`plain_symbol`].
+    pub(super) fn symbol(self) -> u16 {
+        (self.0 >> 16) as u16
+    }
+}
+
+/// What a symbol of literals and lengths becomes, without the bits of its code.
+pub(super) fn literal_symbol(symbol: usize) -> u32 {
+    const BASES: [u16; 29] = [
+        3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227,
+        258,
+    ];
+    const EXTRA_BITS: [u8; 29] = [
+        0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0,
+    ];
+    match symbol {
+        0..256 => Entry::LITERAL | (symbol as u32) << 16,
+        256 => Entry::EXCEPTION | Entry::END,
+        257..286 => u32::from(BASES[symbol - 257]) << 16 | u32::from(EXTRA_BITS[symbol - 257]),
+        _ => Entry::EXCEPTION,
+    }
+}
+
+/// What a symbol of distances becomes, without the bits of its code.
+pub(super) fn distance_symbol(symbol: usize) -> u32 {
+    match symbol {
+        0..4 => (symbol as u32 + 1) << 16,
+        4..30 => {
+            let extra_bits = (symbol as u32 - 2) / 2;
+            let base = ((2 + (symbol as u32 & 1)) << extra_bits) + 1;
+            base << 16 | extra_bits
+        }
+        _ => Entry::EXCEPTION,
+    }
+}
+
+/// A symbol that stands for itself, without the bits of its code.
+pub(super) fn plain_symbol(symbol: usize) -> u32 {
+    (symbol as u32) << 16
+}
+
+/// Why code lengths are not those of a code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BadCode {
+    /// More codes than there is room for.
+    Oversubscribed,
+    /// Some bits stand for nothing, although there is more than one code.
+    Incomplete,
+}
+
+/// Fills `table`, which `index_bits` index, for the code whose symbols have these lengths; a length of zero: not used.
+pub(super) fn build(
+    table: &mut [Entry],
+    index_bits: u32,
+    lengths: &[u8],
+    meaning: fn(usize) -> u32,
+) -> Result<(), BadCode> {
+    let mut num_codes = [0_u16; MAX_CODE_BITS + 1];
+    for &length in lengths {
+        num_codes[usize::from(length)] += 1;
+    }
+    num_codes[0] = 0;
+    if !is_complete(&num_codes)? {
+        table.fill(Entry::INVALID);
+    }
+
+    let mut nexts = [0_u16; MAX_CODE_BITS + 2];
+    for length in 1..=MAX_CODE_BITS {
+        nexts[length + 1] = nexts[length] + num_codes[length];
+    }
+    let mut symbols = [0_u16; LITERAL_SYMBOLS];
+    for (symbol, &length) in lengths.iter().enumerate().filter(|(_, length)| **length > 0) {
+        let next = &mut nexts[usize::from(length)];
+        symbols[usize::from(*next)] = symbol as u16;
+        *next += 1;
+    }
+
+    // Codes are kept as they come in the stream, their first bit lowest.
+    let mut code = 0_usize;
+    let mut symbols = symbols.iter();
+    let mut second = Second::default();
+    for length in 1..=MAX_CODE_BITS as u32 {
+        while num_codes[length as usize] > 0 {
+            let Some(&symbol) = symbols.next() else {
+                return Ok(());
+            };
+            let meaning = meaning(usize::from(symbol));
+            if length <= index_bits {
+                let entry = Entry(meaning + (length << 8) + length);
+                let places = table[code..1 << index_bits].iter_mut();
+                places.step_by(1 << length).for_each(|place| *place = entry);
+            } else {
+                let prefix = code & ((1 << index_bits) - 1);
+                if second.bits == 0 || second.prefix != prefix {
+                    second = Second {
+                        prefix,
+                        start: if second.bits == 0 {
+                            1 << index_bits
+                        } else {
+                            second.start + (1 << second.bits)
+                        },
+                        bits: second_bits(&num_codes, length, index_bits),
+                    };
+                    let leading = (second.start as u32) << 16 | second.bits << 8 | index_bits;
+                    table[prefix] = Entry(leading | Entry::EXCEPTION | Entry::SECOND);
+                }
+                let bits = length - index_bits;
+                let entry = Entry(meaning + (bits << 8) + bits);
+                let places = &mut table[second.start..second.start + (1 << second.bits)];
+                let places = places[code >> index_bits..].iter_mut();
+                places.step_by(1 << bits).for_each(|place| *place = entry);
+            }
+            num_codes[length as usize] -= 1;
+            code = next_code(code, length);
+        }
+    }
+    Ok(())
+}
+
+/// The second table that is being filled.
+#[derive(Default)]
+struct Second {
+    /// First bits of its codes.
+    prefix: usize,
+    start: usize,
+    /// Bits that index it; zero: there is none yet.
+    bits: u32,
+}
+
+/// Whether all bits stand for a code. No code at all, or a single one of one bit, is complete enough: it occurs for distances.
+fn is_complete(num_codes: &[u16; MAX_CODE_BITS + 1]) -> Result<bool, BadCode> {
+    let mut room = 1_i32;
+    for &count in &num_codes[1..] {
+        room = room * 2 - i32::from(count);
+        if room < 0 {
+            return Err(BadCode::Oversubscribed);
+        }
+    }
+    let total: u16 = num_codes.iter().sum();
+    match room {
+        0 => Ok(true),
+        _ if total == 0 || (total == 1 && num_codes[1] == 1) => Ok(false),
+        _ => Err(BadCode::Incomplete),
+    }
+}
+
+/// Bits that index a second table which begins with a code of `length` bits: enough for all codes that share its first bits.
+fn second_bits(num_codes: &[u16; MAX_CODE_BITS + 1], length: u32, index_bits: u32) -> u32 {
+    let mut bits = length - index_bits;
+    let mut room = u32::from(num_codes[length as usize]);
+    while room < 1 << bits && index_bits + bits < MAX_CODE_BITS as u32 {
+        bits += 1;
+        room = room * 2 + u32::from(num_codes[(index_bits + bits) as usize]);
+    }
+    bits
+}
+
+/// The code after `code`, both with their first bit lowest. After the last one, zero.
+fn next_code(code: usize, length: u32) -> usize {
+    let ones = (1 << length) - 1;
+    let zeros = code ^ ones;
+    if zeros == 0 {
+        return 0;
+    }
+    let highest = 1 << zeros.ilog2();
+    code & (highest - 1) | highest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Decodes by comparing with every code, as section 3.2.2 of the RFC makes them.
+    fn code_of(lengths: &[u8], wanted: usize) -> Option<u32> {
+        let mut code = 0;
+        for length in 1..=MAX_CODE_BITS as u8 {
+            for (symbol, _) in lengths.iter().enumerate().filter(|(_, other)| **other == length) {
+                if symbol == wanted {
+                    return Some(code);
+                }
+                code += 1;
+            }
+            code <<= 1;
+        }
+        None
+    }
+
+    fn check(lengths: &[u8], index_bits: u32, num_entries: usize) {
+        let mut table = vec![Entry(0); num_entries];
+        build(&mut table, index_bits, lengths, plain_symbol).unwrap();
+        for (symbol, &length) in lengths.iter().enumerate().filter(|(_, length)| **length > 0) {
+            let code = u64::from(code_of(lengths, symbol).unwrap().reverse_bits() >> (32 - u32::from(length)));
+            for noise in [0, u64::MAX, 0x5a5a_5a5a_5a5a_5a5a] {
+                let mut bits = code | noise << length;
+                let mut entry = table[(bits & ((1 << index_bits) - 1)) as usize];
+                let mut num_bits = entry.num_bits();
+                if entry.is_second() {
+                    bits >>= index_bits;
+                    entry = table[entry.second(bits)];
+                    num_bits += entry.num_bits();
+                }
+                assert_eq!((usize::from(entry.symbol()), num_bits), (symbol, u32::from(length)));
+            }
+        }
+    }
+
+    #[test]
+    fn every_code_leads_to_its_symbol() {
+        check(&[2, 1, 3, 3], 11, LITERAL_ENTRIES);
+        check(&[8; 256], 11, LITERAL_ENTRIES);
+        let steps: Vec<u8> = (1..=15).chain([15]).collect();
+        check(&steps, 11, LITERAL_ENTRIES);
+        check(&steps, 8, DISTANCE_ENTRIES);
+        // A code with many second tables: 256 codes of fifteen bits, and shorter ones in the room that they leave.
+        let mut many = vec![15; 256];
+        many.extend([1, 2, 3, 4, 5, 6, 7]);
+        check(&many, 11, LITERAL_ENTRIES);
+    }
+
+    #[test]
+    fn lengths_that_are_no_code_are_refused() {
+        let mut table = vec![Entry(0); LITERAL_ENTRIES];
+        assert_eq!(
+            build(&mut table, 11, &[1, 1, 1], plain_symbol),
+            Err(BadCode::Oversubscribed)
+        );
+        assert_eq!(build(&mut table, 11, &[1, 2], plain_symbol), Err(BadCode::Incomplete));
+        assert_eq!(build(&mut table, 11, &[2], plain_symbol), Err(BadCode::Incomplete));
+        assert_eq!(build(&mut table, 11, &[0, 0], plain_symbol), Ok(()));
+        assert!(table.iter().all(|entry| entry.is_exception()));
+        assert_eq!(build(&mut table, 11, &[0, 1], plain_symbol), Ok(()));
+        assert_eq!((table[0].symbol(), table[1]), (1, Entry::INVALID));
+    }
+}
