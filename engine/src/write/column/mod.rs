@@ -8,7 +8,7 @@
 //!
 //! What is not decided here: when a row group ends (see `file`), which rows come (see `partition`).
 //!
-//! Reading order: [`page`] (what a page is on disk), [`levels`] (nulls), [`hybrid`] (small numbers), [`bounds`] (least and greatest
+//! Reading order: [`page`] (what a page is on disk), [`snappy`], [`levels`] (nulls), [`hybrid`] (small numbers), [`bounds`] (least and greatest
 //! value), [`kinds`] (the types), [`dictionary`], [`values`] (the open page), [`chunk`] (the finished pages).
 //!
 //! **Source**: Apache Parquet format 2.x, `parquet.thrift`, `Encodings.md`, `PageIndex.md`.
@@ -20,6 +20,7 @@ mod hybrid;
 mod kinds;
 mod levels;
 mod page;
+mod snappy;
 #[cfg(test)]
 mod tests;
 mod values;

@@ -2,6 +2,7 @@
 //!
 //! **Source**: `parquet.thrift`, `PageHeader`; Thrift compact protocol.
 
+use super::snappy::{self, Snappy};
 use crate::write::encoding::Compression;
 use parquet::basic::Encoding;
 use parquet::errors::ParquetError;
@@ -23,7 +24,7 @@ pub struct PageCompressor {
     compression: Compression,
     body: Vec<u8>,
     compressed: Vec<u8>,
-    snappy: snap::raw::Encoder,
+    snappy: Snappy,
     zstd: Option<zstd::bulk::Compressor<'static>>,
 }
 
@@ -40,7 +41,7 @@ impl PageCompressor {
             compression,
             body: Vec::new(),
             compressed: Vec::new(),
-            snappy: snap::raw::Encoder::new(),
+            snappy: Snappy::new(),
             zstd,
         })
     }
@@ -87,7 +88,7 @@ impl PageCompressor {
         let num_body_bytes = self.body.len();
         let limit = match compression {
             Compression::None => return Ok(&self.body),
-            Compression::Snappy => snap::raw::max_compress_len(num_body_bytes),
+            Compression::Snappy => snappy::max_compressed_bytes(num_body_bytes),
             Compression::Lz4 => lz4_flex::block::get_maximum_output_size(num_body_bytes),
             Compression::Zstd { .. } => zstd::zstd_safe::compress_bound(num_body_bytes),
         };
@@ -102,7 +103,7 @@ impl PageCompressor {
             (Compression::Zstd { .. }, Some(zstd)) => zstd
                 .compress_to_buffer(&self.body, &mut self.compressed)
                 .map_err(failed)?,
-            _ => self.snappy.compress(&self.body, &mut self.compressed).map_err(failed)?,
+            _ => self.snappy.compress(&self.body, &mut self.compressed),
         };
         Ok(&self.compressed[..num_bytes])
     }
