@@ -62,6 +62,10 @@ const MIN_COLUMN_BYTES: usize = 16 * 1024;
 /// Bytes on their way to the store at a time, in hundredths of what the writer may hold besides.
 const UPLOADS_PERCENT: usize = 50;
 
+/// Rows that wait for their order make a file of their own when memory is short, if they hold one in so many bytes of it; so
+/// partitions that come one after the other, as in logs, get a few files each. Fewer rows are set aside on disk.
+const MAX_SORTED_FILES: usize = 8;
+
 /// Fewer open files than this make no sense, whatever memory there is.
 const MIN_OPEN_FILES: usize = 4;
 
@@ -214,12 +218,7 @@ impl PartitionedWriter {
             self.open_file(key, batch)?.last_used = clock;
             match times {
                 None => self.write_part(key, batch, rows).await?,
-                Some(times) => {
-                    let late = self.open_file(key, batch)?.unsorted.push(batch, rows, times)?;
-                    if !late.is_empty() {
-                        self.write_late(key, batch, &late, times).await?;
-                    }
-                }
+                Some(times) => self.open_file(key, batch)?.unsorted.push(batch, rows, times)?,
             }
         }
         if !overflowing.is_empty() {
@@ -228,24 +227,6 @@ impl PartitionedWriter {
             self.overflow(batch).close_partitions(overflowing);
         }
         self.keep_within_memory().await
-    }
-
-    /// Puts rows into another file of their partition, since later ones are in the open one already.
-    async fn write_late(
-        &mut self,
-        key: PartitionKey,
-        batch: &RecordBatch,
-        late: &[u32],
-        times: &TimestampMicrosecondArray,
-    ) -> Result<(), WriteError> {
-        // All late rows of a load together make one file an hour; those that are late once more begin a new one at once.
-        if self.level == 0 {
-            let part = std::iter::once((key, Rows::of(late)));
-            return self.overflow(batch).push(batch, part);
-        }
-        self.complete(key).await?;
-        let open_file = self.open_file(key, batch)?;
-        open_file.unsorted.push(batch, Rows::of(late), times).map(drop)
     }
 
     /// Where rows are set aside.
@@ -330,6 +311,7 @@ impl PartitionedWriter {
     /// Frees memory of the file with the most rows that wait for their order. Says whether any wait.
     async fn free_unsorted(&mut self) -> Result<bool, WriteError> {
         let is_only = self.open.len() == 1;
+        let min_file_bytes = self.options.max_held_bytes / MAX_SORTED_FILES;
         let largest = self
             .open
             .iter_mut()
@@ -338,23 +320,15 @@ impl PartitionedWriter {
         let Some((key, open_file)) = largest.map(|(key, open_file)| (*key, open_file)) else {
             return Ok(false);
         };
-        if let Some(rows) = open_file.unsorted.take_earlier() {
-            open_file.writer.write_sorted(rows, &mut self.compressor).await?;
-            if open_file.writer.estimated_bytes() >= self.options.target_file_size_bytes {
-                self.complete(key).await?;
-            }
-            return Ok(true);
-        }
         // Setting aside what has been set aside before, or the only file there is, would lead nowhere.
-        if !is_only && self.level == 0 {
-            for (batch, rows) in open_file.unsorted.take_all().by_batch() {
+        if open_file.unsorted.held_bytes() < min_file_bytes && !is_only && self.level == 0 {
+            for (batch, rows) in std::mem::take(&mut open_file.unsorted).into_batches() {
                 let part = std::iter::once((key, Rows::of(&rows)));
                 let overflow = self.overflow(&batch);
                 overflow.push(&batch, part)?;
                 overflow.close_partitions([key].into());
             }
         }
-        // What has been written of it before stays a file of its own.
         self.complete(key).await.map(|()| true)
     }
 
@@ -394,7 +368,7 @@ impl PartitionedWriter {
         if !open_file.unsorted.is_empty() {
             open_file
                 .writer
-                .write_sorted(open_file.unsorted.take_all(), &mut self.compressor)
+                .write_sorted(open_file.unsorted.into_sorted(), &mut self.compressor)
                 .await?;
         }
         let values = self.partition_values(key);
