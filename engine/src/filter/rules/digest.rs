@@ -6,7 +6,8 @@
 use super::{DigestAlgorithm, DigestColumn, DigestRule};
 use crate::filter::values::{Values, column_type};
 use crate::filter::{FilterError, Stage, column, column_names};
-use arrow::array::{ArrayRef, StringBuilder};
+use arrow::array::{ArrayRef, StringArray};
+use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::DataType;
 use datafusion::common::{DataFusionError, Result as PlanResult};
 use datafusion::logical_expr::{
@@ -19,9 +20,6 @@ use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
-
-/// Bytes of the longest digest, SHA-512.
-const MAX_DIGEST_BYTES: usize = 64;
 
 /// Compiles the rule.
 ///
@@ -187,25 +185,26 @@ fn plain<D: Digest>(values: &Values, num_rows: usize) -> ArrayRef {
     })
 }
 
-/// Applies `digest`, which writes hexadecimal digits and gives their number, to every value.
+/// Applies `digest`, which writes two hexadecimal digits for each of `digest_bytes`, to every value.
 fn hex_column(
     values: &Values,
     num_rows: usize,
     digest_bytes: usize,
-    mut digest: impl FnMut(&str, &mut [u8]) -> usize,
+    mut digest: impl FnMut(&str, &mut [u8]),
 ) -> ArrayRef {
-    let mut builder = StringBuilder::with_capacity(num_rows, num_rows * digest_bytes * 2);
+    let hex_bytes = digest_bytes * 2;
+    let mut hex = Vec::with_capacity(num_rows * hex_bytes);
     let mut buffer = String::new();
-    let mut hex = [0_u8; 2 * MAX_DIGEST_BYTES];
-    for row in 0..num_rows {
-        if values.is_null(row) {
-            builder.append_null();
-            continue;
-        }
-        let length = digest(values.text(row, &mut buffer), &mut hex);
-        builder.append_value(std::str::from_utf8(&hex[..length]).expect("hexadecimal digits are ASCII"));
+    for row in (0..num_rows).filter(|row| !values.is_null(*row)) {
+        let start = hex.len();
+        hex.resize(start + hex_bytes, 0);
+        digest(values.text(row, &mut buffer), &mut hex[start..]);
     }
-    Arc::new(builder.finish())
+    let is_valid = (0..num_rows).map(|row| !values.is_null(row));
+    let offsets = OffsetBuffer::from_lengths(is_valid.clone().map(|is_valid| if is_valid { hex_bytes } else { 0 }));
+    let nulls = Some(NullBuffer::from_iter(is_valid)).filter(|nulls| nulls.null_count() > 0);
+    // Checking that all of it is text costs much less at once than digest by digest.
+    Arc::new(StringArray::new(offsets, hex.into(), nulls))
 }
 
 /// The two digits of every byte: one look-up and one store of two bytes each.
@@ -220,9 +219,8 @@ static HEX: [[u8; 2]; 256] = {
     table
 };
 
-fn write_hex(bytes: &[u8], out: &mut [u8]) -> usize {
+fn write_hex(bytes: &[u8], out: &mut [u8]) {
     for (byte, digits) in bytes.iter().zip(out.chunks_exact_mut(2)) {
         digits.copy_from_slice(&HEX[usize::from(*byte)]);
     }
-    bytes.len() * 2
 }

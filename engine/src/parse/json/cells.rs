@@ -1,7 +1,7 @@
 //! The unfinished array of one column: values are appended, taken back when their record is rejected, and made an Arrow array.
 
-use super::{JsonOptionsError, number};
-use crate::parse::columns::{ColumnOptions, ColumnType};
+use super::JsonOptionsError;
+use crate::parse::columns::{ColumnOptions, ColumnType, double, long};
 use crate::parse::timestamp::TimestampParser;
 use arrow::array::{
     ArrayRef, BooleanArray, BooleanBufferBuilder, Float64Array, Int64Array, NullBufferBuilder, StringArray,
@@ -121,8 +121,8 @@ impl Cells {
     pub(super) fn push_text(&mut self, text: &[u8]) -> Result<(), Untypable> {
         match &mut self.values {
             Values::Boolean(values) => values.append(text.eq_ignore_ascii_case(b"true")),
-            Values::Long(values) => values.push(number::parse_long(text).ok_or(Untypable)?),
-            Values::Double(values) => values.push(number::parse_double(text).ok_or(Untypable)?),
+            Values::Long(values) => values.push(long::read(text).ok_or(Untypable)?),
+            Values::Double(values) => values.push(double::read(text).ok_or(Untypable)?),
             Values::Text { .. } => return self.push_with(|out| out.extend_from_slice(text)),
             Values::Timestamp { micros, parser } => micros.push(parser.parse(text).ok_or(Untypable)?),
         }
