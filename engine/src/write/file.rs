@@ -2,6 +2,7 @@
 
 use super::column::{ColumnEncoder, PageCompressor, Place};
 use super::encoding::{Compression, writer_properties};
+use super::pages::LibraryPages;
 use super::partition::Rows;
 use super::scratch::{Scratch, ScratchStream};
 use super::sort::SortedRows;
@@ -49,6 +50,7 @@ pub(super) struct FileWriter {
     /// What the writer above has written and the store has not got yet.
     outlet: Outlet,
     library: ArrowRowGroupWriterFactory,
+    library_pages: LibraryPages,
     row_group: Option<RowGroup>,
     num_row_groups: usize,
     upload: BufWriter,
@@ -108,7 +110,10 @@ impl FileWriter {
             }
         };
         let properties = writer_properties(compression, sorted_by, CREATED_BY);
-        let options = ArrowWriterOptions::new().with_properties(properties);
+        let library_pages = LibraryPages::default();
+        let options = ArrowWriterOptions::new()
+            .with_properties(properties)
+            .with_page_store_factory(Arc::new(library_pages.clone()));
         let outlet = Outlet::default();
         let (output, library) = ArrowWriter::try_new_with_options(outlet.clone(), Arc::clone(&schema), options)
             .and_then(ArrowWriter::into_serialized_writer)
@@ -118,6 +123,7 @@ impl FileWriter {
             output,
             outlet,
             library,
+            library_pages,
             row_group: None,
             num_row_groups: 0,
             upload: BufWriter::with_capacity(store, path.clone(), PART_BYTES).with_max_concurrency(MAX_PARTS_IN_FLIGHT),
@@ -129,7 +135,10 @@ impl FileWriter {
     /// Bytes held in memory: the open row group, and finished ones that are not a part yet.
     pub(super) fn held_bytes(&self) -> usize {
         let waiting_bytes = self.size_bytes % PART_BYTES as u64;
-        self.row_group.as_ref().map_or(0, RowGroup::held_bytes) + waiting_bytes as usize + self.outlet.len()
+        self.row_group.as_ref().map_or(0, RowGroup::held_bytes)
+            + self.library_pages.held_bytes()
+            + waiting_bytes as usize
+            + self.outlet.len()
     }
 
     /// Frees memory: sets pages of the open row group aside on disk. With `has_open_pages` also those not full yet, which
@@ -151,7 +160,9 @@ impl FileWriter {
                     .map_err(WriteError::encode)?;
             }
         }
-        Ok(())
+        self.library_pages
+            .set_aside(scratch)
+            .map_err(|error| WriteError::Scratch(Box::new(error)))
     }
 
     /// Bytes the file has or will have, as far as is known.

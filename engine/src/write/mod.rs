@@ -6,7 +6,7 @@
 //! again leaves files under other names, and the first ones stay unlisted.
 //!
 //! Reading order: [`partition`] (which rows belong where), [`encoding`], `column` (one column of a row group), [`statistics`], `file`
-//! (one open file), `sort`, `scratch` and `overflow` (what memory has no room for), `uploads`, [`writer`]
+//! (one open file), `sort`, `scratch`, `pages` and `overflow` (what memory has no room for), `uploads`, [`writer`]
 //! (all open files of a plan partition), [`exec`] and [`node`] (the writer as DataFusion sees it).
 
 pub mod column;
@@ -15,6 +15,7 @@ pub mod exec;
 mod file;
 pub mod node;
 mod overflow;
+mod pages;
 pub mod partition;
 mod scratch;
 mod sort;

@@ -4,7 +4,7 @@ use super::encoding::Compression;
 use super::partition::PartitionBy;
 use super::writer::{PartitionedWriter, WriteOptions};
 use super::{StagedFile, WriteError};
-use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow::array::{ArrayRef, AsArray, BinaryArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use object_store::ObjectStoreExt;
 use object_store::memory::InMemory;
@@ -309,4 +309,37 @@ fn an_hour_larger_than_memory_makes_several_sorted_files() {
     assert!(files.len() > 1, "{} files", files.len());
     check(&store, &files, 60_000);
     check_order(&store, &files);
+}
+
+/// A column of another type waits on disk as well.
+#[test]
+fn columns_of_all_types_are_set_aside() {
+    let batches: Vec<RecordBatch> = shuffled(60, 4)
+        .into_iter()
+        .map(|batch| {
+            let texts = batch.column(2).as_string::<i32>().iter().map(|text| {
+                let padded = format!("{} {}", text.expect("a text"), "padding ".repeat(20));
+                padded.into_bytes()
+            });
+            let bytes: ArrayRef = Arc::new(BinaryArray::from_iter_values(texts));
+            let mut columns: Vec<(String, ArrayRef)> = Vec::new();
+            for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
+                columns.push((field.name().clone(), Arc::clone(column)));
+            }
+            columns.push(("bytes".to_owned(), bytes));
+            RecordBatch::try_from_iter(columns).expect("a batch")
+        })
+        .collect();
+    let options = WriteOptions {
+        max_held_bytes: 2 * 1024 * 1024,
+        ..options()
+    };
+    let (store, files) = write(&batches, options.clone()).expect("a load");
+    assert_eq!(files.len(), 4);
+    assert_eq!(check(&store, &files, 60_000), 4);
+    let options = WriteOptions {
+        scratch_folder: Some(PathBuf::from("/nowhere/at/all")),
+        ..options
+    };
+    write(&batches, options).map(drop).expect_err("pages must be set aside");
 }
