@@ -75,6 +75,7 @@ impl Case {
             "rejects.txt",
             "report.json",
             "error.txt",
+            "said.txt",
         ];
         let mut has_input = false;
         for entry in fs::read_dir(&self.folder).map_err(|error| error.to_string())?.flatten() {
@@ -110,6 +111,10 @@ impl Case {
         }
         if loaded.status != Some(0) {
             return Err(format!("the load failed: {loaded}"));
+        }
+        let said = self.read("said.txt").unwrap_or_default();
+        if let Some(line) = said.lines().find(|line| !loaded.stderr.contains(line)) {
+            return Err(format!("said.txt expects `{line}`, and there was {loaded}"));
         }
         let report: Value = serde_json::from_str(&loaded.stdout)
             .map_err(|error| format!("the report is no JSON: {error}\n{loaded}"))?;

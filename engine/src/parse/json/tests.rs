@@ -244,6 +244,7 @@ mod fields {
             ("\"+5\"", "5"),
             ("\"007\"", "7"),
             ("\"\\u0037\"", "7"),
+            ("\"１２\"", "12"),
         ] {
             check_field(ColumnType::Long, field, Ok(expected));
         }

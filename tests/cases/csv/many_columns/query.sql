@@ -1,0 +1,1 @@
+SELECT c0, c1, c998, c999 FROM d.t

@@ -1,0 +1,1 @@
+SELECT replace(s, chr(1), '_') AS s FROM d.t
