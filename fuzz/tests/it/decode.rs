@@ -164,6 +164,8 @@ fn no_file_makes_a_decoder_panic_hang_or_take_all_memory() {
             let chunk_bytes = 1 + (fingerprint(input) % 300) as usize;
             let in_pieces = decode(&options, input, chunk_bytes, chunk_bytes + 10);
             let is_same = match (&at_once, &in_pieces) {
+                // Where the bytes that are taken end, an error may be seen or not.
+                (Ok(None), _) | (_, Ok(None)) => true,
                 (Ok(at_once), Ok(in_pieces)) => at_once == in_pieces,
                 (Err(at_once), Err(in_pieces)) => std::mem::discriminant(at_once) == std::mem::discriminant(in_pieces),
                 _ => false,
