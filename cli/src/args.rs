@@ -1,10 +1,16 @@
 //! What can be typed.
 
+pub(crate) mod service;
+
 use bucketload_engine::job::present::RowFormat;
 use bucketload_engine::parse::columns::ColumnType;
 use bucketload_engine::table::OutputMode;
 use bucketload_engine::write::partition::PartitionBy;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use service::{
+    CreateArguments, HistoryArguments, JobArguments, JobIdArguments, JobsArguments, RunArguments, ScheduleArguments,
+    ServeArguments, UpdateArguments,
+};
 use std::path::PathBuf;
 
 /// Loads CSV, TSV and JSON files from object storage into typed, time-partitioned tables.
@@ -34,6 +40,18 @@ pub(crate) struct GlobalArguments {
         value_name = "PLACE"
     )]
     pub(crate) warehouse: String,
+    /// File that keeps jobs and schedules [default: bucketload/state.db in the user's state directory]
+    #[arg(long, global = true, env = "BUCKETLOAD_STATE", value_name = "FILE")]
+    pub(crate) state: Option<PathBuf>,
+    /// Days that finished jobs are kept
+    #[arg(
+        long,
+        global = true,
+        env = "BUCKETLOAD_KEEP",
+        default_value_t = 30,
+        value_name = "DAYS"
+    )]
+    pub(crate) keep: u32,
     /// Print one JSON document on standard output, and nothing else there
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -82,6 +100,38 @@ pub(crate) enum Command {
     Explain(ConfigArguments),
     /// Measure this bucket and this machine, and advise how to tune a job; writes to no table
     Tune(TuneArguments),
+    /// List jobs, the newest first
+    #[command(alias = "job:list")]
+    Jobs(JobsArguments),
+    /// Show a job: how far it is, what it did, why it failed
+    #[command(alias = "job:show")]
+    Job(JobArguments),
+    /// Stop a job, wherever it runs; nothing of it is committed
+    #[command(alias = "job:kill")]
+    Cancel(JobIdArguments),
+    /// Make a schedule, which `serve` runs at the times of a cron expression
+    #[command(alias = "connector:create")]
+    Create(CreateArguments),
+    /// List schedules
+    #[command(alias = "connector:list")]
+    List,
+    /// Show a schedule with its configuration and what its runs left for the next one
+    #[command(alias = "connector:show")]
+    Show(ScheduleArguments),
+    /// List the jobs of a schedule, the newest first
+    #[command(alias = "connector:history")]
+    History(HistoryArguments),
+    /// Change a schedule
+    #[command(alias = "connector:update")]
+    Update(UpdateArguments),
+    /// Run a schedule now, here
+    #[command(alias = "connector:run")]
+    Run(RunArguments),
+    /// Delete a schedule; its jobs and its table stay
+    #[command(alias = "connector:delete")]
+    Delete(ScheduleArguments),
+    /// Run the schedules
+    Serve(ServeArguments),
     /// Answer SQL over the tables, named DATABASE.TABLE
     Query(QueryArguments),
     /// List the tables

@@ -31,7 +31,7 @@ fn main() -> ExitCode {
     };
     let printer = Printer::new(&arguments.global);
     let line = StatusLine::new();
-    logging::start(&arguments.global, &line);
+    let logs = logging::start(&arguments.global, &line);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .thread_name("bucketload")
         .thread_stack_size(STACK_BYTES)
@@ -43,7 +43,7 @@ fn main() -> ExitCode {
             Exit::Failed
         }
         Ok(runtime) => {
-            let exit = match runtime.block_on(commands::run(arguments, &printer, &line)) {
+            let exit = match runtime.block_on(commands::run(arguments, &printer, &line, &logs)) {
                 Ok(exit) => exit,
                 Err(error) => printer.error(&error),
             };

@@ -12,14 +12,19 @@ use std::time::Duration;
 const LOCAL_JOB: &str = "examples/access-logs/load.yml";
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// A load that cannot end: files that it asks for do not come. Returns once it has begun to ask.
-fn stuck_load(workplace: &Workplace) -> (Proxy, Running) {
+/// The access logs in a bucket whose files do not come, but for the first ten, so that there are rows to be lost or shown.
+pub(crate) fn stuck_bucket() -> (Bucket, Proxy) {
     let bucket = Bucket::new(servers::seaweedfs());
     bucket.put_folder("web/", &folders::repository().join("examples/access-logs/web"));
-    // The first ten files come through, so that there are rows to be lost or shown.
     let proxy = Proxy::start(bucket.server().address())
         .with_fault(RequestKind::Get, Fault::Delay(Duration::ZERO), 10)
         .with_fault(RequestKind::Get, Fault::Hold, usize::MAX);
+    (bucket, proxy)
+}
+
+/// A load that cannot end: files that it asks for do not come. Returns once it has begun to ask.
+pub(crate) fn stuck_load(workplace: &Workplace) -> (Proxy, Running) {
+    let (bucket, proxy) = stuck_bucket();
     let mut running = workplace
         .issuing("examples/s3/load.yml", &[])
         .s3(&proxy.endpoint(), bucket.name())

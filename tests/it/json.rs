@@ -13,7 +13,8 @@ struct Use {
 
 const LOAD: &str = "examples/access-logs/load.yml";
 
-/// In this order: later ones use what earlier ones made. `@` stands for a path of the test.
+/// In this order: later ones use what earlier ones made. `@` stands for a path of the test, `$job` for the
+/// job that `issue` ran.
 const USES: &[Use] = &[
     Use {
         command: "guess",
@@ -46,6 +47,61 @@ const USES: &[Use] = &[
         members: &[
             "job_id", "status", "files", "bytes", "rows", "seconds", "stages", "limit", "next", "error",
         ],
+    },
+    Use {
+        command: "jobs",
+        arguments: &[],
+        members: &[],
+    },
+    Use {
+        command: "job",
+        arguments: &["$job", "--log"],
+        members: &["job_id", "status", "records", "config", "report", "error", "log"],
+    },
+    Use {
+        command: "cancel",
+        arguments: &["$job"],
+        members: &["job_id", "status"],
+    },
+    Use {
+        command: "create",
+        arguments: &["nightly", "0 2 * * *", "d", "t", LOAD],
+        members: &["name", "cron", "timezone", "delay", "config", "config_diff", "status"],
+    },
+    Use {
+        command: "list",
+        arguments: &[],
+        members: &[],
+    },
+    Use {
+        command: "show",
+        arguments: &["nightly"],
+        members: &["name", "config", "config_diff", "next_scheduled_time"],
+    },
+    Use {
+        command: "run",
+        arguments: &["nightly", "2026-11-28T02:00:00Z"],
+        members: &["job_id", "status", "rows", "next"],
+    },
+    Use {
+        command: "history",
+        arguments: &["nightly"],
+        members: &[],
+    },
+    Use {
+        command: "update",
+        arguments: &["nightly", "--schedule", "@hourly"],
+        members: &["name", "cron", "status"],
+    },
+    Use {
+        command: "serve",
+        arguments: &["--once"],
+        members: &["status", "jobs"],
+    },
+    Use {
+        command: "delete",
+        arguments: &["nightly"],
+        members: &["name", "status"],
     },
     Use {
         command: "query",
@@ -124,15 +180,17 @@ fn check_error_document(finished: &Finished) {
 #[test]
 fn every_command_prints_one_document_when_all_is_well() {
     let workplace = Workplace::new();
+    let mut job_id = String::new();
     for Use {
         command,
         arguments,
         members,
     } in USES
     {
-        let arguments = arguments.iter().map(|argument| match argument.strip_prefix('@') {
-            Some(name) => workplace.path(name).to_str().unwrap().to_owned(),
-            None => (*argument).to_owned(),
+        let arguments = arguments.iter().map(|argument| match argument.split_at(1) {
+            ("$", "job") => job_id.clone(),
+            ("@", name) if name != "hourly" => workplace.path(name).to_str().unwrap().to_owned(),
+            _ => (*argument).to_owned(),
         });
         let finished = workplace
             .bucketload(command.split(' '))
@@ -141,6 +199,9 @@ fn every_command_prints_one_document_when_all_is_well() {
             .run()
             .succeeded();
         let document = finished.json();
+        if *command == "issue" {
+            job_id = document["job_id"].as_str().unwrap_or_default().to_owned();
+        }
         assert_eq!(document.is_array(), members.is_empty(), "{finished}");
         for member in *members {
             assert!(document.get(member).is_some(), "`{member}` is missing: {finished}");
@@ -189,6 +250,14 @@ fn every_command_prints_one_document_when_it_fails() {
         (2, &["issue", LOAD, "--database", "d", "--table", "t"]),
         (2, &["query", "SELECT * FROM d.nowhere"]),
         (2, &["query", "SELEC"]),
+        (2, &["job", "nothing"]),
+        (2, &["cancel", "nothing"]),
+        (2, &["create", "x", "0 25 * * *", "d", "t", LOAD]),
+        (2, &["show", "nothing"]),
+        (2, &["history", "nothing"]),
+        (2, &["update", "nothing"]),
+        (2, &["run", "nothing"]),
+        (2, &["delete", "nothing"]),
         (2, &["table", "show", "d.nowhere"]),
         (2, &["table", "create", "nodot"]),
         (2, &["table", "delete", "d.nowhere", "--force"]),

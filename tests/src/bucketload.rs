@@ -175,6 +175,20 @@ impl Bucketload {
         self
     }
 
+    /// Takes an environment variable away.
+    #[must_use]
+    pub fn without_env(mut self, name: &str) -> Bucketload {
+        self.command.env_remove(name);
+        self
+    }
+
+    /// Runs in another folder than that of the repository.
+    #[must_use]
+    pub fn in_folder(mut self, folder: &Path) -> Bucketload {
+        self.command.current_dir(folder);
+        self
+    }
+
     /// Sets the variables that `examples/s3` reads, with keys that the servers know.
     #[must_use]
     pub fn s3(self, endpoint: &str, bucket: &str) -> Bucketload {
@@ -428,8 +442,12 @@ fn built_program() -> PathBuf {
     let program = folders::profile().join(format!("bucketload{}", env::consts::EXE_SUFFIX));
     let sources = [
         "engine/src",
+        "state/src",
+        "serve/src",
         "cli/src",
         "engine/Cargo.toml",
+        "state/Cargo.toml",
+        "serve/Cargo.toml",
         "cli/Cargo.toml",
         "Cargo.lock",
     ];

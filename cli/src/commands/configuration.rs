@@ -35,12 +35,16 @@ pub(super) fn read_plan(
     global: &GlobalArguments,
     printer: &Printer,
 ) -> Result<JobPlan> {
-    let document = read_document(path, overrides, printer)?;
+    resolve_document(&read_document(path, overrides, printer)?, global, printer)
+}
+
+/// Makes a job of a document.
+pub(super) fn resolve_document(document: &Document, global: &GlobalArguments, printer: &Printer) -> Result<JobPlan> {
     let options = ResolveOptions {
         is_strict: global.strict,
         lookup: &variable,
     };
-    let resolved = resolve(&document, &options).map_err(|errors| config_error(&errors, printer))?;
+    let resolved = resolve(document, &options).map_err(|errors| config_error(&errors, printer))?;
     warn(&resolved.warnings, printer);
     Ok(resolved.plan)
 }
@@ -56,7 +60,8 @@ pub(super) fn read_seed(document: &Document, global: &GlobalArguments, printer: 
     Ok(seed)
 }
 
-fn variable(name: &str) -> Option<String> {
+/// The value of a variable of the environment.
+pub(super) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
@@ -80,7 +85,8 @@ pub(super) fn config_error(errors: &ConfigErrors, printer: &Printer) -> Error {
     }
 }
 
-fn problem_error(problem: &Problem) -> Error {
+/// A problem as the error of the command.
+pub(super) fn problem_error(problem: &Problem) -> Error {
     let message = match problem.path.is_empty() {
         true => problem.message.clone(),
         false => format!("`{}`: {}", problem.path, problem.message),

@@ -1,65 +1,173 @@
 //! `bucketload issue`
 
-use super::configuration::read_plan;
-use super::{environment, explain};
+use super::configuration::{read_document, resolve_document};
+use super::{environment, explain, state};
 use crate::args::{GlobalArguments, IssueArguments};
 use crate::exit::Exit;
 use crate::printer::{Printer, bytes, count};
 use crate::progress::Drawing;
 use crate::status_line::StatusLine;
 use bucketload_engine::config::plan::JobPlan;
+use bucketload_engine::config::{Document, Node};
 use bucketload_engine::job::progress::Progress;
 use bucketload_engine::job::report::JobReport;
-use bucketload_engine::job::run::{FailedJob, discard_staged, run_job};
+use bucketload_engine::job::stop::{Ended, Stop, StopReason, run_stoppable};
 use bucketload_engine::parse::ParserOptions;
+use bucketload_engine::table::OutputMode;
 use bucketload_engine::table::warehouse::TableName;
-use bucketload_engine::{Blame, Environment, Result};
-use serde_json::json;
+use bucketload_engine::{Environment, Result};
+use bucketload_serve::log::JobLogs;
+use bucketload_serve::record::{Recorder, state_error};
+use bucketload_serve::run::ending;
+use bucketload_serve::stored::shown;
+use bucketload_state::State;
+use bucketload_state::jobs::{NewJob, Origin};
+use jiff::Timestamp;
+use serde_json::{Map, json};
 use std::sync::Arc;
-use std::time::Duration;
-
-/// How long a job that was interrupted may take to stop. A task that computes notices between two batches.
-const STOP_PATIENCE: Duration = Duration::from_secs(1);
+use tokio::runtime::Handle;
+use tracing::{Instrument, Span};
 
 pub(super) async fn run(
     global: &GlobalArguments,
     arguments: &IssueArguments,
     printer: &Printer,
     line: &StatusLine,
+    logs: &JobLogs,
 ) -> Result<Exit> {
     let target = TableName::new(&arguments.database, &arguments.table)?;
-    let mut plan = read_plan(&arguments.config.config, &arguments.config.overrides, global, printer)?;
-    apply_flags(&mut plan, arguments);
+    let mut document = read_document(&arguments.config.config, &arguments.config.overrides, printer)?;
+    apply_flags(&mut document, arguments);
+    let plan = resolve_document(&document, global, printer)?;
     if arguments.dry_run {
         return explain::show(global, &plan, printer).await;
     }
     let environment = Arc::new(environment(global)?);
     let progress = Arc::new(Progress::new());
     let plan = Arc::new(plan);
-    let drawing = Drawing::start(&progress, global, line, environment.io_runtime());
-    let outcome = run_interruptible(&environment, &plan, &target, &progress).await;
-    drawing.stop().await;
-    let Some(outcome) = outcome else {
-        discard_staged(&environment, &target, &progress.job_id).await;
-        printer.talk("interrupted; nothing was committed");
-        if printer.is_json() {
-            let ended = json!({"job_id": progress.job_id, "status": "killed", "error": "interrupted", "at": null, "hint": null});
-            printer.document(&ended);
-        }
-        return Ok(Exit::Interrupted);
+    let stop = Stop::new();
+    let job = NewJob {
+        id: progress.job_id.clone(),
+        origin: Origin::Issue,
+        warehouse: environment.warehouse.place(),
+        database: target.database.clone(),
+        table: target.table.clone(),
+        config: shown(&document),
     };
-    match outcome {
-        Ok(report) => {
+    let recorder = begin_record(global, job, &environment, &progress, &stop, logs, printer).await;
+    let span = recorder
+        .as_ref()
+        .map_or_else(Span::none, |recorder| recorder.span().clone());
+    stop_on_interrupt(&stop, environment.io_runtime());
+    let drawing = Drawing::start(&progress, global, line, environment.io_runtime());
+    let ended = run_stoppable(&environment, &plan, &target, &progress, &stop)
+        .instrument(span)
+        .await;
+    drawing.stop().await;
+    if let Some(recorder) = recorder
+        && let Err(unwritten) = recorder.finish(ending(&ended, None, &stop, Timestamp::now())).await
+        && let Some(error) = unwritten.error()
+    {
+        printer.talk(&format!("warning: how the job ended could not be recorded: {error}"));
+    }
+    Ok(show_ended(&ended, &progress.job_id, &stop, Some(&plan), printer))
+}
+
+/// What the command line says of the output goes into the configuration, so that the record shows what was run.
+fn apply_flags(document: &mut Document, arguments: &IssueArguments) {
+    let mut out = Map::new();
+    if let Some(time_column) = &arguments.time_column {
+        out.insert("time_column".to_owned(), json!(time_column));
+    }
+    if let Some(mode) = arguments.mode {
+        out.insert("mode".to_owned(), json!(OutputMode::from(mode).name()));
+    }
+    if arguments.auto_create_table {
+        out.insert("auto_create_table".to_owned(), json!(true));
+    }
+    if !out.is_empty() {
+        document.merge(&Node::from_json(&json!({"out": out})));
+    }
+}
+
+/// Begins the record of a job. A load does not fail for want of a record: its table is what counts, and it is told that there is none.
+async fn begin_record(
+    global: &GlobalArguments,
+    job: NewJob,
+    environment: &Environment,
+    progress: &Arc<Progress>,
+    stop: &Stop,
+    logs: &JobLogs,
+    printer: &Printer,
+) -> Option<Recorder> {
+    let begun = match state::open(global) {
+        Ok(opened) => {
+            let tidied = state::tidy(&opened, global).map_err(state_error);
+            match tidied {
+                Ok(()) => begin(&opened, job, environment, progress, stop, logs).await,
+                Err(error) => Err(error),
+            }
+        }
+        Err(error) => Err(error),
+    };
+    match begun {
+        Ok(recorder) => Some(recorder),
+        Err(error) => {
+            printer.talk(&format!("warning: this job is not recorded: {error}"));
+            None
+        }
+    }
+}
+
+async fn begin(
+    state: &Arc<State>,
+    job: NewJob,
+    environment: &Environment,
+    progress: &Arc<Progress>,
+    stop: &Stop,
+    logs: &JobLogs,
+) -> Result<Recorder> {
+    Recorder::begin(state, job, progress, stop, logs, environment.io_runtime())
+        .await
+        .map_err(state_error)
+}
+
+/// Hands Ctrl-C on to a job. It is awaited where no job computes.
+pub(super) fn stop_on_interrupt(stop: &Stop, runtime: &Handle) {
+    let stop = stop.clone();
+    runtime.spawn(async move {
+        while let Ok(()) = tokio::signal::ctrl_c().await {
+            stop.request(StopReason::Interrupted);
+        }
+    });
+}
+
+/// Prints how a job ended.
+pub(super) fn show_ended(ended: &Ended, job_id: &str, stop: &Stop, plan: Option<&JobPlan>, printer: &Printer) -> Exit {
+    match ended {
+        Ended::Stopped => {
+            let reason = match stop.reason() {
+                Some(StopReason::Cancelled) => "cancelled",
+                _ => "interrupted",
+            };
+            printer.talk(&format!("{reason}; nothing was committed"));
+            if printer.is_json() {
+                let ended = json!({"job_id": job_id, "status": "killed", "error": reason, "at": null, "hint": null});
+                printer.document(&ended);
+            }
+            Exit::Interrupted
+        }
+        Ended::Done(report) => {
             match printer.is_json() {
                 true => printer.document(&json!(report)),
-                false => printer.result(&summary(&report)),
+                false => printer.result(&summary(report)),
             }
-            if let Some(remark) = remark(&report, &plan) {
+            if let Some(remark) = plan.and_then(|plan| remark(report, plan)) {
                 printer.hint(&format!("warning: {remark}"));
             }
-            Ok(Exit::Done)
+            Exit::Done
         }
-        Err(failed) => {
+        Ended::Failed(failed) => {
             printer.explain(&failed.error);
             if printer.is_json() {
                 let mut document = json!(failed.report);
@@ -67,60 +175,8 @@ pub(super) async fn run(
                 document["hint"] = json!(failed.error.hint());
                 printer.document(&document);
             }
-            Ok(Exit::of(failed.error.blame()))
+            Exit::of(failed.error.blame())
         }
-    }
-}
-
-fn apply_flags(plan: &mut JobPlan, arguments: &IssueArguments) {
-    if let Some(time_column) = &arguments.time_column {
-        plan.output.time_column = Some(time_column.clone());
-    }
-    if let Some(mode) = arguments.mode {
-        plan.output.mode = mode.into();
-    }
-    plan.output.auto_create_table |= arguments.auto_create_table;
-}
-
-/// Runs a job; `None` if the person interrupted it before its commit began. A commit that has begun is waited for: it is short,
-/// and only it knows whether the rows are there.
-///
-/// The job is a task of its own, and Ctrl-C is awaited where no job computes: a core that is busy parsing notices neither soon.
-async fn run_interruptible(
-    environment: &Arc<Environment>,
-    plan: &Arc<JobPlan>,
-    target: &TableName,
-    progress: &Arc<Progress>,
-) -> Option<std::result::Result<JobReport, Box<FailedJob>>> {
-    let interrupted = || environment.io_runtime().spawn(tokio::signal::ctrl_c());
-    let mut job = tokio::spawn({
-        let (environment, plan) = (Arc::clone(environment), Arc::clone(plan));
-        let (target, progress) = (target.clone(), Arc::clone(progress));
-        async move { run_job(&environment, &plan, &target, &progress).await }
-    });
-    let ended = loop {
-        tokio::select! {
-            ended = &mut job => break ended,
-            Ok(Ok(())) = interrupted() => {
-                if !progress.stop() {
-                    continue;
-                }
-                job.abort();
-                // What its tasks write until they notice is listed nowhere; a moment saves most of it from being left behind.
-                let moment = environment.io_runtime().spawn(async { tokio::time::sleep(STOP_PATIENCE).await });
-                tokio::select! {
-                    ended = &mut job => break ended,
-                    _ = moment => return None,
-                }
-            }
-        }
-    };
-    match ended {
-        Ok(Err(failed)) if failed.error.blame() == Blame::Interrupted => None,
-        Ok(outcome) => Some(outcome),
-        Err(stopped) if stopped.is_cancelled() => None,
-        // A broken invariant is told by its own panic, not by ours.
-        Err(stopped) => std::panic::resume_unwind(stopped.into_panic()),
     }
 }
 

@@ -231,6 +231,52 @@ impl Node {
         }
     }
 
+    /// The tree as JSON that is read back to the same meaning. A number whose spelling JSON would change becomes text: `path_prefix: 0123`
+    /// is a prefix that happens to look like one, and a number is read from text all the same.
+    pub fn to_stored_json(&self) -> serde_json::Value {
+        match &self.value {
+            Value::Int(number, spelling) if number.to_string() != **spelling => spelling.as_ref().into(),
+            Value::Float(_, spelling) => spelling.as_ref().into(),
+            Value::List(items) => items.iter().map(Node::to_stored_json).collect(),
+            Value::Map(entries) => serde_json::Value::Object(
+                entries
+                    .iter()
+                    .map(|(key, node)| (key.name.clone(), node.to_stored_json()))
+                    .collect(),
+            ),
+            _ => self.to_json(),
+        }
+    }
+
+    /// The dotted paths of secrets that are written out, where a variable should stand.
+    pub fn written_secrets(&self) -> Vec<String> {
+        fn collect(node: &Node, path: &str, found: &mut Vec<String>) {
+            let below = |name: &str| match path.is_empty() {
+                true => name.to_owned(),
+                false => format!("{path}.{name}"),
+            };
+            match &node.value {
+                Value::List(items) => {
+                    for (index, item) in items.iter().enumerate() {
+                        collect(item, &below(&index.to_string()), found);
+                    }
+                }
+                Value::Map(entries) => {
+                    for (key, item) in entries {
+                        match is_written_secret(key, item) {
+                            true => found.push(below(&key.name)),
+                            false => collect(item, &below(&key.name), found),
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        let mut found = Vec::new();
+        collect(self, "", &mut found);
+        found
+    }
+
     /// The tree that JSON spells; its values have no places.
     pub fn from_json(json: &serde_json::Value) -> Node {
         let value = match json {
@@ -253,15 +299,15 @@ impl Node {
             Value::String(text) if text.is_secret => Value::String(Text::quoted("***")),
             Value::List(items) => Value::List(items.iter().map(Node::redacted).collect()),
             Value::Map(entries) => {
-                let entry = |(key, node): &(Key, Node)| match is_secret_key(&key.name) && !is_variable(node) {
-                    true if !node.is_null() => (
+                let entry = |(key, node): &(Key, Node)| match is_written_secret(key, node) {
+                    true => (
                         key.clone(),
                         Node {
                             value: hidden(),
                             ..node.clone()
                         },
                     ),
-                    _ => (key.clone(), node.redacted()),
+                    false => (key.clone(), node.redacted()),
                 };
                 Value::Map(entries.iter().map(entry).collect())
             }
@@ -277,6 +323,10 @@ impl Node {
 
 fn hidden() -> Value {
     Value::String(Text::quoted("***"))
+}
+
+fn is_written_secret(key: &Key, node: &Node) -> bool {
+    is_secret_key(&key.name) && !is_variable(node) && !node.is_null()
 }
 
 fn is_variable(node: &Node) -> bool {

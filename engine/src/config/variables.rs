@@ -15,6 +15,23 @@ pub(crate) fn expand(node: &Node, lookup: Lookup<'_>, report: &Report) -> Node {
     expand_at(node, "", lookup, report)
 }
 
+/// Names of the variables that a document asks for and that are not set, each once.
+pub fn unset_variables(node: &Node, lookup: Lookup<'_>) -> Vec<String> {
+    fn collect(node: &Node, lookup: Lookup<'_>, found: &mut Vec<String>) {
+        match &node.value {
+            Value::String(text) => found.extend(expand_text(&text.text, lookup).missing),
+            Value::List(items) => items.iter().for_each(|item| collect(item, lookup, found)),
+            Value::Map(entries) => entries.iter().for_each(|(_, item)| collect(item, lookup, found)),
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    collect(node, lookup, &mut found);
+    found.sort();
+    found.dedup();
+    found
+}
+
 fn expand_at(node: &Node, path: &str, lookup: Lookup<'_>, report: &Report) -> Node {
     let value = match &node.value {
         Value::String(text) if text.text.contains("${") => {
@@ -220,6 +237,13 @@ mod tests {
         );
         assert_eq!(problems[0].message, "the variable `NOPE` is not set");
         assert_eq!((problems[1].path.as_str(), problems[1].line), ("in.list.0", 4));
+    }
+
+    #[test]
+    fn unset_variables_are_found_by_name() {
+        let text = "in: {bucket: '${NOPE}', list: ['${GONE} ${NOPE}', '${BUCKET}', '${NIL:-x}', '$${TEXT}']}";
+        let document = Document::parse(text, "load.yml").unwrap();
+        assert_eq!(unset_variables(document.root(), &lookup), ["GONE", "NOPE"]);
     }
 
     #[test]

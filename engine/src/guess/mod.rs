@@ -41,7 +41,7 @@ use encoding_rs::Encoding;
 use serde_json::Value;
 use std::fmt::Display;
 
-pub use render::{render_json, render_yaml};
+pub use render::{render_configuration, render_json, render_yaml};
 pub use seed::Seed;
 
 /// Raw bytes read of each sampled file by default; the reference's.

@@ -50,6 +50,16 @@ pub fn render_yaml(seed: &Value, guess: &Guess) -> String {
     writer.text
 }
 
+/// A configuration as YAML, with nothing beside it.
+pub fn render_configuration(configuration: &Map<String, Value>) -> String {
+    let mut writer = Writer {
+        text: String::new(),
+        notes: HashMap::new(),
+    };
+    writer.map(configuration, 0, "");
+    writer.text
+}
+
 /// The complete configuration as JSON, with `guess.sampled` and `guess.doubts` beside it.
 pub fn render_json(seed: &Value, guess: &Guess) -> Value {
     let mut document = configuration(seed, guess);

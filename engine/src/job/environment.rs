@@ -63,6 +63,7 @@ impl Environment {
             .build()
             .map_err(|error| Error::internal("cannot start the threads for requests").caused_by(error))?;
         let warehouse = Warehouse::open(warehouse, io_runtime.handle())?;
+        super::spans::hand_on();
         Ok(Environment {
             warehouse,
             io_runtime: Some(io_runtime),

@@ -15,6 +15,7 @@ use crate::source::select::Selection;
 use crate::source::store::{FileStore, open_store};
 use serde_json::{Value, json};
 use std::sync::Arc;
+use tracing::Instrument;
 
 /// Requests that a job may have in flight, where the configuration does not say: at the latency of S3 (30 ms) 8,500 a second, more than
 /// it takes from a prefix. Each may hold a connection and its buffers, which no budget counts.
@@ -49,7 +50,7 @@ pub(super) async fn open(
     let (lister, options) = (Arc::clone(&store), plan.select.clone());
     let listing = environment
         .io_runtime()
-        .spawn(async move { list(lister, &options, started.as_microsecond()).await })
+        .spawn(async move { list(lister, &options, started.as_microsecond()).await }.in_current_span())
         .await
         .map_err(|error| Error::internal("the listing stopped").caused_by(error))??;
     if listing.files.is_empty() && plan.select.stop_when_file_not_found {

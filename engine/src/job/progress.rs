@@ -66,8 +66,13 @@ impl Default for Progress {
 impl Progress {
     /// The progress of a run that has not begun.
     pub fn new() -> Progress {
+        Progress::of(&uuid::Uuid::now_v7().to_string())
+    }
+
+    /// The progress of a run that has not begun and was given its id before.
+    pub fn of(job_id: &str) -> Progress {
         Progress {
-            job_id: uuid::Uuid::now_v7().to_string(),
+            job_id: job_id.to_owned(),
             stage: AtomicU8::new(LISTING),
             num_files: AtomicU64::new(0),
             size_bytes: AtomicU64::new(0),

@@ -27,6 +27,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
+use tracing::Instrument;
 
 /// Bytes asked for in one ranged read, and the size up to which a file is read whole and arrives in one piece. Small
 /// enough that a resumed read repeats little, large enough that request latency is hidden.
@@ -90,7 +91,7 @@ pub fn fetch(
         inlet,
         traffic,
         is_complete: false,
-        driver: AbortOnDrop(runtime.spawn(driver.run())),
+        driver: AbortOnDrop(runtime.spawn(driver.run().in_current_span())),
     }
 }
 

@@ -153,7 +153,7 @@ impl ExistingTable {
     }
 
     /// What our commits keep of their jobs, newest first.
-    pub(super) async fn bookkeeping(&self) -> Result<Vec<Value>> {
+    pub async fn bookkeeping(&self) -> Result<Vec<Value>> {
         let commits: Vec<_> = self
             .table
             .history(None)

@@ -118,6 +118,11 @@ impl Warehouse {
         })
     }
 
+    /// How users know it, absolute: a path, or `s3://bucket/prefix`.
+    pub fn place(&self) -> String {
+        place_of(&self.root_url)
+    }
+
     /// The folder of a table.
     pub fn table(&self, name: &TableName) -> TableFolder {
         let path = self
@@ -181,10 +186,7 @@ pub struct TableFolder {
 impl TableFolder {
     /// How users know the folder: a path, or `s3://bucket/prefix`.
     pub fn place(&self) -> String {
-        match self.url.to_file_path() {
-            Ok(path) => path.display().to_string(),
-            Err(()) => self.url.to_string(),
-        }
+        place_of(&self.url)
     }
 
     /// The folder as a store of its own.
@@ -239,6 +241,13 @@ impl TableFolder {
             num_deleted += 1;
         }
         Ok(num_deleted)
+    }
+}
+
+fn place_of(url: &Url) -> String {
+    match url.to_file_path() {
+        Ok(path) => path.display().to_string(),
+        Err(()) => url.to_string(),
     }
 }
 

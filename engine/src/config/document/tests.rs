@@ -212,3 +212,29 @@ fn a_difference_is_merged_by_key() {
         serde_json::json!({"in": {"path": "a", "columns": [3], "last_path": "b"}, "out": {"mode": "append"}});
     assert_eq!(document.root().to_json(), expected);
 }
+
+#[test]
+fn stored_json_keeps_spellings_that_mean_something() {
+    let text = "in: {path_prefix: 0123, bucket: 1.10, n: 12, x: 0x1F, list: [1e3, true, null, 'a']}";
+    let document = Document::parse(text, "load.yml").unwrap();
+    let stored = document.root().to_stored_json();
+    let expected = serde_json::json!({"in": {"path_prefix": "0123", "bucket": "1.10", "n": 12, "x": "0x1F", "list": ["1e3", true, null, "a"]}});
+    assert_eq!(stored, expected);
+    let read_back = Node::from_json(&stored);
+    assert_eq!(read_back.at("in.path_prefix").unwrap().text(), Some("0123"));
+}
+
+#[test]
+fn secrets_that_are_written_out_are_found_wherever_they_stand() {
+    let text = "in:\n  access_key_id: ${ID}\n  secret_access_key: hush\n  session_token: null\n  http_proxy: {host: h, password: '${P:-x}'}\n\
+                filters: [{type: a, apikey: b}]\n";
+    let document = Document::parse(text, "load.yml").unwrap();
+    let expected = ["in.secret_access_key", "in.http_proxy.password", "filters.0.apikey"];
+    assert_eq!(document.root().written_secrets(), expected);
+    assert_eq!(
+        document.root().redacted().written_secrets(),
+        expected,
+        "`***` is no variable either"
+    );
+    assert!(!document.root().redacted().to_stored_json().to_string().contains("hush"));
+}

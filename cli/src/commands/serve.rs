@@ -1,0 +1,70 @@
+//! `bucketload serve`
+
+use super::configuration::variable;
+use super::state;
+use crate::args::GlobalArguments;
+use crate::args::service::ServeArguments;
+use crate::exit::Exit;
+use crate::printer::Printer;
+use bucketload_engine::{Error, Result};
+use bucketload_serve::log::JobLogs;
+use bucketload_serve::scheduler::{SchedulerOptions, Shutdown, run_scheduler};
+use bucketload_serve::service::Service;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+
+pub(super) async fn run(
+    global: &GlobalArguments,
+    arguments: &ServeArguments,
+    printer: &Printer,
+    logs: &JobLogs,
+) -> Result<Exit> {
+    let service = Arc::new(Service::new(
+        state::open(global)?,
+        logs.clone(),
+        Timestamp::now,
+        variable,
+    ));
+    let options = SchedulerOptions {
+        max_jobs: arguments.max_jobs,
+        shutdown_wait: Duration::from_secs(arguments.shutdown_wait.into()),
+        keep: SignedDuration::from_hours(i64::from(global.keep) * 24),
+        is_once: arguments.once,
+    };
+    let shutdown = Shutdown::new();
+    end_on_signals(&shutdown)?;
+    let taken = run_scheduler(&service, options, &shutdown).await?;
+    if printer.is_json() {
+        let now = Timestamp::now();
+        let mut jobs = Vec::new();
+        for job_id in taken {
+            // One that turned out to be done before is gone.
+            jobs.extend(service.state.job(&job_id).map(|job| job.summary(now)));
+        }
+        printer.document(&json!({"status": "ended", "jobs": jobs}));
+    }
+    Ok(Exit::Done)
+}
+
+/// The first signal ends the server in good order, the next one at once.
+fn end_on_signals(shutdown: &Shutdown) -> Result<()> {
+    let failed = |error: std::io::Error| Error::internal("cannot listen for signals").caused_by(error);
+    let mut interrupts = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut terminations = signal(SignalKind::terminate()).map_err(failed)?;
+    let shutdown = shutdown.clone();
+    tokio::spawn(async move {
+        let mut is_again = false;
+        loop {
+            tokio::select! {
+                _ = interrupts.recv() => {}
+                _ = terminations.recv() => {}
+            }
+            shutdown.request(is_again);
+            is_again = true;
+        }
+    });
+    Ok(())
+}

@@ -1,0 +1,45 @@
+//! Opens the state file, and cleans up in it.
+
+use crate::args::GlobalArguments;
+use bucketload_engine::{Blame, Error, Result};
+use bucketload_serve::record::state_error;
+use bucketload_state::{State, StateResult};
+use jiff::{SignedDuration, Timestamp};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Opens the file that the command line, the environment or the user's state directory names.
+pub(super) fn open(global: &GlobalArguments) -> Result<Arc<State>> {
+    let path = match &global.state {
+        Some(path) => path.clone(),
+        None => default_path().ok_or_else(|| {
+            Error::new(
+                Blame::Config,
+                "there is no state directory: neither XDG_STATE_HOME nor HOME is set",
+            )
+            .with_hint("name the file with `--state` or BUCKETLOAD_STATE")
+        })?,
+    };
+    State::open(&path).map(Arc::new).map_err(state_error)
+}
+
+fn default_path() -> Option<PathBuf> {
+    let folder = |name: &str| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    let states = folder("XDG_STATE_HOME")
+        .or_else(|| Some(folder("HOME")?.join(".local/state")))
+        .or_else(|| folder("LOCALAPPDATA"))?;
+    Some(states.join("bucketload/state.db"))
+}
+
+/// Shows the jobs of dead processes as what they are, and removes what has been kept long enough.
+pub(super) fn tidy(state: &State, global: &GlobalArguments) -> StateResult<()> {
+    let now = Timestamp::now();
+    state.bury_dead(now)?;
+    let kept = SignedDuration::from_hours(i64::from(global.keep) * 24);
+    state.prune_jobs(now.saturating_sub(kept).unwrap_or(Timestamp::MIN))?;
+    Ok(())
+}

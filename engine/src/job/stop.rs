@@ -1,0 +1,123 @@
+//! Runs a job that can be asked to stop: by Ctrl-C, by `cancel`, by a server that shuts down.
+//!
+//! A job that is asked before its commit began commits nothing. A commit that has begun is waited for: it is short, and only it knows
+//! whether the rows are there.
+
+use super::environment::Environment;
+use super::progress::Progress;
+use super::report::JobReport;
+use super::run::{FailedJob, discard_staged, run_job};
+use crate::config::plan::JobPlan;
+use crate::error::Blame;
+use crate::table::warehouse::TableName;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tokio::sync::Notify;
+use tracing::Instrument;
+
+/// How long a job that was asked to stop may take. A task that computes notices between two batches.
+const STOP_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Why a job is to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StopReason {
+    /// The person at the keyboard.
+    Interrupted,
+    /// Somebody, from elsewhere.
+    Cancelled,
+    /// The server that runs it ends.
+    Shutdown,
+}
+
+/// Carries the wish that a job stop; clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Stop {
+    shared: Arc<Wish>,
+}
+
+#[derive(Debug, Default)]
+struct Wish {
+    reason: OnceLock<StopReason>,
+    is_new: Notify,
+}
+
+impl Stop {
+    /// Nobody has asked yet.
+    pub fn new() -> Stop {
+        Stop::default()
+    }
+
+    /// Asks; the first reason counts.
+    pub fn request(&self, reason: StopReason) {
+        self.shared.reason.get_or_init(|| reason);
+        self.shared.is_new.notify_one();
+    }
+
+    /// Why; `None`: nobody has asked.
+    pub fn reason(&self) -> Option<StopReason> {
+        self.shared.reason.get().copied()
+    }
+
+    /// Comes back when somebody asks, or has asked since the last time.
+    async fn requested(&self) {
+        self.shared.is_new.notified().await;
+    }
+}
+
+/// How a job ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// The rows are visible.
+    Done(Box<JobReport>),
+    /// Nothing is visible.
+    Failed(Box<FailedJob>),
+    /// It was stopped, and nothing is visible.
+    Stopped,
+}
+
+/// Runs a job until it ends or is stopped.
+///
+/// The job is a task of its own, and its end is awaited where no job computes: a core that is busy parsing notices no wish soon.
+pub async fn run_stoppable(
+    environment: &Arc<Environment>,
+    plan: &Arc<JobPlan>,
+    target: &TableName,
+    progress: &Arc<Progress>,
+    stop: &Stop,
+) -> Ended {
+    let mut job = tokio::spawn({
+        let (environment, plan) = (Arc::clone(environment), Arc::clone(plan));
+        let (target, progress) = (target.clone(), Arc::clone(progress));
+        async move { run_job(&environment, &plan, &target, &progress).await }.in_current_span()
+    });
+    let ended = loop {
+        tokio::select! {
+            ended = &mut job => break Some(ended),
+            () = stop.requested() => {
+                if !progress.stop() {
+                    continue;
+                }
+                job.abort();
+                // What its tasks write until they notice is listed nowhere; a moment saves most of it from being left behind.
+                let moment = environment.io_runtime().spawn(async { tokio::time::sleep(STOP_PATIENCE).await });
+                tokio::select! {
+                    ended = &mut job => break Some(ended),
+                    _ = moment => break None,
+                }
+            }
+        }
+    };
+    let ended = match ended {
+        Some(Ok(Ok(report))) => Ended::Done(Box::new(report)),
+        Some(Ok(Err(failed))) if failed.error.blame() != Blame::Interrupted => Ended::Failed(failed),
+        Some(Err(stopped)) if !stopped.is_cancelled() => {
+            // A broken invariant is told by its own panic, not by ours.
+            std::panic::resume_unwind(stopped.into_panic())
+        }
+        None | Some(Ok(Err(_)) | Err(_)) => Ended::Stopped,
+    };
+    if let Ended::Stopped = ended {
+        discard_staged(environment, target, &progress.job_id).await;
+    }
+    ended
+}

@@ -1,0 +1,214 @@
+//! Runs schedules and queued jobs until the server is asked to end.
+//!
+//! All decisions are the state file's (`bucketload_state::queue`): any number of servers look at it, and each takes what it is given. So
+//! this is a loop around three questions: who died, what is due, what may I take.
+
+use crate::record::error_document;
+use crate::run::{Outcome, run_begun};
+use crate::service::Service;
+use bucketload_engine::job::progress::Progress;
+use bucketload_engine::job::stop::{Ended, Stop, StopReason};
+use bucketload_engine::{Error, Result};
+use bucketload_state::jobs::{Ending, JobRecord, JobStatus};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::{HashMap, HashSet};
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::{Id, JoinError, JoinSet};
+
+/// How often the state file is asked. A run starts within half a second of its time, and asking costs well below a millisecond.
+const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+
+/// How often old jobs are removed.
+const PRUNE_INTERVAL: SignedDuration = SignedDuration::from_hours(1);
+
+/// How a server runs jobs.
+#[derive(Clone, Copy, Debug)]
+pub struct SchedulerOptions {
+    /// Jobs that all servers of the state file run at once.
+    pub max_jobs: u32,
+    /// How long running jobs may go on when the server is asked to end.
+    pub shutdown_wait: Duration,
+    /// How long finished jobs are kept.
+    pub keep: SignedDuration,
+    /// Whether to end once nothing is due and nothing runs any more.
+    pub is_once: bool,
+}
+
+/// A server's way to its end: first it takes no new jobs, then it stops those that run.
+#[derive(Clone, Debug, Default)]
+pub struct Shutdown {
+    begun: Arc<tokio::sync::Notify>,
+    now: Arc<tokio::sync::Notify>,
+}
+
+impl Shutdown {
+    /// Nobody has asked.
+    pub fn new() -> Shutdown {
+        Shutdown::default()
+    }
+
+    /// Asks; whoever asks again does not want to wait.
+    pub fn request(&self, is_again: bool) {
+        match is_again {
+            false => self.begun.notify_one(),
+            true => self.now.notify_one(),
+        }
+    }
+}
+
+/// Runs what is due, and what is queued, until the end.
+///
+/// **Shape**: ids of the jobs that were run here.
+/// **Errors**: only the first look at the state file can fail; later failures are logged, and it is looked at again.
+pub async fn run_scheduler(
+    service: &Arc<Service>,
+    options: SchedulerOptions,
+    shutdown: &Shutdown,
+) -> Result<Vec<String>> {
+    let mut scheduler = Scheduler {
+        service: Arc::clone(service),
+        options,
+        running: JoinSet::new(),
+        stops: HashMap::new(),
+        taken: Vec::new(),
+        broken: HashSet::new(),
+        pruned: None,
+    };
+    scheduler.look().await?;
+    loop {
+        if options.is_once && scheduler.running.is_empty() {
+            return Ok(scheduler.taken);
+        }
+        tokio::select! {
+            () = shutdown.begun.notified() => break,
+            Some(ended) = scheduler.running.join_next_with_id() => scheduler.note_end(ended).await,
+            () = tokio::time::sleep(LOOK_INTERVAL) => {}
+        }
+        if let Err(error) = scheduler.look().await {
+            tracing::error!(%error, "the state file cannot be used, it is tried again");
+        }
+    }
+    scheduler.shut_down(shutdown.now.notified()).await;
+    Ok(scheduler.taken)
+}
+
+struct Scheduler {
+    service: Arc<Service>,
+    options: SchedulerOptions,
+    running: JoinSet<()>,
+    stops: HashMap<Id, (String, Stop)>,
+    taken: Vec<String>,
+    /// Schedules that cannot run and of which that was said.
+    broken: HashSet<String>,
+    pruned: Option<Timestamp>,
+}
+
+impl Scheduler {
+    /// Asks the three questions, and begins what it is given.
+    async fn look(&mut self) -> Result<()> {
+        let now = self.service.now();
+        for job in self.service.ask(move |state| state.bury_dead(now)).await? {
+            tracing::warn!(job_id = job.job.id, "the process of this job died");
+        }
+        let enqueued = self.service.ask(move |state| state.enqueue_due(now)).await?;
+        for (name, error) in enqueued.broken {
+            if self.broken.insert(name.clone()) {
+                tracing::error!(schedule = name, %error, "this schedule cannot run");
+            }
+        }
+        let max_jobs = self.options.max_jobs;
+        while let Some(job) = self.service.ask(move |state| state.claim_job(max_jobs, now)).await? {
+            self.begin(job);
+        }
+        if self
+            .pruned
+            .is_none_or(|pruned| now.duration_since(pruned) > PRUNE_INTERVAL)
+        {
+            let before = now.saturating_sub(self.options.keep).unwrap_or(Timestamp::MIN);
+            self.service.ask(move |state| state.prune_jobs(before)).await?;
+            self.pruned = Some(now);
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, job: JobRecord) {
+        let (job_id, stop) = (job.job.id.clone(), Stop::new());
+        self.taken.push(job_id.clone());
+        let task = run_one(Arc::clone(&self.service), job, stop.clone());
+        let handle = self.running.spawn(task);
+        self.stops.insert(handle.id(), (job_id, stop));
+    }
+
+    async fn note_end(&mut self, ended: std::result::Result<(Id, ()), JoinError>) {
+        let error = match ended {
+            Ok((id, ())) => {
+                self.stops.remove(&id);
+                return;
+            }
+            Err(error) => error,
+        };
+        let Some((job_id, _)) = self.stops.remove(&error.id()) else {
+            return;
+        };
+        tracing::error!(job_id, %error, "a job broke off");
+        let broken = Error::internal("the job broke off, see the log of the server");
+        let ending = Ending {
+            status: JobStatus::Error,
+            report: None,
+            error: Some(error_document(&broken)),
+            is_settled: false,
+            retry: None,
+        };
+        let now = self.service.now();
+        let written = self
+            .service
+            .ask(move |state| state.finish_job(&job_id, &ending, &[], now));
+        if let Err(error) = written.await {
+            tracing::error!(%error, "that a job broke off cannot be written; it counts as dead once this process has ended");
+        }
+    }
+
+    /// Waits for what runs, as long as it may, then stops it.
+    async fn shut_down(&mut self, wants_no_wait: impl Future<Output = ()>) {
+        if !self.running.is_empty() {
+            tracing::info!(jobs = self.running.len(), "waiting for running jobs before the end");
+            let all_ended = async { while self.running.join_next().await.is_some() {} };
+            tokio::select! {
+                () = all_ended => return,
+                () = wants_no_wait => {}
+                () = tokio::time::sleep(self.options.shutdown_wait) => {}
+            }
+            for (_, stop) in self.stops.values() {
+                stop.request(StopReason::Shutdown);
+            }
+            while self.running.join_next().await.is_some() {}
+        }
+    }
+}
+
+async fn run_one(service: Arc<Service>, job: JobRecord, stop: Stop) {
+    let job_id = job.job.id.as_str();
+    let table = format!("{}.{}", job.job.database, job.job.table);
+    let schedule = job.run.as_ref().map(|run| run.schedule_name.as_str());
+    tracing::info!(job_id, table, schedule, attempt = job.attempt, "job started");
+    let progress = Arc::new(Progress::of(job_id));
+    match run_begun(&service, &job, &progress, &stop).await {
+        Outcome::Ended(Ended::Done(report)) => {
+            tracing::info!(
+                job_id,
+                table,
+                rows = report.rows.written,
+                seconds = report.seconds.total,
+                "job done"
+            );
+        }
+        Outcome::Ended(Ended::Failed(failed)) => {
+            tracing::error!(job_id, table, attempt = job.attempt, error = %failed.error, "job failed");
+        }
+        Outcome::Ended(Ended::Stopped) => tracing::warn!(job_id, table, "job stopped, nothing was committed"),
+        Outcome::Refused(error) => tracing::error!(job_id, table, %error, "job could not begin"),
+        Outcome::CommittedBefore => tracing::info!(job_id, table, "an earlier attempt had committed"),
+    }
+}

@@ -1,0 +1,109 @@
+//! Why the state file did not do what it was asked for.
+
+use crate::timing::TimingError;
+use std::path::PathBuf;
+
+/// The outcome of what is asked of the state file.
+pub type StateResult<T> = Result<T, StateError>;
+
+/// One variant per cause.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// The folder or the lock files cannot be made.
+    #[error("cannot use `{}`: {source}", path.display())]
+    Files {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// SQLite refused.
+    #[error("cannot use the state file `{}`: {source}", path.display())]
+    Sqlite {
+        /// The state file.
+        path: PathBuf,
+        /// SQLite's answer.
+        source: rusqlite::Error,
+    },
+    /// A later version of the program has written it.
+    #[error("the state file `{}` is of version {found}, this program knows versions up to {known}", path.display())]
+    TooNew {
+        /// The state file.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
+        /// The newest that is known here.
+        known: u32,
+    },
+    /// It holds something that no version of the program writes.
+    #[error("the state file `{}` holds {what}", path.display())]
+    Broken {
+        /// The state file.
+        path: PathBuf,
+        /// What, and where.
+        what: String,
+    },
+    /// There is no job of this id.
+    #[error("there is no job `{0}`")]
+    NoJob(String),
+    /// There is no schedule of this name.
+    #[error("there is no schedule `{0}`")]
+    NoSchedule(String),
+    /// A schedule of this name is there already.
+    #[error("there is a schedule `{0}` already")]
+    ScheduleExists(String),
+    /// No name for a schedule.
+    #[error("`{0}` cannot be the name of a schedule")]
+    ScheduleName(String),
+    /// Its times make no sense.
+    #[error(transparent)]
+    Timing(#[from] TimingError),
+    /// A job of the schedule is queued or running.
+    #[error("schedule `{name}` has a job already, `{job_id}`, which is {status}")]
+    ScheduleBusy {
+        /// The schedule.
+        name: String,
+        /// Its job.
+        job_id: String,
+        /// `queued` or `running`.
+        status: &'static str,
+    },
+}
+
+impl StateError {
+    /// Whether the person who asked named something that is not there, or is in the way.
+    pub fn is_mistake(&self) -> bool {
+        matches!(
+            self,
+            StateError::NoJob(_)
+                | StateError::NoSchedule(_)
+                | StateError::ScheduleExists(_)
+                | StateError::ScheduleName(_)
+                | StateError::Timing(_)
+                | StateError::ScheduleBusy { .. }
+        )
+    }
+
+    /// What to do.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            StateError::Files { .. } | StateError::Sqlite { .. } => {
+                Some("check who may write there, or name another file with `--state`".to_owned())
+            }
+            StateError::TooNew { .. } => Some("use the program that wrote it, or another file (`--state`)".to_owned()),
+            StateError::Broken { .. } => {
+                Some("put the file aside: that loses history and schedules, and no data".to_owned())
+            }
+            StateError::NoJob(_) => Some("`bucketload jobs` lists them".to_owned()),
+            StateError::NoSchedule(_) => Some("`bucketload list` lists them".to_owned()),
+            StateError::ScheduleExists(name) => Some(format!(
+                "`bucketload update {name}` changes it, `bucketload delete {name}` deletes it"
+            )),
+            StateError::ScheduleName(_) => Some("give it 1 to 200 characters, no `/` and no line breaks".to_owned()),
+            StateError::Timing(error) => Some(error.hint().to_owned()),
+            StateError::ScheduleBusy { job_id, .. } => {
+                Some(format!("wait for it, or stop it with `bucketload cancel {job_id}`"))
+            }
+        }
+    }
+}
