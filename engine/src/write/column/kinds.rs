@@ -52,6 +52,18 @@ fn mix(number: u64) -> u64 {
     (product as u64) ^ ((product >> 64) as u64)
 }
 
+/// The last bytes of a text as a number: `rest`, which is shorter than eight bytes, and what stands before it.
+#[inline]
+fn last_bytes(text: &[u8], rest: &[u8]) -> u64 {
+    if let Some(eight) = text.last_chunk() {
+        return u64::from_le_bytes(*eight);
+    }
+    match (rest.first_chunk::<4>(), rest.last_chunk::<4>()) {
+        (Some(first), Some(last)) => u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << 32,
+        _ => rest.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)),
+    }
+}
+
 /// Eight bytes of a plain encoding.
 fn eight(bytes: &[u8], start: usize) -> [u8; 8] {
     *bytes[start..]
@@ -222,13 +234,15 @@ impl Kind for Text {
     #[inline]
     fn hash(value: &[u8]) -> u64 {
         let mut hash = value.len() as u64;
-        let mut chunks = value.chunks_exact(8);
-        for chunk in &mut chunks {
-            hash = mix(hash ^ u64::from_le_bytes(*chunk.first_chunk().expect("chunks have eight bytes")));
+        let mut rest = value;
+        while let Some((eight, after)) = rest.split_first_chunk() {
+            hash = mix(hash ^ u64::from_le_bytes(*eight));
+            rest = after;
         }
-        let mut rest = [0; 8];
-        rest[..chunks.remainder().len()].copy_from_slice(chunks.remainder());
-        mix(hash ^ u64::from_le_bytes(rest))
+        if rest.is_empty() {
+            return hash;
+        }
+        mix(hash ^ last_bytes(value, rest))
     }
 
     fn plain(bytes: &[u8], start: usize) -> &[u8] {
@@ -238,6 +252,19 @@ impl Kind for Text {
 
     #[inline]
     fn is_same(value: &[u8], other: &[u8]) -> bool {
-        value == other
+        // Most texts are short, and a call of the library for each would cost more than the comparison.
+        if value.len() != other.len() || value.len() > 32 {
+            return value == other;
+        }
+        let (mut rest, mut other_rest) = (value, other);
+        while let (Some((eight, after)), Some((other_eight, other_after))) =
+            (rest.split_first_chunk::<8>(), other_rest.split_first_chunk::<8>())
+        {
+            if eight != other_eight {
+                return false;
+            }
+            (rest, other_rest) = (after, other_after);
+        }
+        last_bytes(value, rest) == last_bytes(other, other_rest)
     }
 }
