@@ -4,14 +4,15 @@
 //! files rely on (a day beyond the month's end rolls over, daylight abbreviations are an hour wrong), `ruby:` is the same
 //! with strict dates and zones, `java:` is a `DateTimeFormatter` pattern. Formats are compiled because this runs once per
 //! row: interpreting a format text takes longer than everything else that happens to the row. Formats whose fields sit at
-//! fixed places are read eight bytes at a time (`ruby::layout`); whatever does not fit there goes through the
+//! fixed places are read eight bytes at a time (`head`); whatever does not fit there goes through the
 //! interpreter, which alone defines what a format means.
 //!
 //! What does not happen here: formatting, and the choice of a format (see `guess`).
 //!
-//! Reading order: `calendar`, `zone`, `ruby`, `java`.
+//! Reading order: `calendar`, `head`, `zone`, `ruby`, `java`.
 
 mod calendar;
+mod head;
 mod java;
 mod ruby;
 mod zone;

@@ -850,6 +850,49 @@ fn usual_formats_have_a_layout() {
     }
 }
 
+/// Patterns that have a layout, and the same in the words of `strftime`.
+const FAST_PATTERNS: [(&str, &str); 12] = [
+    ("java:yyyy-MM-dd'T'HH:mm:ss.SSSXXX", "%Y-%m-%dT%H:%M:%S.%L%z"),
+    ("java:uuuu-MM-dd'T'HH:mm:ssX", "%Y-%m-%dT%H:%M:%S%z"),
+    ("java:uuuu-MM-dd HH:mm:ss.SSSSSSSSS xx", "%Y-%m-%d %H:%M:%S.%N %z"),
+    ("java:yyyy-MM-dd HH:mm:ss Z", "%Y-%m-%d %H:%M:%S %z"),
+    ("java:yyyy-MM-dd HH:mm:ss", "%Y-%m-%d %H:%M:%S"),
+    ("java:yyyy-MM-dd'T'HH:mm:ss'Z'", "%Y-%m-%dT%H:%M:%SZ"),
+    ("java:dd/MMM/yyyy:HH:mm:ss Z", "%d/%b/%Y:%H:%M:%S %z"),
+    ("java:yyyyMMddHHmmssSSS", "%Y%m%d%H%M%S%L"),
+    ("java:yyyyMMdd", "%Y%m%d"),
+    ("java:dd.MM.uuuu", "%d.%m.%Y"),
+    ("java:MM/dd/yyyy HH:mm", "%m/%d/%Y %H:%M"),
+    ("java:yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXXXX", "%Y-%m-%dT%H:%M:%S.%N%z"),
+];
+
+fn java_format(format: &str) -> JavaFormat {
+    match parser(format, "UTC").formats.remove(0) {
+        Format::Java(format) => *format,
+        Format::Ruby(_) => unreachable!("only patterns are asked for"),
+    }
+}
+
+#[test]
+fn usual_patterns_have_a_layout() {
+    for (pattern, _) in FAST_PATTERNS {
+        assert!(java_format(pattern).has_layout(), "{pattern}");
+    }
+    for pattern in [
+        "java:yy-MM-dd",
+        "java:y-M-d",
+        "java:yyyy-MM-dd[ HH:mm:ss]",
+        "java:EEE, dd MMM yyyy",
+        "java:yyyy-MM-dd mm:ss",
+        "java:dd-MM-yyyy'1'",
+        "java:HH:mm",
+        "java:yyyy-MM-dd hh:mm a",
+        "java:yyyy-MM-dd HH:mm:ss VV",
+    ] {
+        assert!(!java_format(pattern).has_layout(), "{pattern}");
+    }
+}
+
 /// A text of `format` as software writes it, with a zone at random.
 fn formatted(format: &str, days: i64, seconds: i64, nanos: u32, zone: &str) -> String {
     let timestamp = jiff::Timestamp::new(days * 86_400 + seconds, 0).unwrap();
@@ -930,6 +973,18 @@ proptest! {
     }
 
     #[test]
+    fn layout_and_interpreter_of_patterns_read_the_same(
+        (pattern, texts) in prop::sample::select(FAST_PATTERNS.to_vec())
+            .prop_flat_map(|(pattern, format)| (Just(pattern), prop::collection::vec(mutated(format), 1..20))),
+    ) {
+        let mut parser = parser(pattern, "UTC");
+        for text in texts.iter().filter(|text| !text.is_empty()) {
+            let expected = java_format(pattern).interpret(text);
+            prop_assert_eq!(parser.parse(text), expected, "`{}` as `{}`", String::from_utf8_lossy(text), pattern);
+        }
+    }
+
+    #[test]
     fn layout_reads_what_was_written(
         days in -30_000..60_000_i64, seconds in 0..86_400_i64, nanos in 0..1_000_000_000_u32, hours in -12..=12_i64,
     ) {
@@ -940,6 +995,10 @@ proptest! {
         for format in ["%Y-%m-%d %H:%M:%S %z", "%d/%b/%Y:%H:%M:%S %z", "%a, %d %b %Y %H:%M:%S %z", "%Y%m%d%H%M%S%z"] {
             let text = formatted(format, days, seconds, nanos, &zone);
             prop_assert_eq!(parser(format, "UTC").parse(text.as_bytes()), Some(expected), "{}", text);
+        }
+        for (pattern, format) in [("java:yyyy-MM-dd HH:mm:ss Z", "%Y-%m-%d %H:%M:%S %z"), ("java:yyyyMMddHHmmssxx", "%Y%m%d%H%M%S%z")] {
+            let text = formatted(format, days, seconds, nanos, &zone);
+            prop_assert_eq!(parser(pattern, "UTC").parse(text.as_bytes()), Some(expected), "{}", text);
         }
         let format = "%Y-%m-%dT%H:%M:%S.%N%z";
         let text = formatted(format, days, seconds, nanos, &zone);

@@ -2,17 +2,20 @@
 //!
 //! A pattern is compiled to [`compile::Item`]s with the rules of `DateTimeFormatterBuilder`, adjacent numbers included
 //! (`yyyyMMddHHmmssSSS`). The interpreter ([`read`]) collects [`Fields`], and the resolver ([`resolve`]) makes an instant of them
-//! nearly as java.time's smart resolver does. Unlike Ruby's formats, a pattern has to fit the whole text.
+//! nearly as java.time's smart resolver does. Patterns of fixed widths also have a [`layout::Layout`], tried first. Unlike Ruby's
+//! formats, a pattern has to fit the whole text.
 //!
 //! What does not happen here: week-based years, region ids in the text, locales other than English.
 //!
-//! Reading order: this file, [`compile`], [`read`], [`resolve`].
+//! Reading order: this file, [`compile`], [`read`], [`resolve`], [`layout`].
 
 mod compile;
+mod layout;
 mod read;
 mod resolve;
 
 use self::compile::Item;
+use self::layout::Layout;
 use super::FormatError;
 
 /// A field of java.time's that a pattern can set.
@@ -81,19 +84,38 @@ impl Fields {
 #[derive(Clone, Debug)]
 pub(super) struct JavaFormat {
     items: Box<[Item]>,
+    layout: Option<Layout>,
     default_offset_seconds: i64,
 }
 
 impl JavaFormat {
     /// Compiles `pattern`, which is `format` without its prefix.
     pub(super) fn new(format: &str, pattern: &str, default_offset_seconds: i64) -> Result<JavaFormat, FormatError> {
+        let items = compile::compile(format, pattern)?;
         Ok(JavaFormat {
-            items: compile::compile(format, pattern)?,
+            layout: Layout::new(&items),
+            items,
             default_offset_seconds,
         })
     }
 
+    #[inline]
     pub(super) fn parse(&mut self, text: &[u8]) -> Option<i64> {
+        if let Some(layout) = &mut self.layout
+            && let Some(micros) = layout.parse(text, self.default_offset_seconds)
+        {
+            return Some(micros);
+        }
+        self.interpret(text)
+    }
+
+    #[cfg(test)]
+    pub(super) fn has_layout(&self) -> bool {
+        self.layout.is_some()
+    }
+
+    /// Reads `text` without the help of a layout.
+    pub(super) fn interpret(&self, text: &[u8]) -> Option<i64> {
         let mut fields = Fields::NONE;
         let end = read::read(&self.items, text, 0, &mut fields)?;
         if end < text.len() {

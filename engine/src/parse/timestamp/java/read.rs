@@ -142,7 +142,7 @@ fn read_part(text: &[u8], has_colon: bool) -> Option<(i64, usize)> {
 }
 
 /// Offset in seconds, and its length.
-fn read_offset(text: &[u8], form: OffsetForm) -> Option<(i64, usize)> {
+pub(super) fn read_offset(text: &[u8], form: OffsetForm) -> Option<(i64, usize)> {
     if form.is_z_allowed && starts_with(text, b"Z") {
         return Some((0, 1));
     }
