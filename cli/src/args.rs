@@ -4,6 +4,7 @@ pub(crate) mod service;
 
 use bucketload_engine::job::present::RowFormat;
 use bucketload_engine::parse::columns::ColumnType;
+use bucketload_engine::parse::reject::RejectCode;
 use bucketload_engine::table::OutputMode;
 use bucketload_engine::write::partition::PartitionBy;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
@@ -139,6 +140,9 @@ pub(crate) enum Command {
     /// Show, make or delete a table
     #[command(subcommand)]
     Table(TableCommand),
+    /// Show records that could not be loaded, or load them again
+    #[command(subcommand)]
+    Rejects(RejectsCommand),
     /// Print the JSON Schema of the configuration file
     Schema,
     /// Print the completion script of a shell
@@ -275,11 +279,64 @@ pub(crate) struct TableDeleteArguments {
     pub(crate) force: bool,
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum RejectsCommand {
+    /// Show the records on the list of rejects
+    Show(RejectsShowArguments),
+    /// Load the records again with another configuration; those that become rows go from the list
+    Replay(RejectsReplayArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RejectsShowArguments {
+    /// DATABASE.TABLE that the records were meant for
+    #[arg(value_name = "DB.TABLE")]
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) filter: RejectFilterArguments,
+    /// Records to show
+    #[arg(short = 'n', long, value_name = "RECORDS", default_value_t = 100)]
+    pub(crate) limit: usize,
+    /// How they are printed
+    #[arg(short, long, value_enum, default_value_t = FormatName::Table)]
+    pub(crate) format: FormatName,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RejectsReplayArguments {
+    /// DATABASE.TABLE that the records were meant for
+    #[arg(value_name = "DB.TABLE")]
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) config: ConfigArguments,
+    #[command(flatten)]
+    pub(crate) filter: RejectFilterArguments,
+    /// Column that partitions are made of; wins over `out.time_column`
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) time_column: Option<String>,
+}
+
+/// Which rejects are meant.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct RejectFilterArguments {
+    /// Only those of this job
+    #[arg(long, value_name = "JOB")]
+    pub(crate) job: Option<String>,
+    /// Only those of this reason, as `reason_code` has it
+    #[arg(long, value_name = "CODE", value_parser = parse_reject_code)]
+    pub(crate) reason: Option<RejectCode>,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct CompletionsArguments {
     /// The shell
     #[arg(value_enum)]
     pub(crate) shell: clap_complete::Shell,
+}
+
+fn parse_reject_code(text: &str) -> Result<RejectCode, String> {
+    let names = RejectCode::ALL.map(RejectCode::name);
+    RejectCode::from_name(text).ok_or_else(|| format!("the reasons are {}", names.join(", ")))
 }
 
 fn parse_column(text: &str) -> Result<(String, ColumnType), String> {

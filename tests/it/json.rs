@@ -114,6 +114,16 @@ const USES: &[Use] = &[
         members: &[],
     },
     Use {
+        command: "rejects show",
+        arguments: &["d.t", "--reason", "bad_value"],
+        members: &[],
+    },
+    Use {
+        command: "rejects replay",
+        arguments: &["d.t", LOAD],
+        members: &["job_id", "status", "rows", "rejects", "replay", "error"],
+    },
+    Use {
         command: "tables",
         arguments: &[],
         members: &[],
@@ -258,6 +268,8 @@ fn every_command_prints_one_document_when_it_fails() {
         (2, &["update", "nothing"]),
         (2, &["run", "nothing"]),
         (2, &["delete", "nothing"]),
+        (2, &["rejects", "show", "d.nowhere"]),
+        (2, &["rejects", "replay", "d.nowhere", LOAD]),
         (2, &["table", "show", "d.nowhere"]),
         (2, &["table", "create", "nodot"]),
         (2, &["table", "delete", "d.nowhere", "--force"]),

@@ -14,6 +14,7 @@ mod json;
 mod layering;
 mod quick_start;
 mod readers;
+mod rejects;
 mod s3;
 mod schedules;
 mod serve;

@@ -1,7 +1,7 @@
 //! `bucketload issue`
 
 use super::configuration::{read_document, resolve_document};
-use super::{environment, explain, state};
+use super::{environment, explain, rejects, state};
 use crate::args::{GlobalArguments, IssueArguments};
 use crate::exit::Exit;
 use crate::printer::{Printer, bytes, count};
@@ -10,8 +10,9 @@ use crate::status_line::StatusLine;
 use bucketload_engine::config::plan::JobPlan;
 use bucketload_engine::config::{Document, Node};
 use bucketload_engine::job::progress::Progress;
+use bucketload_engine::job::replay::RejectFilter;
 use bucketload_engine::job::report::JobReport;
-use bucketload_engine::job::stop::{Ended, Stop, StopReason, run_stoppable};
+use bucketload_engine::job::stop::{Ended, Stop, StopReason, replay_stoppable, run_stoppable};
 use bucketload_engine::parse::ParserOptions;
 use bucketload_engine::table::OutputMode;
 use bucketload_engine::table::warehouse::TableName;
@@ -42,6 +43,45 @@ pub(super) async fn run(
     if arguments.dry_run {
         return explain::show(global, &plan, printer).await;
     }
+    let asked = Asked {
+        document,
+        plan,
+        target,
+        work: Work::Load,
+    };
+    run_asked(global, asked, printer, line, logs).await
+}
+
+/// A job that the command line asks for.
+pub(super) struct Asked {
+    pub(super) document: Document,
+    pub(super) plan: JobPlan,
+    pub(super) target: TableName,
+    pub(super) work: Work,
+}
+
+/// What a job does.
+pub(super) enum Work {
+    /// Loads the files of its plan.
+    Load,
+    /// Reads rejects again.
+    Replay(RejectFilter),
+}
+
+/// Runs a job to its end, records it, and prints how it ended.
+pub(super) async fn run_asked(
+    global: &GlobalArguments,
+    asked: Asked,
+    printer: &Printer,
+    line: &StatusLine,
+    logs: &JobLogs,
+) -> Result<Exit> {
+    let Asked {
+        document,
+        plan,
+        target,
+        work,
+    } = asked;
     let environment = Arc::new(environment(global)?);
     let progress = Arc::new(Progress::new());
     let plan = Arc::new(plan);
@@ -60,9 +100,18 @@ pub(super) async fn run(
         .map_or_else(Span::none, |recorder| recorder.span().clone());
     stop_on_interrupt(&stop, environment.io_runtime());
     let drawing = Drawing::start(&progress, global, line, environment.io_runtime());
-    let ended = run_stoppable(&environment, &plan, &target, &progress, &stop)
-        .instrument(span)
-        .await;
+    // Of a replay nothing is to be remarked: it selects no files.
+    let remarked = matches!(work, Work::Load).then_some(plan.as_ref());
+    let ended = match work {
+        Work::Load => {
+            let load = run_stoppable(&environment, &plan, &target, &progress, &stop);
+            load.instrument(span).await
+        }
+        Work::Replay(filter) => {
+            let replay = replay_stoppable(&environment, &plan, &target, filter, &progress, &stop);
+            replay.instrument(span).await
+        }
+    };
     drawing.stop().await;
     if let Some(recorder) = recorder
         && let Err(unwritten) = recorder.finish(ending(&ended, None, &stop, Timestamp::now())).await
@@ -70,7 +119,7 @@ pub(super) async fn run(
     {
         printer.talk(&format!("warning: how the job ended could not be recorded: {error}"));
     }
-    Ok(show_ended(&ended, &progress.job_id, &stop, Some(&plan), printer))
+    Ok(show_ended(&ended, &progress.job_id, &stop, remarked, printer))
 }
 
 /// What the command line says of the output goes into the configuration, so that the record shows what was run.
@@ -214,8 +263,45 @@ fn remark(report: &JobReport, plan: &JobPlan) -> Option<String> {
     ))
 }
 
+/// How many records were skipped, and the most frequent reasons with an example of each, on one line.
+pub(super) fn skipped(report: &JobReport) -> String {
+    let rejected = report.rows.rejected;
+    let reasons: Vec<String> = report
+        .rejects
+        .iter()
+        .map(|reason| {
+            let column = reason
+                .column
+                .as_ref()
+                .map_or(String::new(), |column| format!(" of `{column}`"));
+            let example = &reason.example;
+            let place = match (&example.file, example.line) {
+                (Some(file), Some(line)) => format!(" at {file} line {line}"),
+                (Some(file), None) => format!(" in {file}"),
+                (None, _) => String::new(),
+            };
+            format!(
+                "{} {}{column} ({}{place})",
+                count(reason.count),
+                reason.code,
+                example.reason
+            )
+        })
+        .collect();
+    let listed: u64 = report.rejects.iter().map(|reason| reason.count).sum();
+    let others = match rejected.saturating_sub(listed) {
+        0 => String::new(),
+        others => format!("; {} of other reasons", count(others)),
+    };
+    let records = if rejected == 1 { "record" } else { "records" };
+    format!("{} {records}: {}{others}", count(rejected), reasons.join("; "))
+}
+
 /// What was loaded, for people.
 fn summary(report: &JobReport) -> String {
+    if let Some(counts) = &report.replay {
+        return rejects::summary(report, counts);
+    }
     let rows_per_second = match report.seconds.total {
         #[expect(
             clippy::cast_precision_loss,
@@ -253,6 +339,9 @@ fn summary(report: &JobReport) -> String {
         count(report.rows.rejected),
         count(report.rows.filtered)
     ));
+    if report.rows.rejected > 0 {
+        text.push_str(&format!("  skipped {}\n", skipped(report)));
+    }
     text.push_str(&format!(
         "  output  {} files, {}\n",
         count(report.output_files),
@@ -271,7 +360,7 @@ fn summary(report: &JobReport) -> String {
     }
     if report.rows.rejected > 0 {
         text.push_str(&format!(
-            "rejected records: bucketload query \"SELECT * FROM {place}__rejects WHERE job_id = '{}'\"\n",
+            "rejected records: bucketload rejects show {place} --job {}\n",
             report.job_id
         ));
     }

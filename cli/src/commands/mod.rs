@@ -7,6 +7,7 @@ mod issue;
 mod jobs;
 mod preview;
 mod query;
+mod rejects;
 mod run;
 mod schedules;
 mod schema;
@@ -45,6 +46,7 @@ pub(crate) async fn run(arguments: Arguments, printer: &Printer, line: &StatusLi
         Command::Query(arguments) => query::run(global, &arguments, printer).await,
         Command::Tables => table::list(global, printer).await,
         Command::Table(command) => table::run(global, command, printer).await,
+        Command::Rejects(command) => rejects::run(global, command, printer, line, logs).await,
         Command::Schema => Ok(schema::run(printer)),
         Command::Completions(arguments) => Ok(schema::completions(&arguments, printer)),
     }

@@ -17,12 +17,13 @@ const HELD_BYTES: usize = 4 * 1024 * 1024;
 
 pub(super) async fn run(global: &GlobalArguments, arguments: &QueryArguments, printer: &Printer) -> Result<Exit> {
     let environment = environment(global)?;
-    let mut answer = query(&environment, &arguments.sql).await?;
-    let format = if printer.is_json() {
-        FormatName::Json
-    } else {
-        arguments.format
-    };
+    let answer = query(&environment, &arguments.sql).await?;
+    print(answer, arguments.format, printer).await
+}
+
+/// Prints the rows of an answer as they come; as JSON if the command line asks for a document.
+pub(super) async fn print(mut answer: Answer, format: FormatName, printer: &Printer) -> Result<Exit> {
+    let format = if printer.is_json() { FormatName::Json } else { format };
     match format {
         FormatName::Json => return print_json(&mut answer, printer).await,
         FormatName::Csv => print_csv(&mut answer, printer).await?,

@@ -213,6 +213,10 @@ fn adjust_parser(section: &Reader<'_>, input: &mut InputPlan, filters: &[Filter]
         }
         None => {}
     }
+    if let Some(parser) = &input.parser {
+        // The column for what is rescued, where there is one; the others are known.
+        names.extend(parser.fields().iter().map(|field| field.name().clone()));
+    }
     for column in &input.metadata_columns {
         if !names.insert(column.name.clone()) {
             let key = if section.value("metadata_columns").is_some() {

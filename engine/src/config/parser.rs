@@ -5,7 +5,8 @@ use super::document::Value;
 use super::plan::{OnError, ParserOptions};
 use super::reader::Reader;
 use crate::parse::columns::ColumnOptions;
-use crate::parse::csv::{CsvOptions, Newline, QuotesInQuotedFields};
+use crate::parse::csv::{ColumnMatch, CsvOptions, Newline, QuotesInQuotedFields, searched_name};
+use crate::parse::drift::{OnBadValue, OnNewColumns, RESCUED_COLUMN_NAME};
 use crate::parse::json::{InvalidStringEscapes, JsonLayout, JsonOptions};
 use encoding_rs::Encoding;
 
@@ -94,8 +95,13 @@ fn read_csv(parser: &Reader<'_>) -> Option<CsvOptions> {
             "`trim_if_not_quoted` cannot be set together with stray quotes in `quotes_in_quoted_fields`",
         );
     }
+    let columns = columns.unwrap_or_default();
+    let column_match = read_column_match(parser, &columns);
     let options = CsvOptions {
-        columns: columns.unwrap_or_default(),
+        on_new_columns: read_on_new_columns(parser, column_match != ColumnMatch::ByPosition),
+        on_bad_value: read_on_bad_value(parser),
+        column_match,
+        columns,
         delimiter: read_delimiter(parser, is_literal),
         quote,
         escape,
@@ -109,7 +115,7 @@ fn read_csv(parser: &Reader<'_>) -> Option<CsvOptions> {
             .text("comment_line_marker")
             .filter(|text| !text.is_empty())
             .map(str::to_owned),
-        skip_header_lines: read_header_lines(parser),
+        skip_header_lines: read_header_lines(parser, column_match),
         allow_optional_columns: parser.bool("allow_optional_columns").unwrap_or(false),
         allow_extra_columns: parser.bool("allow_extra_columns").unwrap_or(false),
         charset: read_charset(parser).unwrap_or(default.charset),
@@ -117,6 +123,7 @@ fn read_csv(parser: &Reader<'_>) -> Option<CsvOptions> {
         line_delimiter_recognized: read_newline(parser, "line_delimiter_recognized"),
         ..default
     };
+    check_rescued(parser, &options.columns, options.all_columns().len());
     let quote_in_delimiter = options.quote.filter(|quote| options.delimiter.starts_with(*quote));
     if let Some(quote) = quote_in_delimiter {
         parser.error(
@@ -170,9 +177,12 @@ fn read_json(parser: &Reader<'_>) -> Option<JsonOptions> {
     let max_record_bytes = parser
         .size("max_record_size")
         .and_then(|bytes| usize::try_from(bytes).ok());
-    Some(JsonOptions {
+    let columns = columns.unwrap_or_default();
+    let options = JsonOptions {
         layout,
-        columns: columns.unwrap_or_default(),
+        on_new_columns: read_on_new_columns(parser, !columns.is_empty()),
+        on_bad_value: read_on_bad_value(parser),
+        columns,
         root: read_pointer(parser, "root").filter(|root| !root.is_empty()),
         flatten_json_array: parser.bool("flatten_json_array").unwrap_or(false),
         invalid_string_escapes: parser
@@ -181,7 +191,88 @@ fn read_json(parser: &Reader<'_>) -> Option<JsonOptions> {
         charset,
         max_record_bytes: max_record_bytes.unwrap_or(default.max_record_bytes),
         ..default
-    })
+    };
+    check_rescued(parser, &options.columns, options.all_columns().len());
+    Some(options)
+}
+
+/// How fields find their columns; reported if two columns answer to one name.
+fn read_column_match(parser: &Reader<'_>, columns: &[ColumnOptions]) -> ColumnMatch {
+    let words = [("by_position", false), ("by_name", true)];
+    let complain = |value: &str, list: &str| format!("unknown header '{value}'. Supported values are [{list}]");
+    let is_by_name = parser.choice("header", &words, complain).unwrap_or(false);
+    let ignores_case = parser.bool("header_case_insensitive");
+    if !is_by_name {
+        if ignores_case.is_some() {
+            parser
+                .error("header_case_insensitive", "columns are not found by their names")
+                .hint("set `header: by_name`");
+        }
+        return ColumnMatch::ByPosition;
+    }
+    let ignores_case = ignores_case.unwrap_or(false);
+    let searched = |column: &ColumnOptions| searched_name(&column.name, ignores_case);
+    for (index, column) in columns.iter().enumerate() {
+        let twin = columns[..index]
+            .iter()
+            .find(|other| searched(other) == searched(column));
+        if let Some(twin) = twin {
+            parser.error(
+                "columns",
+                format!("a header cannot tell `{}` from `{}`", twin.name, column.name),
+            );
+        }
+    }
+    ColumnMatch::ByName { ignores_case }
+}
+
+/// `has_names`: the columns have names by which others are known to be new.
+fn read_on_new_columns(parser: &Reader<'_>, has_names: bool) -> OnNewColumns {
+    let words = [
+        ("ignore", OnNewColumns::Ignore),
+        ("fail", OnNewColumns::Fail),
+        ("add", OnNewColumns::Add),
+        ("rescue", OnNewColumns::Rescue),
+    ];
+    let complain = |value: &str, list: &str| format!("unknown on_new_columns '{value}'. Supported values are [{list}]");
+    let on_new_columns = parser.choice("on_new_columns", &words, complain);
+    if on_new_columns.is_some() && !has_names {
+        let hint = match parser.kind() {
+            "json" => "name the known ones in `columns`",
+            _ => "set `header: by_name`",
+        };
+        parser
+            .error("on_new_columns", "nothing tells which columns are new")
+            .hint(hint);
+    }
+    on_new_columns.unwrap_or_default()
+}
+
+/// Here a written `null` is a value, not the absence of one.
+fn read_on_bad_value(parser: &Reader<'_>) -> OnBadValue {
+    if parser.node("on_bad_value").is_some_and(|node| node.is_null()) {
+        return OnBadValue::Null;
+    }
+    let words = [
+        ("reject", OnBadValue::Reject),
+        ("null", OnBadValue::Null),
+        ("rescue", OnBadValue::Rescue),
+    ];
+    let complain = |value: &str, list: &str| format!("unknown on_bad_value '{value}'. Supported values are [{list}]");
+    parser.choice("on_bad_value", &words, complain).unwrap_or_default()
+}
+
+/// Reports a column that has the name of the one for what is rescued, if there is one.
+fn check_rescued(parser: &Reader<'_>, columns: &[ColumnOptions], num_all_columns: usize) {
+    let has_rescued = num_all_columns > columns.len() && !columns.is_empty();
+    if has_rescued && columns.iter().any(|column| column.name == RESCUED_COLUMN_NAME) {
+        parser
+            .error(
+                "columns",
+                format!("`{RESCUED_COLUMN_NAME}` is the column for what has no place in the others"),
+            )
+            .hint("give yours another name");
+    }
 }
 
 fn read_required_columns(
@@ -276,9 +367,16 @@ fn read_character(
     }
 }
 
-fn read_header_lines(parser: &Reader<'_>) -> u64 {
+fn read_header_lines(parser: &Reader<'_>, column_match: ColumnMatch) -> u64 {
     let skip_header_lines = parser.count("skip_header_lines");
     let header_line = parser.bool("header_line");
+    if column_match != ColumnMatch::ByPosition {
+        // The header is the first record after the lines that are skipped, and is always there.
+        if header_line == Some(false) {
+            parser.error("header_line", "`header: by_name` needs a header");
+        }
+        return skip_header_lines.unwrap_or(0);
+    }
     if header_line.is_some() && skip_header_lines.is_some_and(|lines| lines > 0) {
         parser.error(
             "header_line",

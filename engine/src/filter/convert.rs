@@ -13,8 +13,8 @@ use super::rules::expand_json::JsonConversion;
 use super::values::{Values, shown};
 use super::{RejectSink, Stage};
 use crate::filter::FilterError;
-use crate::parse::Reject;
 use crate::parse::columns::ColumnType;
+use crate::parse::reject::{Reject, RejectCode};
 use crate::position::Position;
 use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions};
 use arrow::compute::filter_record_batch;
@@ -85,6 +85,7 @@ pub(crate) struct InvalidRows {
 #[derive(Debug)]
 struct InvalidValue {
     column: String,
+    value: String,
     reason: String,
     record: String,
 }
@@ -98,11 +99,11 @@ impl InvalidRows {
                 shown(text),
                 column_type.name()
             );
-            let end = record.floor_char_boundary(Reject::MAX_RECORD_BYTES);
             InvalidValue {
                 column: column.to_owned(),
+                value: Reject::value_text(text),
                 reason,
-                record: record[..end].to_owned(),
+                record: Reject::record_text(record),
             }
         });
     }
@@ -484,6 +485,9 @@ impl PartitionConvert {
             .map(|(row, value)| Reject {
                 position: places.position(row),
                 column: Some(value.column),
+                value: Some(value.value),
+                code: RejectCode::BadValueInFilter,
+                header: None,
                 reason: format!("{}: {}", self.work.label, value.reason),
                 record: value.record,
             })

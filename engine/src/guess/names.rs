@@ -3,6 +3,7 @@
 //! Names stay as the file has them, trimmed; empty ones are numbered and repeated ones told apart, because a table cannot hold
 //! them otherwise. What SQL would want quoted is left to a `rename` filter that the user sees and may delete.
 
+use crate::parse::csv;
 use serde_json::{Value, json};
 use std::collections::HashSet;
 
@@ -11,40 +12,7 @@ const MAX_NAME_CHARS: usize = 128;
 
 /// Names for `num_columns` columns from header cells; `None`: `c0`, `c1`, ...
 pub(crate) fn column_names(cells: Option<&[&str]>, num_columns: usize) -> Vec<String> {
-    let raw: Vec<String> = (0..num_columns)
-        .map(|column| {
-            let cell = cells
-                .and_then(|cells| cells.get(column))
-                .map(|cell| cell.trim())
-                .unwrap_or_default();
-            if cell.is_empty() {
-                format!("c{column}")
-            } else {
-                cell.to_owned()
-            }
-        })
-        .collect();
-    let taken: HashSet<String> = raw.iter().cloned().collect();
-    let mut used: HashSet<String> = HashSet::new();
-    raw.into_iter()
-        .map(|name| {
-            if used.insert(name.clone()) {
-                return name;
-            }
-            let unique = numbered(&name, |candidate| {
-                !taken.contains(candidate) && !used.contains(candidate)
-            });
-            used.insert(unique.clone());
-            unique
-        })
-        .collect()
-}
-
-fn numbered(name: &str, is_free: impl Fn(&str) -> bool) -> String {
-    (2_u64..)
-        .map(|number| format!("{name}_{number}"))
-        .find(|candidate| is_free(candidate))
-        .expect("there are more numbers than columns")
+    csv::column_names(cells.unwrap_or_default(), num_columns)
 }
 
 /// Whether SQL reads `name` without quotes, in lower case.

@@ -101,7 +101,8 @@ async fn read_sample(store: Arc<dyn FileStore>, file: SourceFile, sample_bytes: 
     })
 }
 
-async fn read_head(store: &dyn FileStore, file: &SourceFile, num_bytes: u64) -> Result<Vec<u8>> {
+/// The first bytes of a file, as stored.
+pub(super) async fn read_head(store: &dyn FileStore, file: &SourceFile, num_bytes: u64) -> Result<Vec<u8>> {
     let mut head = Vec::new();
     let mut stream = store.get(file, 0..file.size_bytes.min(num_bytes)).await?;
     while let Some(bytes) = stream.next().await {

@@ -64,6 +64,18 @@ pub(super) async fn open(
         left_over_from_micros: listing.left_over_from_micros,
     };
     let cursor = Cursor::next(&plan.select, &selection, started.as_microsecond());
+    let (fetch, max_requests) = fetch_options(exec, budgets);
+    Ok(OpenInput {
+        store,
+        listing,
+        cursor,
+        fetch,
+        max_requests,
+    })
+}
+
+/// How each partition fetches, and how many requests all of them may have in flight.
+fn fetch_options(exec: &ExecPlan, budgets: &Budgets) -> (FetchOptions, usize) {
     let share = |num_requests: usize| (num_requests / budgets.num_partitions).max(1);
     let max_requests = exec
         .max_requests
@@ -74,19 +86,33 @@ pub(super) async fn open(
         max_requests: share(max_requests),
         window_bytes: budgets.fetch_bytes / budgets.num_partitions as u64,
     };
-    Ok(OpenInput {
-        store,
-        listing,
-        cursor,
-        fetch,
-        max_requests,
-    })
+    (fetch, max_requests)
 }
 
 impl OpenInput {
     /// Compressed bytes of all selected files.
     pub(super) fn size_bytes(&self) -> u64 {
         self.listing.files.size_bytes()
+    }
+
+    /// Files that were not listed and leave no cursor.
+    pub(super) fn of_records(
+        exec: &ExecPlan,
+        budgets: &Budgets,
+        store: Arc<dyn FileStore>,
+        files: FileList,
+    ) -> OpenInput {
+        let (fetch, max_requests) = fetch_options(exec, budgets);
+        OpenInput {
+            store,
+            listing: Listing {
+                files: Arc::new(files),
+                ..Listing::default()
+            },
+            cursor: Cursor::None,
+            fetch,
+            max_requests,
+        }
     }
 
     /// The same input with other files, of another store.
@@ -101,6 +127,11 @@ impl OpenInput {
             fetch: self.fetch.clone(),
             max_requests: self.max_requests,
         }
+    }
+
+    /// How each partition fetches.
+    pub(super) fn fetch_options(&self) -> FetchOptions {
+        self.fetch.clone()
     }
 
     /// Requests that the job may have in flight.

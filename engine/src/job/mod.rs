@@ -1,11 +1,12 @@
 //! The commands: the only place that knows every stage.
 //!
 //! Reading order: [`environment`] (what all commands stand on) with `memory`, [`run`] (a load from beginning to end) and [`stop`] (one that can be
-//! stopped), then what it is made of: `input`, `output` with `storage`, [`rejects`], [`progress`], [`report`] with [`limit`], `spans`, and
-//! what a table says of a job that died ([`committed`]); then the commands that read: [`preview`], [`explain`], [`guess`], [`tune`],
-//! [`query`], [`tables`], and how rows are shown ([`present`]).
+//! stopped), then what it is made of: `input` with `discover`, `output` with `storage`, [`rejects`] with [`replay`], [`progress`], [`report`]
+//! with [`limit`], `spans`, and what a table says of a job that died ([`committed`]); then the commands that read: [`preview`], [`explain`],
+//! [`guess`], [`tune`], [`query`], [`tables`], and how rows are shown ([`present`]).
 
 pub mod committed;
+mod discover;
 pub mod environment;
 pub mod explain;
 pub mod guess;
@@ -18,6 +19,7 @@ pub mod preview;
 pub mod progress;
 pub mod query;
 pub mod rejects;
+pub mod replay;
 pub mod report;
 pub mod run;
 mod spans;

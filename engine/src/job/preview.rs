@@ -1,5 +1,6 @@
 //! Shows the first rows of a job: its own plan with a limit, reading only what the limit needs, writing nothing.
 
+use super::discover::{self, Extent};
 use super::environment::{Budgets, Environment};
 use super::present::json_arrays;
 use super::progress::Progress;
@@ -21,6 +22,12 @@ const MAX_BATCH_ROWS: usize = 8_192;
 
 /// Rejects kept for display; more are only counted.
 const SHOWN_REJECTS: usize = 100;
+
+/// What is looked at for new columns, where they are to be added: a job looks at everything.
+const DISCOVERED: Extent = Extent::First {
+    files: 4,
+    records: 1_000,
+};
 
 /// The first rows of a job.
 #[derive(Clone, Debug)]
@@ -57,6 +64,8 @@ pub async fn preview(environment: &Environment, plan: &JobPlan, num_rows: Option
         ..plan.exec.clone()
     };
     let input = input::open(environment, &plan.input, &exec, &budgets, started).await?;
+    let plan = discover::with_new_columns(environment, plan, &input, &budgets, DISCOVERED).await?;
+    let plan = plan.as_ref();
     let rejects = Arc::new(ShownRejects::default());
     let progress = Progress::default();
     let table = input.table(

@@ -2,6 +2,7 @@
 
 use super::environment::{Budgets, Environment};
 use super::plan_error;
+use super::replay::RejectFilter;
 use super::tables::no_such_table;
 use crate::config::plan::ExecPlan;
 use crate::error::{Blame, Error, Result};
@@ -66,6 +67,53 @@ pub async fn query(environment: &Environment, sql: &str) -> Result<Answer> {
     let schema = Arc::new(answer.schema().as_arrow().clone());
     let rows = answer.execute_stream().await.map_err(plan_error)?;
     Ok(Answer { schema, rows })
+}
+
+/// The rejects of a table, by file and line; `None` if nothing of it was ever rejected.
+///
+/// **Errors**: there is no such table.
+pub async fn rejects(
+    environment: &Environment,
+    name: &TableName,
+    filter: &RejectFilter,
+    max_rows: usize,
+) -> Result<Option<Answer>> {
+    let folder = environment.warehouse.table(name);
+    match delta::open(&folder).await? {
+        Some(data) => rejects::settle(&environment.warehouse, &data, name).await?,
+        None if plain::exists(&folder).await? => {}
+        None => return Err(no_such_table(environment, name).await),
+    }
+    let Some(table) = delta::open(&environment.warehouse.table(&name.rejects())).await? else {
+        return Ok(None);
+    };
+    // A table that an older version made has fewer columns until its next rejects.
+    let schema = table.schema()?;
+    let wanted = rejects::reject_schema();
+    let names: Vec<&str> = wanted
+        .fields()
+        .iter()
+        .map(|field| field.name().as_str())
+        .filter(|column| schema.field_with_name(column).is_ok())
+        .collect();
+    let mut conditions = vec!["true".to_owned()];
+    if let Some(job_id) = &filter.job_id {
+        conditions.push(format!("job_id = '{}'", job_id.replace('\'', "''")));
+    }
+    if let Some(code) = filter.code {
+        conditions.push(match names.contains(&"reason_code") {
+            true => format!("reason_code = '{}'", code.name()),
+            false => "false".to_owned(),
+        });
+    }
+    let sql = format!(
+        "SELECT {} FROM \"{}\".\"{}\" WHERE {} ORDER BY file, line, byte_offset LIMIT {max_rows}",
+        names.join(", "),
+        name.database,
+        name.rejects().table,
+        conditions.join(" AND ")
+    );
+    query(environment, &sql).await.map(Some)
 }
 
 /// Makes a table of the warehouse known to the session.

@@ -1,8 +1,9 @@
 //! Collects the rejects of a running job: counts them, logs the first, stores them, and says when they are too many.
 
+use super::report::{RejectExample, RejectReason};
 use crate::error::{Error, Result};
 use crate::parse::Reject;
-use crate::parse::reject::{RejectSink, TooManyRejects};
+use crate::parse::reject::{RejectCode, RejectSink, TooManyRejects};
 use crate::scan::ScanCounters;
 use crate::table::rejects::{reject_batch, reject_schema};
 use crate::table::warehouse::TableFolder;
@@ -11,6 +12,7 @@ use crate::write::partition::PartitionBy;
 use crate::write::writer::{PartitionedWriter, WriteOptions};
 use crate::write::{StagedFile, WriteError};
 use arrow::array::RecordBatch;
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -30,6 +32,12 @@ const WAITING_BATCHES: usize = 4;
 
 /// Records read before a ratio of rejects says anything.
 const MIN_RATIO_RECORDS: u64 = 1_000;
+
+/// Reasons that a report tells.
+const REPORTED_REASONS: usize = 3;
+
+/// Reasons, each a code and a column, that are counted one by one. Columns of a configuration are not as many.
+const MAX_REASONS: usize = 4_096;
 
 /// When rejects are too many; `in.parser.on_error`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -56,8 +64,16 @@ pub struct RejectCollector {
 struct State {
     waiting: Vec<Reject>,
     first: Option<Reject>,
+    reasons: HashMap<(RejectCode, Option<String>), CountedReason>,
     verdict: Option<TooManyRejects>,
     writer: Option<RejectWriter>,
+}
+
+/// Rejects of one reason.
+#[derive(Debug)]
+struct CountedReason {
+    count: u64,
+    example: RejectExample,
 }
 
 /// Where rejects are staged.
@@ -106,6 +122,38 @@ impl RejectCollector {
     /// Rejects so far.
     pub fn num_rejects(&self) -> u64 {
         self.num_rejects.load(Ordering::Relaxed)
+    }
+
+    /// Stores rows of the table of rejects again, as they are and without counting them.
+    pub fn keep(&self, rejects: RecordBatch) -> Result<()> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let writer = state.writer.as_ref();
+        let writer = writer.ok_or_else(|| Error::internal("rejects are to be kept, and nobody stores them"))?;
+        // A writer that has stopped has an error to tell, which `finish` will.
+        let _ = writer.batches.send(rejects);
+        Ok(())
+    }
+
+    /// The most frequent reasons so far.
+    pub fn reasons(&self) -> Vec<RejectReason> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut reasons: Vec<RejectReason> = state
+            .reasons
+            .iter()
+            .map(|((code, column), counted)| RejectReason {
+                code: code.name().to_owned(),
+                column: column.clone(),
+                count: counted.count,
+                example: counted.example.clone(),
+            })
+            .collect();
+        // Reasons of one count in an order that does not change from run to run.
+        reasons.sort_by(|left, right| {
+            let names = |reason: &RejectReason| (reason.code.clone(), reason.column.clone());
+            (right.count.cmp(&left.count)).then_with(|| names(left).cmp(&names(right)))
+        });
+        reasons.truncate(REPORTED_REASONS);
+        reasons
     }
 
     /// Completes the staged files. Nothing may be pushed afterwards.
@@ -211,6 +259,7 @@ impl RejectSink for RejectCollector {
         if state.first.is_none() {
             state.first = rejects.first().cloned();
         }
+        state.count_reasons(&rejects);
         if state.writer.is_some() {
             state.waiting.extend(rejects);
             if state.waiting.len() >= BATCH_ROWS
@@ -231,6 +280,46 @@ impl RejectSink for RejectCollector {
             .unwrap_or_else(PoisonError::into_inner)
             .verdict
             .clone()
+    }
+}
+
+impl State {
+    fn count_reasons(&mut self, rejects: &[Reject]) {
+        for reject in rejects {
+            let key = (reject.code, reject.column.clone());
+            let has_room = self.reasons.len() < MAX_REASONS;
+            match self.reasons.get_mut(&key) {
+                Some(counted) => {
+                    counted.count += 1;
+                    // Several threads reject; the example is not to depend on which was faster.
+                    if counted.example.is_behind(reject) {
+                        counted.example = RejectExample::of(reject);
+                    }
+                }
+                None if has_room => {
+                    let example = RejectExample::of(reject);
+                    self.reasons.insert(key, CountedReason { count: 1, example });
+                }
+                None => {}
+            }
+        }
+    }
+}
+
+impl RejectExample {
+    fn of(reject: &Reject) -> RejectExample {
+        let position = &reject.position;
+        RejectExample {
+            file: Some(position.file.to_string()).filter(|file| !file.is_empty()),
+            line: Some(position.line).filter(|line| *line > 0),
+            reason: reject.reason.clone(),
+        }
+    }
+
+    fn is_behind(&self, reject: &Reject) -> bool {
+        let ours = (self.file.as_deref().unwrap_or_default(), self.line.unwrap_or_default());
+        let theirs = (reject.position.file.as_ref(), reject.position.line);
+        (theirs, &reject.reason) < (ours, &self.reason)
     }
 }
 

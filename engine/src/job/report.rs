@@ -26,6 +26,11 @@ pub struct JobReport {
     pub bytes: ByteCounts,
     /// Counts of rows.
     pub rows: RowCounts,
+    /// Why records were rejected, the most frequent reasons first.
+    pub rejects: Vec<RejectReason>,
+    /// What became of rejects that were read again; only of a replay.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replay: Option<ReplayCounts>,
     /// Files the table gained.
     pub output_files: u64,
     /// The table's version that shows the rows; null if nothing was committed or the table has no log.
@@ -79,6 +84,41 @@ pub struct RowCounts {
     pub rejected: u64,
     pub filtered: u64,
     pub written: u64,
+}
+
+/// Counts of rejects that were to be read again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ReplayCounts {
+    /// Read again.
+    pub records: u64,
+    /// Not read, since their text is not all there.
+    pub incomplete: u64,
+    /// Not read, since one replay reads only so many.
+    pub waiting: u64,
+}
+
+/// A reason for which records were rejected.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RejectReason {
+    /// The word of `reason_code` in the table of rejects.
+    pub code: String,
+    /// The column at fault, if it was one.
+    pub column: Option<String>,
+    /// Records.
+    pub count: u64,
+    /// The first of them.
+    pub example: RejectExample,
+}
+
+/// A rejected record, shown for a reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RejectExample {
+    /// The file; null where it is not known.
+    pub file: Option<String>,
+    /// The line, from 1; null where it is not known.
+    pub line: Option<u64>,
+    /// What was wrong, for people.
+    pub reason: String,
 }
 
 /// Wall time in seconds.

@@ -1,5 +1,6 @@
 //! The story of the product: list, scan, filter, write, commit.
 
+use super::discover::{self, Extent};
 use super::environment::{Budgets, Environment};
 use super::input::{self, OpenInput};
 use super::limit::{JobTimes, LimitContext, limit};
@@ -7,6 +8,7 @@ use super::output::{self, ArrangedOutput};
 use super::plan_error;
 use super::progress::{Progress, Stage};
 use super::rejects::{RejectCollector, RejectLimits, RejectTarget};
+use super::replay::{self, RejectFilter, Replay};
 use super::report::{ByteCounts, FileCounts, JobReport, RowCounts, Stages};
 use crate::config::plan::{JobPlan, OutputLayout};
 use crate::error::{Blame, Error, Result};
@@ -44,6 +46,26 @@ pub async fn run_job(
     target: &TableName,
     progress: &Progress,
 ) -> std::result::Result<JobReport, Box<FailedJob>> {
+    run_origin(environment, plan, target, progress, Origin::Files).await
+}
+
+/// Where the records of a job come from.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Origin<'a> {
+    /// The files that its plan selects.
+    Files,
+    /// The rejects of its table.
+    Rejects(&'a RejectFilter),
+}
+
+/// The same as [`run_job`], from either origin.
+pub(super) async fn run_origin(
+    environment: &Environment,
+    plan: &JobPlan,
+    target: &TableName,
+    progress: &Progress,
+    origin: Origin<'_>,
+) -> std::result::Result<JobReport, Box<FailedJob>> {
     let mut report = JobReport {
         job_id: progress.job_id.clone(),
         status: "error".to_owned(),
@@ -54,8 +76,13 @@ pub async fn run_job(
         ..JobReport::default()
     };
     let begun = Instant::now();
-    let outcome = load(environment, plan, target, progress, &mut report).await;
+    let outcome = load(environment, plan, target, progress, origin, &mut report).await;
     count_scanned(&mut report, progress);
+    if matches!(origin, Origin::Rejects(_)) {
+        // Each record was a file to the scan, and none to the person who reads this.
+        report.files = FileCounts::default();
+        report.tasks = 0;
+    }
     report.seconds.total = begun.elapsed().as_secs_f64();
     report.stages = Stages::new(progress.scan.clocks.seconds(&progress.write.clocks));
     match outcome {
@@ -98,6 +125,7 @@ async fn load(
     plan: &JobPlan,
     target: &TableName,
     progress: &Progress,
+    origin: Origin<'_>,
     report: &mut JobReport,
 ) -> Result<LimitContext> {
     let started = environment.now();
@@ -106,11 +134,23 @@ async fn load(
     let existing = existing_table(environment, plan, &folder).await?;
 
     let begun = Instant::now();
-    let input = input::open(environment, &plan.input, &plan.exec, &budgets, started).await?;
+    let (input, mut replay) = match origin {
+        Origin::Files => {
+            let input = input::open(environment, &plan.input, &plan.exec, &budgets, started).await?;
+            (input, None)
+        }
+        Origin::Rejects(filter) => {
+            let (input, replay) = replay::open(environment, plan, &budgets, target, filter).await?;
+            report.replay = Some(replay.counts);
+            (input, Some(replay))
+        }
+    };
     report.seconds.list = begun.elapsed().as_secs_f64();
     note_listing(report, &input);
 
     let begun = Instant::now();
+    let plan = discover::with_new_columns(environment, plan, &input, &budgets, Extent::Everything).await?;
+    let plan = plan.as_ref();
     let collector = Arc::new(RejectCollector::new(
         &report.job_id,
         RejectLimits::of(&plan.input.on_error),
@@ -121,35 +161,37 @@ async fn load(
         }),
         environment.io_runtime(),
     ));
+    let watch = replay.as_mut().map(|replay| replay.watch(Arc::clone(&collector)));
+    let sink: Arc<dyn RejectSink> = match &watch {
+        Some(watch) => Arc::clone(watch) as _,
+        None => Arc::clone(&collector) as _,
+    };
+    if let Some(replay) = &replay {
+        replay.keep_others(&collector).await?;
+    }
     let table = input.table(
         plan,
         environment,
         &budgets,
-        Arc::clone(&collector) as _,
+        Arc::clone(&sink),
         Arc::clone(&progress.scan),
     )?;
     report.tasks = table.tasks().len() as u64;
     let session = environment.session(&budgets)?;
-    let rows = filtered_rows(&session, table, plan, started, Arc::clone(&collector) as _).await?;
-    let arranged = output::arrange(
-        &session,
-        rows,
-        &plan.output,
-        started,
-        Arc::clone(&collector) as Arc<dyn RejectSink>,
-    )
-    .await?;
+    let rows = filtered_rows(&session, table, plan, started, Arc::clone(&sink)).await?;
+    let arranged = output::arrange(&session, rows, &plan.output, started, Arc::clone(&sink)).await?;
     check_fit(&existing, target, &arranged.layout, plan)?;
     progress.begin_loading(report.files.selected, input.size_bytes());
 
     let services = WriteServices {
         store: folder.store(),
         place: folder.place(),
-        rejects: Arc::clone(&collector) as Arc<dyn RejectSink>,
+        rejects: sink,
         counters: Arc::clone(&progress.write),
     };
     let layout = arranged.layout.clone();
     let files = write(&session, arranged, plan, &budgets, &report.job_id, services).await;
+    report.rejects = collector.reasons();
     let (files, reject_files) = match files {
         Ok(files) => {
             let finished = collector.finish().await;
@@ -170,6 +212,14 @@ async fn load(
         ..LimitContext::new(plan, &budgets, input.max_requests(), input.num_requests())
     };
 
+    if let (Some(replay), Some(watch)) = (&replay, &watch)
+        && report.rows.written == 0
+        && watch.num_same() == replay.counts.records
+    {
+        // Every record is still what it was, so there is nothing to commit, nor anything to be left behind.
+        discard_staged(environment, target, &report.job_id).await;
+        return Ok(limit_context);
+    }
     report.next = input.next();
     if report.files.selected == 0 && plan.output.mode == OutputMode::Append && existing.is_there() {
         // Nothing new: no rows, and the next run goes on where this one would have.
@@ -183,7 +233,13 @@ async fn load(
         layout,
         files,
         reject_files,
-        bookkeeping: json!({"next": report.next, "rows": report.rows.written, "rejected": report.rows.rejected}),
+        replayed: replay.as_ref().map(Replay::replayed_files),
+        removed: Vec::new(),
+        bookkeeping: match &replay {
+            None => json!({"next": report.next, "rows": report.rows.written, "rejected": report.rows.rejected}),
+            // Where the next load goes on is not for a replay to say.
+            Some(_) => json!({"rows": report.rows.written, "rejected": report.rows.rejected}),
+        },
     };
     report.table_version = commit(environment, plan, &folder, staged).await?.version;
     report.seconds.commit = begun.elapsed().as_secs_f64();

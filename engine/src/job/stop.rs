@@ -5,6 +5,7 @@
 
 use super::environment::Environment;
 use super::progress::Progress;
+use super::replay::{RejectFilter, replay};
 use super::report::JobReport;
 use super::run::{FailedJob, discard_staged, run_job};
 use crate::config::plan::JobPlan;
@@ -13,6 +14,7 @@ use crate::table::warehouse::TableName;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 use tracing::Instrument;
 
 /// How long a job that was asked to stop may take. A task that computes notices between two batches.
@@ -85,11 +87,38 @@ pub async fn run_stoppable(
     progress: &Arc<Progress>,
     stop: &Stop,
 ) -> Ended {
-    let mut job = tokio::spawn({
+    let job = tokio::spawn({
         let (environment, plan) = (Arc::clone(environment), Arc::clone(plan));
         let (target, progress) = (target.clone(), Arc::clone(progress));
         async move { run_job(&environment, &plan, &target, &progress).await }.in_current_span()
     });
+    until_stopped(job, environment, target, progress, stop).await
+}
+
+/// Reads rejects again until that ends or is stopped.
+pub async fn replay_stoppable(
+    environment: &Arc<Environment>,
+    plan: &Arc<JobPlan>,
+    target: &TableName,
+    filter: RejectFilter,
+    progress: &Arc<Progress>,
+    stop: &Stop,
+) -> Ended {
+    let job = tokio::spawn({
+        let (environment, plan) = (Arc::clone(environment), Arc::clone(plan));
+        let (target, progress) = (target.clone(), Arc::clone(progress));
+        async move { replay(&environment, &plan, &target, &filter, &progress).await }.in_current_span()
+    });
+    until_stopped(job, environment, target, progress, stop).await
+}
+
+async fn until_stopped(
+    mut job: JoinHandle<std::result::Result<JobReport, Box<FailedJob>>>,
+    environment: &Arc<Environment>,
+    target: &TableName,
+    progress: &Arc<Progress>,
+    stop: &Stop,
+) -> Ended {
     let ended = loop {
         tokio::select! {
             ended = &mut job => break Some(ended),

@@ -7,11 +7,13 @@
 //!
 //! What does not happen here: decompression (see `decode`), the question whether a reject fails the job (see `job`).
 //!
-//! Reading order: [`columns`] (what a column is), [`timestamp`], [`charset`], [`reject`], [`csv`], [`json`].
+//! Reading order: [`columns`] (what a column is), [`timestamp`], [`charset`], [`reject`], [`drift`] (what is not expected), [`csv`],
+//! [`json`].
 
 pub mod charset;
 pub mod columns;
 pub mod csv;
+pub mod drift;
 pub mod json;
 pub mod reject;
 pub mod timestamp;
@@ -50,6 +52,22 @@ pub enum ParseError {
         line: u64,
         /// Offset in the decoded file, from 0.
         byte: u64,
+    },
+    /// The header does not say which field is which column.
+    #[error("cannot find the columns by the header at line {line}: {reason}")]
+    Header {
+        /// What is wrong with it.
+        reason: String,
+        /// Physical line, from 1.
+        line: u64,
+    },
+    /// A column that is not configured, where that ends the file.
+    #[error("new column `{name}` at line {line}")]
+    NewColumn {
+        /// What the file calls it.
+        name: String,
+        /// Physical line, from 1.
+        line: u64,
     },
     /// One record is larger than the parser may hold.
     #[error("a record is longer than {limit_bytes} bytes at line {line}, byte {byte}")]
@@ -133,11 +151,8 @@ impl ParserOptions {
     /// The columns, every one nullable, without regard to a projection.
     pub fn fields(&self) -> Vec<Field> {
         let columns = match self {
-            ParserOptions::Csv(options) => &options.columns,
-            ParserOptions::Json(options) if options.columns.is_empty() => {
-                return vec![columns::ColumnType::Json.field(json::RECORD_COLUMN_NAME)];
-            }
-            ParserOptions::Json(options) => &options.columns,
+            ParserOptions::Csv(options) => options.all_columns(),
+            ParserOptions::Json(options) => options.all_columns(),
         };
         columns
             .iter()

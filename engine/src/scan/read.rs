@@ -6,12 +6,13 @@ use super::queue::TaskQueue;
 use super::{OnFileError, ScanOptions, ScanServices};
 use crate::decode::{DecodeError, Event, FileDecoder};
 use crate::error::{Blame, Error, Result};
-use crate::parse::{ParseError, Parsed, Parser};
+use crate::parse::{ParseError, Parsed, Parser, Reject};
 use crate::source::budget::FetchedChunk;
 use crate::source::fetch::{FetchedChunks, FetchedFile, FetchedFiles, RANGE_BYTES, fetch};
 use crate::source::file::SourceFile;
+use crate::source::store::FilePart;
 use crate::stages::{Lap, StageClock};
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions};
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow::datatypes::{Schema, SchemaRef};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -41,6 +42,8 @@ struct OpenFile {
     file: SourceFile,
     /// How users know the file.
     name: Arc<str>,
+    /// Where it stands in the file of that name, if it is a part of it.
+    part: Option<FilePart>,
     chunks: FetchedChunks,
     chunk: Option<FetchedChunk>,
     num_taken_bytes: usize,
@@ -177,6 +180,7 @@ impl PartitionReader {
         }
         self.unpacker.begin(Arc::clone(&name));
         self.current = Some(OpenFile {
+            part: self.services.store.part(&file.key),
             file,
             name,
             chunks,
@@ -237,9 +241,11 @@ impl PartitionReader {
         }
     }
 
-    /// Metadata columns have one value for all rows of a batch, so batches must not span files where there are any.
+    /// Metadata columns have one value for all rows of a batch, so batches must not span files where there are any. Nor may they
+    /// span parts of files, whose places are counted from where each begins.
     fn flush_if_described(&mut self) -> Result<Option<RecordBatch>> {
-        if self.output.metadata.is_empty() {
+        let is_part = self.current.as_ref().is_some_and(|open| open.part.is_some());
+        if self.output.metadata.is_empty() && !is_part {
             return Ok(None);
         }
         let rest = self.flush()?;
@@ -255,7 +261,10 @@ impl PartitionReader {
     }
 
     /// Turns what the parser gave into a batch of the scan's schema. `None`: rejects only.
-    fn hand_on(&mut self, parsed: Parsed) -> Result<Option<RecordBatch>> {
+    fn hand_on(&mut self, mut parsed: Parsed) -> Result<Option<RecordBatch>> {
+        if let Some(part) = self.current.as_ref().and_then(|open| open.part) {
+            place_in_whole(&mut parsed, part);
+        }
         if !parsed.rejects.is_empty() {
             self.services
                 .counters
@@ -278,8 +287,21 @@ impl PartitionReader {
             .counters
             .num_rows
             .fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
-        let described = self.current.as_ref().map(|open| (&open.file, open.name.as_ref()));
-        self.output.arrange(&batch, record_numbers, described).map(Some)
+        self.output
+            .arrange(&batch, record_numbers, self.current.as_ref())
+            .map(Some)
+    }
+}
+
+/// Makes places in a part of a file those in the whole.
+fn place_in_whole(parsed: &mut Parsed, part: FilePart) {
+    for Reject { position, .. } in &mut parsed.rejects {
+        position.line = position.line.saturating_add_signed(part.lines);
+        position.byte = position.byte.saturating_add_signed(part.bytes);
+        position.record = position.record.saturating_add_signed(part.records);
+    }
+    for number in parsed.record_numbers.iter_mut().flatten() {
+        *number += part.records;
     }
 }
 
@@ -341,16 +363,20 @@ impl OutputColumns {
         &self,
         batch: &RecordBatch,
         record_numbers: Option<Vec<i64>>,
-        described: Option<(&SourceFile, &str)>,
+        current: Option<&OpenFile>,
     ) -> Result<RecordBatch> {
         let mut metadata: Vec<ArrayRef> = Vec::with_capacity(self.metadata.len());
         let record_numbers: Option<ArrayRef> =
             record_numbers.map(|numbers| Arc::new(Int64Array::from(numbers)) as ArrayRef);
         for column in &self.metadata {
-            let (file, name) = described.ok_or_else(|| Error::internal("rows without a file"))?;
+            let open = current.ok_or_else(|| Error::internal("rows without a file"))?;
             let array = match column.kind {
                 MetadataKind::RowNumber => record_numbers.clone(),
-                _ => column.of_files(std::iter::repeat_n((file, name), batch.num_rows())),
+                // A part knows the name of the whole, and nothing else of it.
+                MetadataKind::FileSize | MetadataKind::FileModified | MetadataKind::FileEtag if open.part.is_some() => {
+                    Some(new_null_array(column.field().data_type(), batch.num_rows()))
+                }
+                _ => column.of_files(std::iter::repeat_n((&open.file, open.name.as_ref()), batch.num_rows())),
             };
             metadata.push(array.ok_or_else(|| Error::internal("the parser gave no record numbers"))?);
         }
@@ -422,6 +448,12 @@ impl FileError {
             }
             FileError::Decode(_) => {
                 "check `in.decoders` (left out, each file is decoded by its magic bytes), or set `in.on_file_error: skip`"
+            }
+            FileError::Parse(ParseError::Header { .. }) => {
+                "the header is the first record after `in.parser.skip_header_lines`; without one, set `header: by_position`"
+            }
+            FileError::Parse(ParseError::NewColumn { .. }) => {
+                "add it to `in.parser.columns`, or set `in.parser.on_new_columns` to `ignore`, `add` or `rescue`"
             }
             FileError::Parse(_) => "mend the file, or set `in.on_file_error: skip` to load the others",
         };

@@ -142,6 +142,16 @@ impl ExistingTable {
         Ok(totals)
     }
 
+    /// Paths of the data files, as the log has them.
+    pub fn file_paths(&self) -> Result<Vec<String>> {
+        let snapshot = self.table.snapshot().map_err(|error| self.failed(error))?;
+        Ok(snapshot
+            .log_data()
+            .iter()
+            .map(|file| file.path().into_owned())
+            .collect())
+    }
+
     /// The version of an application's last transaction.
     pub(super) async fn transaction_version(&self, application: &str) -> Result<Option<i64>> {
         let snapshot = self.table.snapshot().map_err(|error| self.failed(error))?;
@@ -253,6 +263,9 @@ impl StagedLoad {
         }
         let existing = open(folder).await?;
         check_fit(existing.as_ref(), &folder.name, &self.layout, self.mode, true)?;
+        if let Some(replayed) = &self.replayed {
+            super::rejects::check_listed(replayed, existing.as_ref()).await?;
+        }
         let mut actions = Vec::new();
         match &existing {
             None => {
@@ -264,12 +277,16 @@ impl StagedLoad {
                 if let Some(metadata) = changed_metadata(table, &self.layout, &folder.name, is_replaced)? {
                     actions.push(Action::Metadata(metadata));
                 }
-                if self.mode != OutputMode::Append {
+                if self.mode != OutputMode::Append || !self.removed.is_empty() {
                     let snapshot = table.table.snapshot().map_err(|error| table.failed(error))?;
+                    let is_removed = |path: &str| {
+                        self.mode != OutputMode::Append || self.removed.iter().any(|removed| removed == path)
+                    };
                     actions.extend(
                         snapshot
                             .log_data()
                             .iter()
+                            .filter(|file| is_removed(&file.path()))
                             .map(|file| Action::Remove(file.remove_action(true))),
                     );
                 }
@@ -298,7 +315,7 @@ impl PreparedCommit<'_> {
         let mut bookkeeping = self.load.bookkeeping.clone();
         bookkeeping["job_id"] = json!(self.load.job_id);
         let mut actions = self.actions;
-        if !self.load.reject_files.is_empty() {
+        if !self.load.reject_files.is_empty() || self.load.replayed.is_some() {
             let last = match &self.existing {
                 Some(table) => table
                     .transaction_version(PROMISE_APPLICATION)
@@ -306,7 +323,8 @@ impl PreparedCommit<'_> {
                     .unwrap_or_default(),
                 None => 0,
             };
-            bookkeeping["rejects"] = super::rejects::promise(last + 1, &self.load.reject_files);
+            bookkeeping["rejects"] =
+                super::rejects::promise(last + 1, &self.load.reject_files, self.load.replayed.as_ref());
             actions.push(Action::Txn(Transaction::new(PROMISE_APPLICATION, last + 1)));
         }
         let properties = CommitProperties::default().with_metadata([(BOOKKEEPING_KEY.to_owned(), bookkeeping)]);

@@ -16,6 +16,7 @@ pub mod warehouse;
 use crate::write::StagedFile;
 use crate::write::partition::PartitionBy;
 use arrow::datatypes::SchemaRef;
+use warehouse::TableFolder;
 
 /// What happens to the rows already there; the words of `out.mode`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,8 +69,21 @@ pub struct StagedLoad {
     pub files: Vec<StagedFile>,
     /// Files of the table of rejects, to be shown exactly when the new files are.
     pub reject_files: Vec<StagedFile>,
+    /// Files of the table of rejects that go exactly when the new files come: the load has read their records again.
+    pub replayed: Option<ReplayedFiles>,
+    /// Paths of files that the commit takes out of this table.
+    pub removed: Vec<String>,
     /// What the table's log keeps of the job: where the next run goes on, counts.
     pub bookkeeping: serde_json::Value,
+}
+
+/// Files of the table of rejects whose records were read again. What is to stay of them is among the new reject files.
+#[derive(Clone, Debug)]
+pub struct ReplayedFiles {
+    /// The table of rejects.
+    pub folder: TableFolder,
+    /// Their paths.
+    pub paths: Vec<String>,
 }
 
 /// A load that everybody sees.

@@ -3,16 +3,25 @@
 //! Two Delta tables cannot commit as one. So the reject files are written first and *promised* in the data table's commit; right
 //! after it, [`settle`] adds them to the table of rejects. If the process dies in between, whoever comes next calls `settle` and
 //! completes what the log promises. Both sides count promises in a transaction of their own, so settling again changes nothing.
+//!
+//! A load that reads rejects again promises in the same way that they go: the files that held them are taken out, and what is to
+//! stay of those files is in the new ones. The promise of another load that takes the same files cannot be committed after it.
 
 use super::delta::{self, ExistingTable, PROMISE_APPLICATION};
-use super::warehouse::{TableName, Warehouse};
-use super::{OutputMode, StagedLoad, TableLayout};
-use crate::error::{Error, Result};
+use super::warehouse::{TableFolder, TableName, Warehouse, storage_error};
+use super::{OutputMode, ReplayedFiles, StagedLoad, TableLayout};
+use crate::error::{Blame, Error, Result};
 use crate::parse::Reject;
+use crate::position::Position;
 use crate::write::StagedFile;
 use crate::write::partition::PartitionBy;
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, new_null_array};
+use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use futures::future::BoxFuture;
+use object_store::ObjectStoreExt;
+use object_store::path::Path;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::sync::{Arc, LazyLock};
@@ -20,7 +29,8 @@ use std::sync::{Arc, LazyLock};
 /// Key of a commit's bookkeeping in the table of rejects: the number of the last promise it keeps.
 const SETTLED_KEY: &str = "settled";
 
-/// Columns of a table of rejects.
+/// Columns of a table of rejects. A table that an older version made gets those it lacks with the next rejects; its rows have
+/// nulls there.
 pub fn reject_schema() -> SchemaRef {
     static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
         Arc::new(Schema::new(vec![
@@ -28,9 +38,13 @@ pub fn reject_schema() -> SchemaRef {
             Field::new("file", DataType::Utf8, true),
             Field::new("line", DataType::Int64, true),
             Field::new("byte_offset", DataType::Int64, true),
+            Field::new("row_number", DataType::Int64, true),
             Field::new("column_name", DataType::Utf8, true),
+            Field::new("value", DataType::Utf8, true),
+            Field::new("reason_code", DataType::Utf8, true),
             Field::new("reason", DataType::Utf8, true),
             Field::new("record", DataType::Utf8, true),
+            Field::new("header", DataType::Utf8, true),
         ]))
     });
     Arc::clone(&SCHEMA)
@@ -38,42 +52,25 @@ pub fn reject_schema() -> SchemaRef {
 
 /// Rejects as rows of [`reject_schema`]. A position that is not known (a row that a filter or the writer refused) is null.
 pub fn reject_batch(job_id: &str, rejects: &[Reject]) -> Result<RecordBatch> {
-    let known = |reject: &Reject, number: u64| match reject.position.line {
-        0 => None,
-        _ => i64::try_from(number).ok(),
+    let texts =
+        |of: fn(&Reject) -> Option<&str>| -> ArrayRef { Arc::new(rejects.iter().map(of).collect::<StringArray>()) };
+    let numbers = |of: fn(&Position) -> Option<u64>| -> ArrayRef {
+        let signed = |number: u64| i64::try_from(number).ok();
+        let numbers = rejects.iter().map(|reject| of(&reject.position).and_then(signed));
+        Arc::new(numbers.collect::<Int64Array>())
     };
     let columns: Vec<ArrayRef> = vec![
         Arc::new(StringArray::from_iter_values(rejects.iter().map(|_| job_id))),
-        Arc::new(
-            rejects
-                .iter()
-                .map(|reject| Some(reject.position.file.as_ref()).filter(|file| !file.is_empty()))
-                .collect::<StringArray>(),
-        ),
-        Arc::new(
-            rejects
-                .iter()
-                .map(|reject| known(reject, reject.position.line))
-                .collect::<Int64Array>(),
-        ),
-        Arc::new(
-            rejects
-                .iter()
-                .map(|reject| known(reject, reject.position.byte))
-                .collect::<Int64Array>(),
-        ),
-        Arc::new(
-            rejects
-                .iter()
-                .map(|reject| reject.column.as_deref())
-                .collect::<StringArray>(),
-        ),
-        Arc::new(StringArray::from_iter_values(
-            rejects.iter().map(|reject| &reject.reason),
-        )),
-        Arc::new(StringArray::from_iter_values(
-            rejects.iter().map(|reject| &reject.record),
-        )),
+        texts(|reject| Some(reject.position.file.as_ref()).filter(|file| !file.is_empty())),
+        numbers(|position| Some(position.line).filter(|line| *line > 0)),
+        numbers(|position| Some(position.byte).filter(|_| position.line > 0)),
+        numbers(|position| Some(position.record).filter(|record| *record > 0)),
+        texts(|reject| reject.column.as_deref()),
+        texts(|reject| reject.value.as_deref()),
+        texts(|reject| Some(reject.code.name())),
+        texts(|reject| Some(&reject.reason)),
+        texts(|reject| Some(&reject.record)),
+        texts(|reject| reject.header.as_deref()),
     ];
     RecordBatch::try_new(reject_schema(), columns)
         .map_err(|error| Error::internal("cannot build a batch of rejects").caused_by(error))
@@ -95,6 +92,9 @@ pub fn reject_layout() -> TableLayout {
 struct Promise {
     number: i64,
     files: Vec<PromisedFile>,
+    /// Paths of files that go.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    removed: Vec<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -105,8 +105,8 @@ struct PromisedFile {
     statistics: String,
 }
 
-/// The promise of `files`, as it stands in the bookkeeping of a data commit.
-pub(super) fn promise(number: i64, files: &[StagedFile]) -> Value {
+/// The promise that `files` come and those that were replayed go, as it stands in the bookkeeping of a data commit.
+pub(super) fn promise(number: i64, files: &[StagedFile], replayed: Option<&ReplayedFiles>) -> Value {
     let files = files
         .iter()
         .map(|file| PromisedFile {
@@ -116,66 +116,103 @@ pub(super) fn promise(number: i64, files: &[StagedFile]) -> Value {
             statistics: file.statistics.clone(),
         })
         .collect();
-    json!(Promise { number, files })
+    json!(Promise {
+        number,
+        files,
+        removed: replayed.map_or_else(Vec::new, |replayed| replayed.paths.clone()),
+    })
+}
+
+/// Makes sure, before a commit is tried, that the rejects that a load has read again are still on the list of `data`. Another
+/// load that takes them promises so in `data`, and then this commit conflicts with that.
+///
+/// **Errors**: they are not.
+pub(super) async fn check_listed(replayed: &ReplayedFiles, data: Option<&ExistingTable>) -> Result<()> {
+    if let Some(data) = data {
+        settle_in(&replayed.folder, data).await?;
+    }
+    let listed = match delta::open(&replayed.folder).await? {
+        Some(rejects) => rejects.file_paths()?,
+        None => Vec::new(),
+    };
+    match replayed.paths.iter().all(|path| listed.contains(path)) {
+        true => Ok(()),
+        false => Err(Error::new(
+            Blame::Storage,
+            format!(
+                "the rejects in `{}` were changed by another job at the same time",
+                replayed.folder.name
+            ),
+        )
+        .with_hint("replay them again; nothing was committed")),
+    }
 }
 
 /// Adds to the table of rejects what commits of its data table promise and nobody added yet.
 ///
 /// **Cost**: two transaction look-ups when there is nothing to do.
 pub async fn settle(warehouse: &Warehouse, data: &ExistingTable, name: &TableName) -> Result<()> {
-    let Some(promised) = data.transaction_version(PROMISE_APPLICATION).await? else {
-        return Ok(());
-    };
-    let folder = warehouse.table(&name.rejects());
-    let settled = match delta::open(&folder).await? {
-        Some(rejects) => last_settled(&rejects).await?,
-        None => 0,
-    };
-    if settled >= promised {
-        return Ok(());
-    }
-    let mut open_promises: Vec<(Promise, String)> = Vec::new();
-    for bookkeeping in data.bookkeeping().await? {
-        let Some(promise) = bookkeeping.get("rejects") else {
-            continue;
+    settle_in(&warehouse.table(&name.rejects()), data).await
+}
+
+/// Boxed, because it is called by the commit that it calls: a commit of the table of rejects replays nothing, so that ends there.
+fn settle_in<'a>(folder: &'a TableFolder, data: &'a ExistingTable) -> BoxFuture<'a, Result<()>> {
+    Box::pin(async move {
+        let Some(promised) = data.transaction_version(PROMISE_APPLICATION).await? else {
+            return Ok(());
         };
-        let Ok(promise) = Promise::deserialize(promise) else {
-            continue;
+        let settled = match delta::open(folder).await? {
+            Some(rejects) => last_settled(&rejects).await?,
+            None => 0,
         };
-        if promise.number <= settled {
-            break;
+        if settled >= promised {
+            return Ok(());
         }
-        let job_id = bookkeeping
-            .get("job_id")
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned();
-        open_promises.push((promise, job_id));
-    }
-    open_promises.reverse();
-    for (promise, job_id) in open_promises {
-        let files = promise
-            .files
-            .into_iter()
-            .map(|file| StagedFile {
-                path: file.path,
-                partition_values: Vec::new(),
-                num_rows: file.num_rows,
-                size_bytes: file.size_bytes,
-                statistics: file.statistics,
-            })
-            .collect();
-        let load = StagedLoad {
-            job_id,
-            mode: OutputMode::Append,
-            layout: reject_layout(),
-            files,
-            reject_files: Vec::new(),
-            bookkeeping: json!({ SETTLED_KEY: promise.number }),
-        };
-        delta::commit(&folder, load).await?;
-    }
-    Ok(())
+        let mut open_promises: Vec<(Promise, String)> = Vec::new();
+        for bookkeeping in data.bookkeeping().await? {
+            let Some(promise) = bookkeeping.get("rejects") else {
+                continue;
+            };
+            let Ok(promise) = Promise::deserialize(promise) else {
+                continue;
+            };
+            if promise.number <= settled {
+                break;
+            }
+            let job_id = bookkeeping
+                .get("job_id")
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned();
+            open_promises.push((promise, job_id));
+        }
+        open_promises.reverse();
+        for (promise, job_id) in open_promises {
+            let files = promise
+                .files
+                .into_iter()
+                .map(|file| StagedFile {
+                    path: file.path,
+                    partition_values: Vec::new(),
+                    num_rows: file.num_rows,
+                    size_bytes: file.size_bytes,
+                    statistics: file.statistics,
+                })
+                .collect();
+            let load = StagedLoad {
+                job_id,
+                mode: OutputMode::Append,
+                layout: reject_layout(),
+                files,
+                reject_files: Vec::new(),
+                replayed: None,
+                removed: promise.removed,
+                bookkeeping: json!({ SETTLED_KEY: promise.number }),
+            };
+            delta::commit(folder, load).await?;
+        }
+        Ok(())
+    })
 }
 
 /// Adds reject files of a load whose table has no log.
@@ -189,9 +226,43 @@ pub async fn add(warehouse: &Warehouse, name: &TableName, job_id: &str, files: V
         layout: reject_layout(),
         files,
         reject_files: Vec::new(),
+        replayed: None,
+        removed: Vec::new(),
         bookkeeping: json!({}),
     };
     delta::commit(&warehouse.table(&name.rejects()), load).await.map(drop)
+}
+
+/// The rows of one file of the table, in their order, with the columns of [`reject_schema`]; those that an older file lacks are null.
+///
+/// **Cost**: the whole file in memory, and its rows.
+pub async fn read_file(folder: &TableFolder, path: &str) -> Result<Vec<RecordBatch>> {
+    let broken = |error: Box<dyn std::error::Error + Send + Sync>| {
+        Error::new(Blame::Storage, format!("cannot read the rejects in `{path}`: {error}"))
+            .at(folder.place())
+            .caused_by(error)
+    };
+    let failed = |error| storage_error(&format!("cannot read the rejects in `{path}`"), error);
+    let object = folder.store().get(&Path::from(path)).await.map_err(failed)?;
+    let bytes = object.bytes().await.map_err(failed)?;
+    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes)
+        .and_then(|builder| builder.build())
+        .map_err(|error| broken(error.into()))?;
+    let mut batches = Vec::new();
+    for batch in reader {
+        let batch = batch.map_err(|error| broken(error.into()))?;
+        let columns: Vec<ArrayRef> = reject_schema()
+            .fields()
+            .iter()
+            .map(|field| match batch.column_by_name(field.name()) {
+                Some(column) => cast(column, field.data_type()),
+                None => Ok(new_null_array(field.data_type(), batch.num_rows())),
+            })
+            .collect::<std::result::Result<_, _>>()
+            .map_err(|error| broken(error.into()))?;
+        batches.push(RecordBatch::try_new(reject_schema(), columns).map_err(|error| broken(error.into()))?);
+    }
+    Ok(batches)
 }
 
 async fn last_settled(rejects: &ExistingTable) -> Result<i64> {

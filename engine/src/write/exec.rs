@@ -6,8 +6,7 @@
 
 use super::writer::{PartitionedWriter, WriteOptions};
 use super::{StagedFile, WriteError};
-use crate::parse::Reject;
-use crate::parse::reject::RejectSink;
+use crate::parse::reject::{Reject, RejectCode, RejectSink};
 use crate::position::Position;
 use crate::stages::{Lap, Spent, StageClock, StageClocks, timed};
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
@@ -248,6 +247,9 @@ async fn write_all(
                             record: 0,
                         },
                         column: None,
+                        value: None,
+                        code: RejectCode::NoTime,
+                        header: None,
                         reason: untimed.reason,
                         record: untimed.row,
                     })

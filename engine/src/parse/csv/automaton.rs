@@ -4,6 +4,7 @@
 //! [`Outcome::Incomplete`]; the caller comes back with more of it and starts again.
 
 use super::{CsvOptions, CsvOptionsError, MAX_RECORD_BYTES, Newline, QuotesInQuotedFields};
+use crate::parse::reject::RejectCode;
 
 /// What stands at the start of a text. Offsets are bytes from there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +32,17 @@ pub(super) enum Broken {
     Unclosed,
     #[error("quoted field longer than {limit} characters")]
     FieldTooLong { limit: u64 },
+}
+
+impl Broken {
+    /// The same for programs.
+    pub(super) fn code(&self) -> RejectCode {
+        match self {
+            Broken::AfterQuote { .. } => RejectCode::TextAfterQuote,
+            Broken::Unclosed => RejectCode::UnclosedQuote,
+            Broken::FieldTooLong { .. } => RejectCode::QuotedFieldTooLong,
+        }
+    }
 }
 
 /// The fields of one record, without quotes and escapes. Reused from record to record.

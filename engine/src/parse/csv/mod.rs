@@ -9,9 +9,10 @@
 //! whole record and not just its first line; surplus columns are cut like all others.
 //!
 //! Reading order: this file (options), `automaton` (where records and fields begin and end), `input` (the text of a file,
-//! and positions in it), `rows` (records into batches), `reference`, then `index` and `parser`, the fast way.
+//! and positions in it), `header` (which field is which column), `rows` (records into batches), `reference`, then `index` and `parser`, the fast way.
 
 mod automaton;
+mod header;
 mod index;
 mod input;
 mod parser;
@@ -21,9 +22,11 @@ mod rows;
 mod tests;
 
 use super::columns::ColumnOptions;
+use super::drift::{OnBadValue, OnNewColumns, rescued_column};
 use super::timestamp::FormatError;
 use encoding_rs::Encoding;
 
+pub use header::{HeaderFinder, column_names, searched_name};
 pub use parser::CsvParser;
 pub use reference::{ReferenceCsvParser, SplitField, split_records};
 
@@ -51,12 +54,32 @@ pub enum QuotesInQuotedFields {
     AcceptStrayQuotesAssumingNoDelimitersInFields,
 }
 
+/// How the fields of a record find their columns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ColumnMatch {
+    /// By their place. Header text is not looked at.
+    #[default]
+    ByPosition,
+    /// By the names in the first record of each file, after the lines that are skipped. A column that a file does not name is null
+    /// in its rows.
+    ByName {
+        /// Whether `Price` is `price`.
+        ignores_case: bool,
+    },
+}
+
 /// Everything the CSV parser needs to know; section 3.1 of the configuration reference.
 #[derive(Clone, Debug)]
 pub struct CsvOptions {
-    /// By position; header text is never matched by name.
+    /// What becomes of the fields; see `column_match`.
     pub columns: Vec<ColumnOptions>,
-    /// Indices into `columns` of those that become columns of the batch, in the batch's order; `None`: all. A column left out
+    /// How the fields of a record find their columns.
+    pub column_match: ColumnMatch,
+    /// What a name in the header does that no column has; of no meaning where columns are found by their place.
+    pub on_new_columns: OnNewColumns,
+    /// What a field does that does not fit its column.
+    pub on_bad_value: OnBadValue,
+    /// Indices into [`CsvOptions::all_columns`] of those that become columns of the batch, in the batch's order; `None`: all. A column left out
     /// is not converted, and so cannot reject a record.
     pub projection: Option<Vec<usize>>,
     /// One or more characters.
@@ -98,6 +121,9 @@ impl Default for CsvOptions {
     fn default() -> Self {
         CsvOptions {
             columns: Vec::new(),
+            column_match: ColumnMatch::default(),
+            on_new_columns: OnNewColumns::default(),
+            on_bad_value: OnBadValue::default(),
             projection: None,
             delimiter: ",".to_owned(),
             quote: Some('"'),
@@ -116,6 +142,15 @@ impl Default for CsvOptions {
             batch_rows: 8_192,
             has_record_numbers: false,
         }
+    }
+}
+
+impl CsvOptions {
+    /// The columns that a projection chooses from: the configured ones, then the one for what is rescued, if anything is.
+    pub fn all_columns(&self) -> Vec<ColumnOptions> {
+        let mut columns = self.columns.clone();
+        columns.extend(rescued_column(self.on_new_columns, self.on_bad_value));
+        columns
     }
 }
 

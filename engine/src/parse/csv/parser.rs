@@ -11,7 +11,7 @@
 
 use super::index::{Index, Structure};
 use super::reference::{RecordReader, Step};
-use super::rows::Run;
+use super::rows::{Refusal, Run};
 use super::{CsvOptions, CsvOptionsError, Newline, QuotesInQuotedFields};
 use crate::parse::columns::writer::{ColumnWriter, FieldText, Fields};
 use crate::parse::{ParseError, Parsed, Parser};
@@ -75,7 +75,7 @@ struct Row {
 /// A record of a block that is a reject, for the number of its fields.
 struct Miscounted {
     row: Row,
-    reason: String,
+    refusal: Refusal,
 }
 
 /// What is known after the pass over the line ends of a block.
@@ -117,12 +117,15 @@ impl CsvParser {
 
     /// Reads as many records of the next block as the batch has room for.
     fn read_some(&mut self, room: usize) -> Result<Step, ParseError> {
-        let Some(dialect) = &self.dialect else {
+        let Some(dialect) = &mut self.dialect else {
             return self.reader.read_one();
         };
-        if self.plain_records_left > 0 || self.reader.input.header_lines_left() > 0 {
+        if self.plain_records_left > 0 || self.reader.is_before_records() {
             self.plain_records_left = self.plain_records_left.saturating_sub(1);
-            return self.reader.read_one();
+            let step = self.reader.read_one();
+            // A header may have said how many fields there are.
+            dialect.num_fields = self.reader.rows.num_fields();
+            return step;
         }
         let input = &self.reader.input;
         let text = input.unread();
@@ -142,7 +145,7 @@ impl CsvParser {
             rows: &mut self.rows,
             miscounted: &mut self.miscounted,
         };
-        let walked = walk.walk(|num_fields| self.reader.rows.count_reason(num_fields));
+        let walked = walk.walk(|num_fields| self.reader.rows.count_refusal(num_fields));
 
         let mut length = self.index.cuts()[walked.last_cut] as usize;
         if length > 0 && text.as_bytes()[length - 1] == b'\r' && text.as_bytes().get(length) == Some(&b'\n') {
@@ -201,24 +204,24 @@ impl CsvParser {
 
         let refused = refused
             .into_iter()
-            .map(|refused| (self.rows[refused.row_index], Some(refused.column), refused.reason));
+            .map(|refused| (self.rows[refused.row_index], refused.refusal));
         let miscounted = self
             .miscounted
             .drain(..)
-            .map(|miscounted| (miscounted.row, None, miscounted.reason));
+            .map(|miscounted| (miscounted.row, miscounted.refusal));
         let mut rejected: Vec<_> = refused.chain(miscounted).collect();
-        rejected.sort_by_key(|(row, _, _)| row.record);
+        rejected.sort_by_key(|(row, _)| row.record);
 
         let cuts = self.index.cuts();
         let mut counted_to = 0;
         let mut num_lines = 0;
-        for (row, column, reason) in rejected {
+        for (row, refusal) in rejected {
             let start = cuts[row.first_cut as usize] as usize;
             let end = cuts[(row.first_cut + row.num_fields) as usize] as usize - 1;
             num_lines += reader.automaton.num_line_ends(&text[counted_to..start]);
             counted_to = start;
             let position = reader.input.position(start, num_lines, u64::from(row.record));
-            reader.rows.reject(position, column, reason, &text[start..end]);
+            reader.rows.reject(position, refusal, &text[start..end]);
         }
     }
 }
@@ -327,7 +330,7 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn walk(&mut self, count_reason: impl Fn(usize) -> Option<String>) -> Walked {
+    fn walk(&mut self, count_refusal: impl Fn(usize) -> Option<Refusal>) -> Walked {
         let cuts = self.index.cuts();
         let mut walked = Walked {
             last_cut: 0,
@@ -366,14 +369,14 @@ impl Walk<'_> {
                 num_fields: num_fields as u32,
                 record: walked.num_records as u32 + 1,
             };
-            let reason = if num_fields == self.dialect.num_fields {
+            let refusal = if num_fields == self.dialect.num_fields {
                 None
             } else {
-                count_reason(num_fields)
+                count_refusal(num_fields)
             };
-            match reason {
+            match refusal {
                 None => self.rows.push(row),
-                Some(reason) => self.miscounted.push(Miscounted { row, reason }),
+                Some(refusal) => self.miscounted.push(Miscounted { row, refusal }),
             }
             walked.num_records += 1;
             walked.num_lines += 1;
@@ -412,11 +415,14 @@ impl Run for BlockRun<'_> {
         writer.append_all(&mut BlockFields { run: self, field_index }, refuse);
     }
 
-    fn value(&mut self, row_index: usize, field_index: usize) -> String {
+    fn value(&mut self, row_index: usize, field_index: usize) -> Option<String> {
         let mut fields = BlockFields { run: self, field_index };
-        fields
-            .field(row_index)
-            .map_or_else(String::new, |text| String::from_utf8_lossy(text.bytes()).into_owned())
+        let text = fields.field(row_index)?;
+        Some(String::from_utf8_lossy(text.bytes()).into_owned())
+    }
+
+    fn num_fields(&self, row_index: usize) -> usize {
+        self.rows[row_index].num_fields as usize
     }
 
     fn record_number(&self, row_index: usize) -> u64 {

@@ -4,8 +4,9 @@
 //! does with a record that is out of the ordinary.
 
 use super::automaton::{Automaton, Outcome, RecordFields};
+use super::header::{HeaderFault, HeaderMatcher};
 use super::input::Input;
-use super::rows::Rows;
+use super::rows::{Refusal, Rows};
 use super::{CsvOptions, CsvOptionsError, MAX_RECORD_BYTES};
 use crate::parse::{ParseError, Parsed, Parser};
 use std::sync::Arc;
@@ -70,6 +71,12 @@ pub(super) struct RecordReader {
     pub(super) rows: Rows,
     fields: RecordFields,
     skip_header_lines: u64,
+    /// `None`: columns are found by their place.
+    matcher: Option<HeaderMatcher>,
+    /// The next record of the file is its header.
+    is_header_next: bool,
+    /// Names in the header of the file that no column has.
+    new_names: Vec<String>,
 }
 
 /// What a step of a reader did.
@@ -89,6 +96,9 @@ impl RecordReader {
             rows: Rows::new(options)?,
             fields: RecordFields::default(),
             skip_header_lines: options.skip_header_lines,
+            matcher: HeaderMatcher::new(options),
+            is_header_next: false,
+            new_names: Vec::new(),
         })
     }
 
@@ -99,14 +109,51 @@ impl RecordReader {
 
     pub(super) fn begin_file(&mut self, name: Arc<str>) {
         self.input.begin(name, self.skip_header_lines);
+        self.is_header_next = self.matcher.is_some();
+        self.new_names.clear();
+    }
+
+    /// Names in the header of the file that no column has.
+    pub(super) fn new_names(&self) -> &[String] {
+        &self.new_names
+    }
+
+    /// Whether what comes next must be read one by one: lines to skip, or the header.
+    pub(super) fn is_before_records(&self) -> bool {
+        self.input.header_lines_left() > 0 || self.is_header_next
+    }
+
+    /// Takes the header of the file, which ends at `end` of the unread text.
+    fn read_header(&mut self, end: usize, next: usize) -> Result<(), ParseError> {
+        self.is_header_next = false;
+        let line = self.input.position(0, 0, 0).line;
+        let matched = match &self.matcher {
+            Some(matcher) => matcher.read(&self.fields),
+            None => return Ok(()),
+        };
+        match matched {
+            Ok(columns) => {
+                self.new_names = columns.new.iter().map(|(_, name)| name.clone()).collect();
+                self.rows.begin_columns(columns, &self.input.unread()[..end]);
+                self.input.advance_past(&self.automaton, next, 0);
+                Ok(())
+            }
+            Err(fault) => {
+                self.input.fail();
+                Err(match fault {
+                    HeaderFault::NewColumn(name) => ParseError::NewColumn { name, line },
+                    HeaderFault::NoKnownColumn(reason) => ParseError::Header { reason, line },
+                })
+            }
+        }
     }
 
     /// Reads one record, empty line, comment or header line. There must be room for a row.
     pub(super) fn read_one(&mut self) -> Result<Step, ParseError> {
         let text = self.input.unread();
         let is_complete = self.input.is_complete();
-        let is_header = self.input.header_lines_left() > 0;
-        let outcome = if is_header {
+        let is_skipped = self.input.header_lines_left() > 0;
+        let outcome = if is_skipped {
             self.automaton.skip_line(text, is_complete)
         } else {
             self.automaton.read(text, is_complete, &mut self.fields)
@@ -120,10 +167,20 @@ impl RecordReader {
             }
             Outcome::End => return Ok(Step::NeedsMore),
             Outcome::NoRecord { next } => {
-                if is_header {
+                if is_skipped {
                     self.input.header_line_skipped();
                 }
                 self.input.advance_past(&self.automaton, next, 0);
+            }
+            Outcome::Record { end, next } if self.is_header_next => self.read_header(end, next)?,
+            Outcome::Broken { reason, .. } if self.is_header_next => {
+                let line = self.input.position(0, 0, 0).line;
+                self.is_header_next = false;
+                self.input.fail();
+                return Err(ParseError::Header {
+                    reason: reason.to_string(),
+                    line,
+                });
             }
             Outcome::Record { end, next } => {
                 let position = self.input.position(0, 0, 1);
@@ -132,7 +189,8 @@ impl RecordReader {
             }
             Outcome::Broken { reason, end, next } => {
                 let position = self.input.position(0, 0, 1);
-                self.rows.reject(position, None, reason.to_string(), &text[..end]);
+                let refusal = Refusal::of_record(reason.code(), reason.to_string());
+                self.rows.reject(position, refusal, &text[..end]);
                 self.input.advance_past(&self.automaton, next, 1);
             }
             Outcome::TooLong => {

@@ -1,7 +1,10 @@
 //! Both readers on the same cases: the table of section 3 of the configuration reference, and whatever chance makes up.
 
+mod drift;
+
 use super::*;
 use crate::parse::columns::ColumnType;
+use crate::parse::drift::{OnBadValue, OnNewColumns};
 use crate::parse::{ParseError, Parsed, Parser};
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::TimestampMicrosecondType;
@@ -744,6 +747,7 @@ prop_compose! {
             prop::sample::select(&[None, None, None, None, Some(Newline::Lf), Some(Newline::Crlf), Some(Newline::Cr)][..]),
         ),
         (allow_optional_columns, allow_extra_columns) in any::<(bool, bool)>(),
+        (column_match, on_new_columns, on_bad_value) in drift::any_drift(),
         newline in prop::sample::select(&[Newline::Crlf, Newline::Lf, Newline::Cr][..]),
         batch_rows in prop::sample::select(&[1_usize, 2, 3, 100][..]),
         projection in prop::option::weighted(0.2, prop::collection::vec(0..4_usize, 0..4)),
@@ -754,6 +758,9 @@ prop_compose! {
             .map(|projection| projection.into_iter().filter(|index| *index < columns.len()).collect());
         CsvOptions {
             columns,
+            column_match,
+            on_new_columns,
+            on_bad_value,
             projection,
             delimiter: delimiter.to_owned(),
             quote,
@@ -820,8 +827,12 @@ prop_compose! {
         newline in prop::sample::select(&[Newline::Crlf, Newline::Lf][..]),
         batch_rows in prop::sample::select(&[5_usize, 8_192][..]),
         (allow_optional_columns, allow_extra_columns, trim_if_not_quoted) in any::<(bool, bool, bool)>(),
+        (column_match, on_new_columns, on_bad_value) in drift::any_drift(),
     ) -> CsvOptions {
         CsvOptions {
+            column_match,
+            on_new_columns,
+            on_bad_value,
             escape,
             null_string: null_string.map(str::to_owned),
             comment_line_marker: comment_line_marker.map(str::to_owned),
@@ -859,9 +870,11 @@ proptest! {
     #[test]
     fn both_readers_agree_on_what_writers_write(
         options in usual_options(),
+        header in prop::sample::select(&["", "a,b,c\n", "b,a,x\n", "\"c\",,a\r\n", "a,a\n", "B,C\n", "x\n"][..]),
         text in tidy_text(),
         chunk_bytes in 1..3_000_usize,
     ) {
+        let text = [header.as_bytes(), &text].concat();
         let files = [text.as_slice()];
         let whole = outcome(&mut ReferenceCsvParser::new(&options).unwrap(), &files, &mut || usize::MAX);
         for chunk_bytes in [chunk_bytes, usize::MAX] {

@@ -4,10 +4,13 @@ use super::cells::Cells;
 use super::fault::Fault;
 use super::pointer::{Pointer, Token};
 use super::rows::{Refusal, no_root, not_an_object, projected_columns, untypable};
+use super::unexpected::{ExpectedMembers, Member, members};
 use super::walk::{Kind, Walker};
 use super::wanted::{NodeIndex, Slot, Slots, Wanted};
 use super::{InvalidStringEscapes, JsonOptions, JsonOptionsError, text};
-use crate::parse::columns::ColumnType;
+use crate::parse::columns::{ColumnOptions, ColumnType};
+use crate::parse::drift::{OnBadValue, OnNewColumns, RESCUED_COLUMN_NAME, RescuedValues};
+use std::ops::Range;
 
 /// The fields that the columns want, and where they stood in the last record.
 pub(super) struct Extractor {
@@ -20,6 +23,14 @@ pub(super) struct Extractor {
     root: String,
     escapes: InvalidStringEscapes,
     scratch: Vec<u8>,
+    on_new_columns: OnNewColumns,
+    on_bad_value: OnBadValue,
+    expected: ExpectedMembers,
+    /// Index of the column for what is rescued; beyond all columns where there is none.
+    rescued: usize,
+    /// What the value of each column is called there.
+    keys: Vec<String>,
+    values: RescuedValues,
 }
 
 impl Extractor {
@@ -45,6 +56,12 @@ impl Extractor {
             root: options.root.clone().unwrap_or_default(),
             escapes: options.invalid_string_escapes,
             scratch: Vec::new(),
+            on_new_columns: options.on_new_columns,
+            on_bad_value: options.on_bad_value,
+            expected: ExpectedMembers::new(options)?,
+            rescued: rescued_index(options)?.unwrap_or(usize::MAX),
+            keys: projected_columns(options)?.iter().map(rescued_key).collect(),
+            values: RescuedValues::default(),
         })
     }
 
@@ -65,18 +82,84 @@ impl Extractor {
             Some(record) if record.kind != Kind::Object => return Err(not_an_object(record.kind)),
             Some(_) => {}
         }
-        for (index, (field, cells)) in self.fields.iter().zip(columns).enumerate() {
+        for (index, (field, cells)) in self.fields.iter().zip(columns.iter_mut()).enumerate() {
+            if index == self.rescued {
+                // What it gets is known when all others have theirs.
+                continue;
+            }
             let Some(slot) = self.slots.get(*field).filter(|slot| slot.kind != Kind::Null) else {
                 cells.push_null();
                 continue;
             };
             let field_text = field_text(text, slot, cells.column_type(), self.escapes, &mut self.scratch);
             if cells.push_text(field_text).is_err() {
-                return Err(untypable(index, cells, field_text));
+                if self.on_bad_value == OnBadValue::Reject {
+                    return Err(untypable(index, cells, field_text));
+                }
+                cells.push_null();
+                if self.on_bad_value == OnBadValue::Rescue {
+                    let raw = &text[slot.range.clone()];
+                    self.values
+                        .add_json(&self.keys[index], |out| text::compact(raw, self.escapes, out));
+                }
             }
         }
+        if let Some(cells) = columns.get_mut(self.rescued) {
+            self.rescue(text, cells);
+        }
+        self.values.clear();
         Ok(())
     }
+
+    /// Appends to `cells` what was rescued of the record that was noted in `text`.
+    fn rescue(&mut self, text: &[u8], cells: &mut Cells) {
+        if self.on_new_columns == OnNewColumns::Rescue
+            && let Some(record) = self.slots.get(self.record)
+        {
+            let record = &text[record.range.clone()];
+            for member in self.unexpected(record) {
+                let raw = &record[member.value];
+                self.values
+                    .add_json(&member.name, |out| text::compact(raw, self.escapes, out));
+            }
+        }
+        match self.values.object() {
+            None => cells.push_null(),
+            Some(object) => cells.push_text(object).expect("the column holds text"),
+        }
+    }
+
+    /// The first member of the record that was noted in `text` which no column takes, where that ends the file.
+    pub(super) fn forbidden_member(&self, text: &[u8]) -> Option<String> {
+        if self.on_new_columns != OnNewColumns::Fail {
+            return None;
+        }
+        let record = self
+            .slots
+            .get(self.record)
+            .filter(|record| record.kind == Kind::Object)?;
+        let first = self.unexpected(&text[record.range.clone()]).into_iter().next();
+        first.map(|member| member.name)
+    }
+
+    fn unexpected(&self, record: &[u8]) -> Vec<Member<Range<usize>>> {
+        let members = members(record, self.escapes).expect("the record was walked over before");
+        self.expected.unexpected(members)
+    }
+}
+
+/// Which of the projected columns is the one for what is rescued.
+pub(super) fn rescued_index(options: &JsonOptions) -> Result<Option<usize>, JsonOptionsError> {
+    if options.all_columns().len() == options.columns.len() || options.columns.is_empty() {
+        return Ok(None);
+    }
+    let columns = projected_columns(options)?;
+    Ok(columns.iter().position(|column| column.name == RESCUED_COLUMN_NAME))
+}
+
+/// What the value of a column is called where it is rescued: by the column's name, or by the pointer to it.
+pub(super) fn rescued_key(column: &ColumnOptions) -> String {
+    column.element_at.as_ref().unwrap_or(&column.name).clone()
 }
 
 /// What a value is as text: the content of a string, compact JSON of an object or array, the text of anything else.
@@ -130,17 +213,24 @@ pub(super) fn field_pointers(options: &JsonOptions) -> Result<Vec<Pointer>, Json
     let mut pointers = Vec::new();
     let has_record_column = options.columns.is_empty();
     for column in projected_columns(options)? {
-        pointers.push(match &column.element_at {
-            _ if has_record_column => Pointer::default(),
-            None => Pointer {
-                tokens: vec![Token::member(&column.name)],
-            },
-            Some(text) => Pointer::parse(text).map_err(|fault| JsonOptionsError::Pointer {
-                option: format!("element_at of column `{}`", column.name),
-                pointer: text.clone(),
-                reason: fault.to_string(),
-            })?,
+        pointers.push(match has_record_column {
+            true => Pointer::default(),
+            false => field_pointer(&column)?,
         });
     }
     Ok(pointers)
+}
+
+/// The way from a record to the field of one column.
+pub(super) fn field_pointer(column: &ColumnOptions) -> Result<Pointer, JsonOptionsError> {
+    match &column.element_at {
+        None => Ok(Pointer {
+            tokens: vec![Token::member(&column.name)],
+        }),
+        Some(text) => Pointer::parse(text).map_err(|fault| JsonOptionsError::Pointer {
+            option: format!("element_at of column `{}`", column.name),
+            pointer: text.clone(),
+            reason: fault.to_string(),
+        }),
+    }
 }

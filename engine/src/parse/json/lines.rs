@@ -11,6 +11,7 @@ use super::fault::Fault;
 use super::rows::{Place, Refusal, Rows, no_root, not_an_array};
 use super::walk::Walker;
 use super::{JsonOptions, JsonOptionsError, effective_max_record_bytes};
+use crate::parse::reject::RejectCode;
 use crate::parse::{ParseError, Parsed, Parser};
 use encoding_rs::UTF_8;
 use std::borrow::Cow;
@@ -178,14 +179,18 @@ impl Lines {
     }
 
     fn fail_too_long(&mut self) {
-        self.has_failed = true;
-        self.carry = Vec::new();
         let Place { line, byte } = self.place;
-        self.rows.fail(ParseError::RecordTooLong {
+        self.fail(ParseError::RecordTooLong {
             limit_bytes: self.max_record_bytes,
             line,
             byte,
         });
+    }
+
+    fn fail(&mut self, error: ParseError) {
+        self.has_failed = true;
+        self.carry = Vec::new();
+        self.rows.fail(error);
     }
 
     /// Reads one line without its end; `is_text`: it is known to be UTF-8.
@@ -210,21 +215,28 @@ impl Lines {
             return self.rows.reject(place, not_json(&fault, text), text);
         }
         match self.elements.is_some() {
-            false => self
-                .rows
-                .push(|columns| self.extractor.append(text, columns), || (place, text)),
+            false => self.record(text, place),
             true => self.flattened(text, place),
+        }
+    }
+
+    /// Makes a row or a reject of a record that was noted.
+    fn record(&mut self, record: &[u8], place: Place) {
+        match self.extractor.forbidden_member(record) {
+            None => self
+                .rows
+                .push(|columns| self.extractor.append(record, columns), || (place, record)),
+            Some(name) => self.fail(ParseError::NewColumn { name, line: place.line }),
         }
     }
 
     /// Reads the records of a line that is known to be valid.
     fn flattened(&mut self, text: &[u8], place: Place) {
-        let Some(elements) = &mut self.elements else {
-            return;
-        };
-        elements.reset();
         let mut at = 0;
-        loop {
+        if let Some(elements) = &mut self.elements {
+            elements.reset();
+        }
+        while let Some(elements) = &mut self.elements {
             match elements.step(text, &mut at, true) {
                 Ok(Step::Begin) => {}
                 Ok(Step::Record) => {
@@ -233,11 +245,12 @@ impl Lines {
                     if let Err(fault) = self.extractor.find(&mut walker) {
                         return self.rows.reject(place, not_json(&fault, record), record);
                     }
-                    let record = &record[..walker.at()];
-                    self.rows
-                        .push(|columns| self.extractor.append(record, columns), || (place, record));
                     at += walker.at();
                     elements.passed();
+                    self.record(&record[..walker.at()], place);
+                    if self.has_failed {
+                        return;
+                    }
                 }
                 Ok(Step::NotAnArray(kind, range)) => self.rows.reject(place, not_an_array(kind), &text[range]),
                 Ok(Step::NoRoot) => self.rows.reject(place, no_root(&self.root), text),
@@ -255,10 +268,8 @@ pub(super) fn not_json(fault: &Fault, text: &[u8]) -> Refusal {
     let before = &text[..fault.offset.min(text.len())];
     let character = 1 + before.iter().filter(|byte| **byte & 0xC0 != 0x80).count();
     let reason = fault.reason(text, "the end of the line");
-    Refusal {
-        column: None,
-        reason: format!("not valid JSON: {reason} at character {character}"),
-    }
+    let reason = format!("not valid JSON: {reason} at character {character}");
+    Refusal::of_record(RejectCode::NotJson, reason)
 }
 
 /// `raw` with U+FFFD for what is not UTF-8.

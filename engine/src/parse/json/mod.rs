@@ -8,8 +8,8 @@
 //! (columns of type `json`, objects in columns of type `string`) white space is left out, numbers keep their digits, strings are
 //! escaped as little as JSON allows, and `NaN` and its like become strings, so that every JSON reader can read it.
 //!
-//! Reading order: `fault` and `scan`, `pointer` and `wanted`, `walk` (the grammar, once through a value), `text` (what a value
-//! means), `cells` and `rows` (columns, batches, rejects), `extract` (from walk to rows), `encoding`; then the two layouts, `lines`
+//! Reading order: `fault` and `scan`, `pointer` and `wanted`, `walk` (the grammar, once through a value), `text` (what a value means),
+//! `cells` and `rows` (columns, batches, rejects), `unexpected` and `extract` (from walk to rows), `encoding`; then the two layouts, `lines`
 //! and `values` with `elements`; `reference` reads both in the plainest way.
 
 mod cells;
@@ -23,6 +23,7 @@ mod reference;
 mod rows;
 mod scan;
 mod text;
+mod unexpected;
 mod values;
 mod walk;
 mod wanted;
@@ -32,6 +33,7 @@ mod tests;
 
 use super::Parser;
 use super::columns::{ColumnOptions, ColumnType, TimestampOptions};
+use super::drift::{OnBadValue, OnNewColumns, rescued_column};
 use super::timestamp::FormatError;
 use encoding_rs::Encoding;
 
@@ -67,7 +69,11 @@ pub struct JsonOptions {
     pub layout: JsonLayout,
     /// By member name or [`ColumnOptions::element_at`]. Empty: one column `record` of type json.
     pub columns: Vec<ColumnOptions>,
-    /// Indices into `columns` of those that become columns of the batch; `None`: all.
+    /// What a member does that no column takes. Of no meaning without columns.
+    pub on_new_columns: OnNewColumns,
+    /// What a value does that does not fit its column.
+    pub on_bad_value: OnBadValue,
+    /// Indices into [`JsonOptions::all_columns`] of those that become columns of the batch; `None`: all.
     pub projection: Option<Vec<usize>>,
     /// JSON Pointer applied to each value before anything else. On the way to an array that is flattened, a member that comes
     /// twice counts twice: the array may be too long to wait for its end.
@@ -92,6 +98,8 @@ impl Default for JsonOptions {
         JsonOptions {
             layout: JsonLayout::Lines,
             columns: Vec::new(),
+            on_new_columns: OnNewColumns::default(),
+            on_bad_value: OnBadValue::default(),
             projection: None,
             root: None,
             flatten_json_array: false,
@@ -101,6 +109,19 @@ impl Default for JsonOptions {
             max_record_bytes: 256 * 1024 * 1024,
             has_record_numbers: false,
         }
+    }
+}
+
+impl JsonOptions {
+    /// The columns that a projection chooses from: the configured ones, or the one for whole records, then the one for what is
+    /// rescued, if anything is.
+    pub fn all_columns(&self) -> Vec<ColumnOptions> {
+        if self.columns.is_empty() {
+            return vec![record_column()];
+        }
+        let mut columns = self.columns.clone();
+        columns.extend(rescued_column(self.on_new_columns, self.on_bad_value));
+        columns
     }
 }
 

@@ -5,8 +5,9 @@
 
 use super::cells::Cells;
 use super::walk::Kind;
-use super::{BATCH_BYTES, JsonOptions, JsonOptionsError, REJECT_BYTES, record_column};
-use crate::parse::{ParseError, Parsed, Reject};
+use super::{BATCH_BYTES, JsonOptions, JsonOptionsError, REJECT_BYTES};
+use crate::parse::reject::{Reject, RejectCode};
+use crate::parse::{ParseError, Parsed};
 use crate::position::Position;
 use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{Schema, SchemaRef};
@@ -43,9 +44,21 @@ pub(super) struct Rows {
 /// Why a record is no row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Refusal {
-    /// Index of the column at fault.
-    pub(super) column: Option<usize>,
+    /// Index of the column at fault and the text of its field; `None`: the record as a whole.
+    pub(super) field: Option<(usize, String)>,
+    pub(super) code: RejectCode,
     pub(super) reason: String,
+}
+
+impl Refusal {
+    /// A record that is no row, whatever its fields are.
+    pub(super) fn of_record(code: RejectCode, reason: String) -> Refusal {
+        Refusal {
+            field: None,
+            code,
+            reason,
+        }
+    }
 }
 
 impl Rows {
@@ -114,7 +127,8 @@ impl Rows {
     pub(super) fn reject(&mut self, place: Place, refusal: Refusal, record: &[u8]) {
         self.num_records += 1;
         let record = shown_record(record);
-        self.reject_bytes += record.len() + refusal.reason.len();
+        let (column, value) = refusal.field.unzip();
+        self.reject_bytes += record.len() + refusal.reason.len() + value.as_ref().map_or(0, String::len);
         self.rejects.push(Reject {
             position: Position {
                 file: Arc::clone(&self.file),
@@ -122,7 +136,10 @@ impl Rows {
                 byte: place.byte,
                 record: self.num_records,
             },
-            column: refusal.column.map(|column| self.columns[column].name().to_owned()),
+            column: column.map(|column| self.columns[column].name().to_owned()),
+            value,
+            code: refusal.code,
+            header: None,
             reason: refusal.reason,
             record,
         });
@@ -175,11 +192,7 @@ impl Rows {
 pub(super) fn projected_columns(
     options: &JsonOptions,
 ) -> Result<Vec<crate::parse::columns::ColumnOptions>, JsonOptionsError> {
-    let all = if options.columns.is_empty() {
-        vec![record_column()]
-    } else {
-        options.columns.clone()
-    };
+    let all = options.all_columns();
     let Some(projection) = &options.projection else {
         return Ok(all);
     };
@@ -196,26 +209,19 @@ pub(super) fn projected_columns(
 
 /// The refusal of a record that should be an object.
 pub(super) fn not_an_object(kind: Kind) -> Refusal {
-    Refusal {
-        column: None,
-        reason: format!("value is {}, expected an object", kind.name()),
-    }
+    let reason = format!("value is {}, expected an object", kind.name());
+    Refusal::of_record(RejectCode::NotAnObject, reason)
 }
 
 /// The refusal of a value that should be an array of records.
 pub(super) fn not_an_array(kind: Kind) -> Refusal {
-    Refusal {
-        column: None,
-        reason: format!("value is {}, expected an array", kind.name()),
-    }
+    let reason = format!("value is {}, expected an array", kind.name());
+    Refusal::of_record(RejectCode::NotAnArray, reason)
 }
 
 /// The refusal of a value without records in it.
 pub(super) fn no_root(root: &str) -> Refusal {
-    Refusal {
-        column: None,
-        reason: format!("no value at root `{root}`"),
-    }
+    Refusal::of_record(RejectCode::RootMissing, format!("no value at root `{root}`"))
 }
 
 /// The refusal of a record whose `text` cannot be typed for the column at `index`.
@@ -225,8 +231,11 @@ pub(super) fn untypable(index: usize, cells: &Cells, text: &[u8]) -> Refusal {
     if shown.len() < text.len() {
         shown.push_str("...");
     }
+    // A few bytes more, so that the cut is made between characters.
+    let value = &text[..text.len().min(Reject::MAX_VALUE_BYTES + 4)];
     Refusal {
-        column: Some(index),
+        field: Some((index, Reject::value_text(&String::from_utf8_lossy(value)))),
+        code: RejectCode::BadValue,
         reason: format!("cannot read `{shown}` as {}", cells.column_type().name()),
     }
 }

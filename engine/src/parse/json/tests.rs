@@ -1,5 +1,7 @@
 //! What both readers make of the same text, however it is cut.
 
+mod drift;
+
 use super::*;
 use crate::parse::{Parsed, Reject};
 use arrow::array::{Array, AsArray};
@@ -113,6 +115,7 @@ fn shown_rejects(outcome: &Outcome) -> Vec<String> {
         column,
         reason,
         record,
+        ..
     } in &outcome.rejects
     {
         let column = column.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
@@ -1446,21 +1449,43 @@ mod properties {
         ]);
         let layout = prop::sample::select(vec![JsonLayout::Lines, JsonLayout::Values]);
         let limit = prop::sample::select(vec![usize::MAX, usize::MAX, 5, 40]);
-        (layout, root, any::<bool>(), escapes, limit, 1..10_usize, any::<bool>()).prop_map(
-            |(layout, root, flatten_json_array, invalid_string_escapes, max_record_bytes, batch_rows, has_columns)| {
-                JsonOptions {
+        let drift = super::drift::any_drift();
+        (
+            layout,
+            root,
+            any::<bool>(),
+            escapes,
+            limit,
+            1..10_usize,
+            any::<bool>(),
+            drift,
+        )
+            .prop_map(
+                |(
                     layout,
-                    columns: if has_columns { columns() } else { Vec::new() },
                     root,
                     flatten_json_array,
                     invalid_string_escapes,
-                    batch_rows,
                     max_record_bytes,
-                    has_record_numbers: true,
-                    ..JsonOptions::default()
-                }
-            },
-        )
+                    batch_rows,
+                    has_columns,
+                    drift,
+                )| {
+                    JsonOptions {
+                        layout,
+                        on_new_columns: drift.0,
+                        on_bad_value: drift.1,
+                        columns: if has_columns { columns() } else { Vec::new() },
+                        root,
+                        flatten_json_array,
+                        invalid_string_escapes,
+                        batch_rows,
+                        max_record_bytes,
+                        has_record_numbers: true,
+                        ..JsonOptions::default()
+                    }
+                },
+            )
     }
 
     fn file() -> impl Strategy<Value = Vec<u8>> {

@@ -228,6 +228,13 @@ impl Values {
                 );
             }
         }
+        if let Some(name) = self.extractor.forbidden_member(record) {
+            self.tracker.advance(&text[*tracked..start]);
+            *tracked = start;
+            self.has_failed = true;
+            let line = self.tracker.place.line;
+            return self.rows.fail(ParseError::NewColumn { name, line });
+        }
         let extractor = &mut self.extractor;
         let tracker = &mut self.tracker;
         self.rows.push(

@@ -332,6 +332,16 @@ impl<'t> Walker<'t> {
         Ok(kind)
     }
 
+    /// Passes the brace or the comma before a member of an object that is known to be valid. Gives `false` where none follows.
+    pub(super) fn enter_member(&mut self) -> bool {
+        if !matches!(self.peek(), b'{' | b',') {
+            return false;
+        }
+        self.at += 1;
+        self.space();
+        self.peek() == b'"'
+    }
+
     /// Passes `"name" :` and gives the place of the name between its quotes.
     #[inline]
     pub(super) fn member_name(&mut self, expected: Expected) -> Result<Range<usize>, Fault> {

@@ -54,6 +54,17 @@ pub struct ListPage {
     pub next_page: Option<String>,
 }
 
+/// What must be added to a place in a part of a file to have the place in the whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FilePart {
+    /// Lines.
+    pub lines: i64,
+    /// Decoded bytes.
+    pub bytes: i64,
+    /// Records.
+    pub records: i64,
+}
+
 /// A place that files can be listed in and read from.
 ///
 /// Implementations repeat failed requests as far as they are told to; what they return is final.
@@ -75,6 +86,11 @@ pub trait FileStore: Debug + Send + Sync {
 
     /// How users know the file: `s3://bucket/key`, or its path.
     fn url(&self, key: &str) -> String;
+
+    /// Where a file stands in what its URL names, if it is a part of that.
+    fn part(&self, _key: &str) -> Option<FilePart> {
+        None
+    }
 
     /// How often the service has asked for fewer requests so far.
     fn num_slow_downs(&self) -> u64 {

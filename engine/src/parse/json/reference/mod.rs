@@ -10,12 +10,15 @@ mod grammar;
 use self::grammar::{Found, Grammar, Node, Stopped, Value};
 use super::cells::Cells;
 use super::encoding::{Form, Transcoder};
-use super::extract::{field_pointers, root_pointer};
+use super::extract::{field_pointers, rescued_index, rescued_key, root_pointer};
 use super::fault::Expected;
 use super::pointer::{Pointer, Token};
-use super::rows::{Place, Refusal, Rows, no_root, not_an_array, not_an_object, untypable};
+use super::rows::{Place, Refusal, Rows, no_root, not_an_array, not_an_object, projected_columns, untypable};
+use super::unexpected::{ExpectedMembers, Member};
 use super::{InvalidStringEscapes, JsonLayout, JsonOptions, JsonOptionsError, effective_max_record_bytes};
 use crate::parse::columns::ColumnType;
+use crate::parse::drift::{OnBadValue, OnNewColumns, RescuedValues};
+use crate::parse::reject::RejectCode;
 use crate::parse::{ParseError, Parsed, Parser};
 use encoding_rs::UTF_8;
 use std::sync::Arc;
@@ -30,6 +33,8 @@ pub struct ReferenceJsonParser {
     text: Vec<u8>,
     mark_bytes: u64,
     form: Form,
+    /// The rest of the file cannot be read.
+    has_failed: bool,
 }
 
 /// What the options say.
@@ -41,6 +46,11 @@ struct Reader {
     is_flattened: bool,
     escapes: InvalidStringEscapes,
     max_record_bytes: usize,
+    on_new_columns: OnNewColumns,
+    on_bad_value: OnBadValue,
+    expected: ExpectedMembers,
+    rescued: Option<usize>,
+    keys: Vec<String>,
 }
 
 impl ReferenceJsonParser {
@@ -63,10 +73,16 @@ impl ReferenceJsonParser {
                 is_flattened: options.flatten_json_array,
                 escapes: options.invalid_string_escapes,
                 max_record_bytes: effective_max_record_bytes(options),
+                on_new_columns: options.on_new_columns,
+                on_bad_value: options.on_bad_value,
+                expected: ExpectedMembers::new(options)?,
+                rescued: rescued_index(options)?,
+                keys: projected_columns(options)?.iter().map(rescued_key).collect(),
             },
             text: Vec::new(),
             mark_bytes: 0,
             form: Form::Utf8,
+            has_failed: false,
         })
     }
 
@@ -88,7 +104,7 @@ impl ReferenceJsonParser {
     fn read_lines(&mut self) {
         let text = self.text.clone();
         let mut start = 0;
-        while start < text.len() {
+        while start < text.len() && !self.has_failed {
             let end = (start..text.len())
                 .find(|at| matches!(text[*at], b'\n' | b'\r'))
                 .unwrap_or(text.len());
@@ -127,7 +143,8 @@ impl ReferenceJsonParser {
                 let character = String::from_utf8_lossy(&line[..fault.offset]).chars().count() + 1;
                 let reason = fault.reason(line, "the end of the line");
                 let reason = format!("not valid JSON: {reason} at character {character}");
-                self.rows.reject(place, Refusal { column: None, reason }, line);
+                self.rows
+                    .reject(place, Refusal::of_record(RejectCode::NotJson, reason), line);
                 return;
             }
         };
@@ -178,6 +195,7 @@ impl ReferenceJsonParser {
             }
         }
         match stopped {
+            _ if self.has_failed => {}
             Ok(()) => {}
             Err(Stopped::Fault(fault)) => {
                 let Place { line, byte } = self.place(fault.offset);
@@ -202,6 +220,14 @@ impl ReferenceJsonParser {
     }
 
     fn push(&mut self, node: &Node, place: Place, text: &[u8]) {
+        if self.has_failed {
+            return;
+        }
+        if let Some(name) = self.reader.forbidden_member(node) {
+            self.has_failed = true;
+            let line = place.line;
+            return self.rows.fail(ParseError::NewColumn { name, line });
+        }
         // As in the fast reader, what is shown is what was read.
         let text = String::from_utf8_lossy(text).into_owned();
         let reader = &self.reader;
@@ -216,6 +242,7 @@ impl Parser for ReferenceJsonParser {
         self.rows.begin_file(name);
         self.text.clear();
         self.mark_bytes = 0;
+        self.has_failed = false;
     }
 
     fn push(&mut self, chunk: &[u8]) {
@@ -246,16 +273,44 @@ impl Parser for ReferenceJsonParser {
 }
 
 impl Reader {
-    fn append(&self, node: &Node, columns: &mut [Cells]) -> Result<(), Refusal> {
-        let mut record = Some(node);
-        if !self.is_flattened {
-            record = node.at(&self.root);
+    /// Where the record stands in a value.
+    fn record<'n>(&self, node: &'n Node) -> Option<&'n Node> {
+        match self.is_flattened {
+            true => Some(node),
+            false => node.at(&self.root),
         }
-        let record = record.ok_or_else(|| no_root(&self.root_text))?;
+    }
+
+    fn unexpected<'n>(&self, record: &'n Node) -> Vec<Member<&'n Node>> {
+        let Value::Object(members) = &record.value else {
+            return Vec::new();
+        };
+        let members = members.iter().map(|(name, value)| Member {
+            name: name.clone(),
+            is_null: matches!(value.value, Value::Null),
+            value,
+        });
+        self.expected.unexpected(members.collect())
+    }
+
+    fn forbidden_member(&self, node: &Node) -> Option<String> {
+        if self.on_new_columns != OnNewColumns::Fail {
+            return None;
+        }
+        let unexpected = self.unexpected(self.record(node)?);
+        unexpected.into_iter().next().map(|member| member.name)
+    }
+
+    fn append(&self, node: &Node, columns: &mut [Cells]) -> Result<(), Refusal> {
+        let record = self.record(node).ok_or_else(|| no_root(&self.root_text))?;
         if !matches!(record.value, Value::Object(_)) {
             return Err(not_an_object(record.kind()));
         }
-        for (index, (pointer, cells)) in self.fields.iter().zip(columns).enumerate() {
+        let mut values = RescuedValues::default();
+        for (index, (pointer, cells)) in self.fields.iter().zip(columns.iter_mut()).enumerate() {
+            if Some(index) == self.rescued {
+                continue;
+            }
             match record.at(pointer) {
                 None | Some(Node { value: Value::Null, .. }) => cells.push_null(),
                 Some(field) => {
@@ -264,10 +319,30 @@ impl Reader {
                         Value::Number { text, .. } if cells.column_type() != ColumnType::Json => text.clone(),
                         _ => field.json(),
                     };
-                    cells
-                        .push_text(text.as_bytes())
-                        .map_err(|_| untypable(index, cells, text.as_bytes()))?;
+                    if cells.push_text(text.as_bytes()).is_ok() {
+                        continue;
+                    }
+                    if self.on_bad_value == OnBadValue::Reject {
+                        return Err(untypable(index, cells, text.as_bytes()));
+                    }
+                    cells.push_null();
+                    if self.on_bad_value == OnBadValue::Rescue {
+                        let json = field.json();
+                        values.add_json(&self.keys[index], |out| out.extend_from_slice(json.as_bytes()));
+                    }
                 }
+            }
+        }
+        if let Some(rescued) = self.rescued {
+            if self.on_new_columns == OnNewColumns::Rescue {
+                for member in self.unexpected(record) {
+                    let json = member.value.json();
+                    values.add_json(&member.name, |out| out.extend_from_slice(json.as_bytes()));
+                }
+            }
+            match values.object() {
+                None => columns[rescued].push_null(),
+                Some(object) => columns[rescued].push_text(object).expect("the column holds text"),
             }
         }
         Ok(())
