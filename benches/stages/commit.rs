@@ -85,6 +85,8 @@ fn staged_load(num_files: usize) -> StagedLoad {
         },
         files: (0..num_files).map(file).collect(),
         reject_files: Vec::new(),
+        replayed: None,
+        removed: Vec::new(),
         bookkeeping: json!({}),
     }
 }

@@ -47,6 +47,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 name: kind.name().to_owned(),
             })
             .to_vec(),
+        has_origins: false,
         on_file_error: input.on_file_error,
         fetch: FetchOptions::default(),
     };

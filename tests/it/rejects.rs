@@ -366,3 +366,30 @@ fn two_replays_at_once_load_each_record_once() {
     assert_eq!(workplace.number("SELECT count(*) FROM d.t"), 200);
     assert_eq!(workplace.number("SELECT count(*) FROM d.t__rejects"), 0);
 }
+
+#[test]
+fn records_that_a_filter_rejects_are_replayed() {
+    let workplace = Workplace::new();
+    let filters = "filters=[{type: sql, select: '*, n + 1 AS m'}, {type: cast, columns: {s: long}}]";
+    let by_name = ["--set", "in.parser.header=by_name", "--set", filters];
+    workplace.issue(&job(&workplace, "s,n\n1,1\nb,2\n\nc,3\n"), &by_name);
+    assert_eq!(
+        workplace.query(LIST),
+        "line,byte_offset,row_number,column_name,value,reason_code,record\n\
+         3,8,2,s,b,bad_value_in_filter,\"b,2\"\n\
+         5,13,3,s,c,bad_value_in_filter,\"c,3\"\n"
+    );
+    let corrected = corrected(&workplace);
+    let kinder = "filters=[{type: sql, select: '*, n + 1 AS m', where: \"s <> 'c'\"}, {type: cast, columns: {s: boolean}}, {type: cast, columns: {s: long}}]";
+    let report = replayed(
+        &workplace,
+        &corrected,
+        &["--set", "in.parser.header=by_name", "--set", kinder],
+    );
+    assert_eq!(report["rows"]["written"], 1);
+    assert_eq!(
+        workplace.query("SELECT n, s, m FROM d.t ORDER BY n"),
+        "n,s,m\n1,1,2\n2,0,3\n"
+    );
+    assert_eq!(workplace.number("SELECT count(*) FROM d.t__rejects"), 0);
+}

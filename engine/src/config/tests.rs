@@ -2,7 +2,8 @@ use super::*;
 use crate::decode::{DecodeOptions, DecoderOptions, EntryOptions};
 use crate::filter::rules::*;
 use crate::parse::columns::{ColumnType, TimestampOptions};
-use crate::parse::csv::{CsvOptions, Newline, QuotesInQuotedFields};
+use crate::parse::csv::{ColumnMatch, CsvOptions, Newline, QuotesInQuotedFields};
+use crate::parse::drift::{OnBadValue, OnNewColumns};
 use crate::parse::json::{InvalidStringEscapes, JsonLayout, JsonOptions};
 use crate::pattern::{Pattern, Replacement};
 use plan::*;
@@ -753,6 +754,59 @@ fn csv_errors_name_the_key() {
         "trim_if_not_quoted: true, quotes_in_quoted_fields: ACCEPT_STRAY_QUOTES_ASSUMING_NO_DELIMITERS_IN_FIELDS",
         "in.parser.trim_if_not_quoted",
         "cannot be set together",
+    );
+}
+
+#[test]
+fn the_unexpected_follows_the_options() {
+    let options = csv("header: by_position");
+    assert_eq!(options.column_match, ColumnMatch::ByPosition);
+    assert_eq!(options.on_bad_value, OnBadValue::Reject);
+    let options = csv(
+        "header: by_name, header_case_insensitive: true, header_line: true, on_new_columns: rescue, on_bad_value: 'null'",
+    );
+    assert_eq!(options.column_match, ColumnMatch::ByName { ignores_case: true });
+    assert_eq!(options.skip_header_lines, 0, "the header is no line to be skipped");
+    assert_eq!(options.on_new_columns, OnNewColumns::Rescue);
+    assert_eq!(options.on_bad_value, OnBadValue::Null);
+    assert_eq!(csv("header: by_name, skip_header_lines: 2").skip_header_lines, 2);
+    // Nobody who writes it means the absence of a value.
+    assert_eq!(csv("on_bad_value: null").on_bad_value, OnBadValue::Null);
+}
+
+#[test]
+fn options_for_the_unexpected_that_mean_nothing_are_errors() {
+    check_csv_error(
+        "on_new_columns: add",
+        "in.parser.on_new_columns",
+        "nothing tells which columns are new",
+    );
+    check_csv_error(
+        "header_case_insensitive: true",
+        "in.parser.header_case_insensitive",
+        "columns are not found by their names",
+    );
+    check_csv_error(
+        "header: by_name, header_line: false",
+        "in.parser.header_line",
+        "`header: by_name` needs a header",
+    );
+    check_csv_error("header: names", "in.parser.header", "unknown header 'names'");
+    check_csv_error(
+        "on_bad_value: drop",
+        "in.parser.on_bad_value",
+        "unknown on_bad_value 'drop'",
+    );
+    let twins = "type: csv, header: by_name, header_case_insensitive: true, \
+                 columns: [{name: a, type: long}, {name: A, type: long}]";
+    check_problems(
+        &file("", twins, ""),
+        &[("in.parser.columns", 2, "a header cannot tell `a` from `A`")],
+    );
+    let taken = "type: jsonl, on_bad_value: rescue, columns: [{name: _rescued, type: json}]";
+    check_problems(
+        &file("", taken, ""),
+        &[("in.parser.columns", 2, "`_rescued` is the column for what has no place")],
     );
 }
 

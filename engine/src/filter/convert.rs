@@ -14,6 +14,7 @@ use super::values::{Values, shown};
 use super::{RejectSink, Stage};
 use crate::filter::FilterError;
 use crate::parse::columns::ColumnType;
+use crate::parse::origin::{ORIGIN_COLUMN_NAME, Origin};
 use crate::parse::reject::{Reject, RejectCode};
 use crate::position::Position;
 use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions};
@@ -157,7 +158,7 @@ impl Work {
             .filter_map(|conversion| conversion.source.as_ref());
         sources
             .map(|(name, _)| name.as_str())
-            .chain([FILE_COLUMN, RECORD_COLUMN])
+            .chain([ORIGIN_COLUMN_NAME, FILE_COLUMN, RECORD_COLUMN])
     }
 }
 
@@ -482,14 +483,21 @@ impl PartitionConvert {
         let rejects: Vec<Reject> = invalid
             .rows
             .into_iter()
-            .map(|(row, value)| Reject {
-                position: places.position(row),
-                column: Some(value.column),
-                value: Some(value.value),
-                code: RejectCode::BadValueInFilter,
-                header: None,
-                reason: format!("{}: {}", self.work.label, value.reason),
-                record: value.record,
+            .map(|(row, value)| {
+                let origin = places.origin(row).unwrap_or_else(|| Origin {
+                    position: places.position(row),
+                    header: None,
+                    text: value.record,
+                });
+                Reject {
+                    position: origin.position,
+                    column: Some(value.column),
+                    value: Some(value.value),
+                    code: RejectCode::BadValueInFilter,
+                    header: origin.header,
+                    reason: format!("{}: {}", self.work.label, value.reason),
+                    record: origin.text,
+                }
             })
             .collect();
         if self.work.on_invalid == OnInvalid::Fail
@@ -509,6 +517,7 @@ impl PartitionConvert {
 
 /// Where the rows of a batch come from, as far as its columns say.
 struct Places {
+    origins: Option<ArrayRef>,
     files: Option<Values>,
     records: Option<Values>,
 }
@@ -526,9 +535,14 @@ impl Places {
             Ok(Some(Values::new(batch.column(index), column_type)?))
         };
         Ok(Places {
+            origins: batch.column_by_name(ORIGIN_COLUMN_NAME).cloned(),
             files: read(FILE_COLUMN, ColumnType::String)?,
             records: read(RECORD_COLUMN, ColumnType::Long)?,
         })
+    }
+
+    fn origin(&self, row: usize) -> Option<Origin> {
+        Origin::of_row(self.origins.as_ref()?, row)
     }
 
     fn position(&self, row: usize) -> Position {

@@ -22,6 +22,7 @@ mod values;
 mod tests;
 
 use crate::parse::columns::ColumnType;
+use crate::parse::origin::ORIGIN_COLUMN_NAME;
 use crate::parse::reject::RejectSink;
 use datafusion::common::{Column, DFSchema, DataFusionError};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
@@ -196,16 +197,23 @@ impl Stage<'_> {
         }
     }
 
-    /// A projection with these columns, named and in this order.
+    /// A projection with these columns, named and in this order; the origin of rows comes with them.
     ///
     /// **Errors**: no column is left, or two have one name.
-    fn project(&self, input: LogicalPlan, outputs: Vec<(String, Expr)>) -> Result<LogicalPlan, FilterError> {
+    fn project(&self, input: LogicalPlan, mut outputs: Vec<(String, Expr)>) -> Result<LogicalPlan, FilterError> {
         if outputs.is_empty() {
             return Err(self.error("no column is left"));
         }
         let mut seen = HashSet::new();
         if let Some((name, _)) = outputs.iter().find(|(name, _)| !seen.insert(name.as_str())) {
             return Err(self.error(format!("output column `{name}` is duplicated")));
+        }
+        if input
+            .schema()
+            .index_of_column_by_name(None, ORIGIN_COLUMN_NAME)
+            .is_some()
+        {
+            outputs.push((ORIGIN_COLUMN_NAME.to_owned(), column(ORIGIN_COLUMN_NAME)));
         }
         let columns: Vec<Expr> = outputs
             .into_iter()
@@ -226,13 +234,24 @@ fn column(name: &str) -> Expr {
     Expr::Column(Column::new_unqualified(name))
 }
 
-/// The names of the columns of a plan, in order.
+/// The names of the columns of a plan, in order; rules do not see the origin of rows.
 fn column_names(plan: &LogicalPlan) -> Vec<String> {
     plan.schema()
         .fields()
         .iter()
         .map(|field| field.name().clone())
+        .filter(|name| name != ORIGIN_COLUMN_NAME)
         .collect()
+}
+
+/// The plan without the origin of its rows.
+///
+/// **Errors**: DataFusion refused the plan.
+pub fn without_origins(rows: DataFrame) -> Result<DataFrame, DataFusionError> {
+    match rows.schema().index_of_column_by_name(None, ORIGIN_COLUMN_NAME) {
+        Some(_) => rows.drop_columns(&[ORIGIN_COLUMN_NAME]),
+        None => Ok(rows),
+    }
 }
 
 /// A name for the `number`th new column of a stage that no column of the input has.

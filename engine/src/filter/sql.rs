@@ -7,6 +7,7 @@
 use super::rules::SqlRule;
 use super::{FilterError, Stage, functions, nearest, unqualified, values};
 use crate::parse::columns::ColumnType;
+use crate::parse::origin::ORIGIN_COLUMN_NAME;
 use datafusion::catalog::CatalogProviderList;
 use datafusion::catalog::{
     CatalogProvider, MemoryCatalogProvider, MemoryCatalogProviderList, MemorySchemaProvider, SchemaProvider,
@@ -14,7 +15,7 @@ use datafusion::catalog::{
 use datafusion::common::{DataFusionError, SchemaError};
 use datafusion::datasource::ViewTable;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
-use datafusion::logical_expr::{Cast, Expr, LogicalPlan};
+use datafusion::logical_expr::{Cast, Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::prelude::{SQLOptions, SessionContext};
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
@@ -29,6 +30,58 @@ const TABLE: &str = "input";
 /// **Shape**: the query's columns, in the types of the configuration: integers as long, decimals as double, dates as timestamp.
 /// **Errors**: the text is not one query, or does not fit the columns; with its place in the text of the configuration.
 pub(super) async fn compile(
+    stage: &Stage<'_>,
+    context: &SessionContext,
+    input: LogicalPlan,
+    rule: &SqlRule,
+) -> Result<LogicalPlan, FilterError> {
+    if input
+        .schema()
+        .index_of_column_by_name(None, ORIGIN_COLUMN_NAME)
+        .is_none()
+    {
+        return compile_query(stage, context, input, rule).await;
+    }
+    // Rows that are still what a record was made into keep their origin. Where that does not work out, as in an aggregation, each row
+    // is made of many, and has none.
+    if let Some(rule) = carrying_origins(rule)
+        && let Ok(plan) = compile_query(stage, context, input.clone(), &rule).await
+    {
+        return Ok(plan);
+    }
+    let columns: Vec<Expr> = super::column_names(&input)
+        .iter()
+        .map(|name| super::column(name))
+        .collect();
+    let input = LogicalPlanBuilder::from(input)
+        .project(columns)
+        .and_then(LogicalPlanBuilder::build)
+        .map_err(|source| stage.plan_error(source))?;
+    compile_query(stage, context, input, rule).await
+}
+
+/// The same rule, which also selects the origin of rows; `None` if that would change which rows there are.
+fn carrying_origins(rule: &SqlRule) -> Option<SqlRule> {
+    let SqlRule::Clauses { where_clause, select } = rule else {
+        return None;
+    };
+    let select = select.as_deref().unwrap_or("*").trim_start();
+    if select.len() >= "DISTINCT".len() && select.is_char_boundary(8) && select[..8].eq_ignore_ascii_case("DISTINCT") {
+        return None;
+    }
+    // `*` is all columns, the origin among them. A comment at the end of a list must not swallow what is added.
+    let select = match select.starts_with('*') {
+        true => select.to_owned(),
+        false => format!("{select}\n, {ORIGIN_COLUMN_NAME}"),
+    };
+    Some(SqlRule::Clauses {
+        where_clause: where_clause.clone(),
+        select: Some(select),
+    })
+}
+
+/// Plans the query.
+async fn compile_query(
     stage: &Stage<'_>,
     context: &SessionContext,
     input: LogicalPlan,
@@ -94,6 +147,10 @@ fn in_our_types(stage: &Stage<'_>, plan: LogicalPlan) -> Result<LogicalPlan, Fil
     let mut is_changed = false;
     let mut outputs = Vec::with_capacity(plan.schema().fields().len());
     for field in plan.schema().fields() {
+        if field.name() == ORIGIN_COLUMN_NAME {
+            // Comes along with whatever is projected.
+            continue;
+        }
         let Some(column_type) = values::column_type(field) else {
             return Err(stage.error_with_hint(
                 format!(

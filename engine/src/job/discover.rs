@@ -21,7 +21,7 @@ use crate::scan::ScanCounters;
 use crate::source::budget::ByteBudget;
 use crate::source::fetch::fetch;
 use crate::source::file::{FileList, SourceFile};
-use arrow::array::{Array, AsArray};
+use arrow::array::AsArray;
 use futures::{StreamExt, stream};
 use serde::de::IgnoredAny;
 use std::borrow::Cow;

@@ -3,6 +3,7 @@
 use super::environment::{Budgets, Environment};
 use crate::config::plan::{ExecPlan, InputPlan, JobPlan};
 use crate::error::{Blame, Error, Result};
+use crate::parse::origin::ORIGIN_COLUMN_NAME;
 use crate::parse::reject::RejectSink;
 use crate::scan::table::PrefixTable;
 use crate::scan::{ScanCounters, ScanOptions, ScanServices};
@@ -169,7 +170,10 @@ impl OpenInput {
                 .at("in.parser")
                 .with_hint("run `bucketload guess` first")
         })?;
+        let has_origins = plan.filters.iter().any(|filter| filter.rule.may_reject())
+            && parser.fields().iter().all(|field| field.name() != ORIGIN_COLUMN_NAME);
         let options = ScanOptions {
+            has_origins,
             decode: plan.input.decode.clone(),
             parser,
             metadata_columns: plan.input.metadata_columns.clone(),

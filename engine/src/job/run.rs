@@ -331,6 +331,7 @@ pub(super) async fn filtered_rows(
     let rows = filter::apply(session, rows, &plan.filters, &surroundings)
         .await
         .map_err(filter_error)?;
+    let rows = filter::without_origins(rows).map_err(plan_error)?;
     match output::time_value_rule(&plan.output, rows.schema().as_arrow()) {
         Some(rule) => filter::apply(session, rows, &[rule.into()], &surroundings)
             .await

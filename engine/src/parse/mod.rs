@@ -7,18 +7,19 @@
 //!
 //! What does not happen here: decompression (see `decode`), the question whether a reject fails the job (see `job`).
 //!
-//! Reading order: [`columns`] (what a column is), [`timestamp`], [`charset`], [`reject`], [`drift`] (what is not expected), [`csv`],
-//! [`json`].
+//! Reading order: [`columns`] (what a column is), [`timestamp`], [`charset`], [`reject`], [`drift`] (what is not expected), [`origin`]
+//! (which record a row was), [`csv`], [`json`].
 
 pub mod charset;
 pub mod columns;
 pub mod csv;
 pub mod drift;
 pub mod json;
+pub mod origin;
 pub mod reject;
 pub mod timestamp;
 
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::Field;
 use std::sync::Arc;
 
@@ -32,6 +33,8 @@ pub struct Parsed {
     /// For each row of `batch` the ordinal of its record in its file, from 1 (see [`crate::position::Position::record`]).
     /// `None` unless the options asked for it.
     pub record_numbers: Option<Vec<i64>>,
+    /// For each row of `batch` where it comes from (see [`origin`]). `None` unless the options asked for it.
+    pub origins: Option<ArrayRef>,
     /// Records that were skipped since the last batch, in input order.
     pub rejects: Vec<Reject>,
 }
@@ -158,6 +161,16 @@ impl ParserOptions {
             .iter()
             .map(|column| column.column_type.field(&column.name))
             .collect()
+    }
+
+    /// The same options, whose parsers also say where rows come from.
+    pub fn with_origins(&self) -> ParserOptions {
+        let mut options = self.clone();
+        match &mut options {
+            ParserOptions::Csv(options) => options.has_origins = true,
+            ParserOptions::Json(options) => options.has_origins = true,
+        }
+        options
     }
 
     /// A parser of some of the columns.

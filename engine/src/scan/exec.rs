@@ -1,7 +1,6 @@
 //! The scan of a prefix as DataFusion executes it.
 
 use super::exchange::{Exchange, Seat};
-use super::metadata::MetadataColumn;
 use super::queue::TaskQueue;
 use super::read::PartitionReader;
 use super::{ScanOptions, ScanServices};
@@ -52,9 +51,7 @@ impl ScanExec {
         target_partitions: usize,
         services: ScanServices,
     ) -> Result<ScanExec> {
-        let mut fields = options.parser.fields();
-        fields.extend(options.metadata_columns.iter().map(MetadataColumn::field));
-        let schema: SchemaRef = Arc::new(Schema::new(fields).project(&projection)?);
+        let schema: SchemaRef = Arc::new(Schema::new(options.fields()).project(&projection)?);
         let has_large_file = tasks.files().largest_bytes() > RANGE_BYTES;
         let num_partitions = match limit {
             Some(_) => 1,

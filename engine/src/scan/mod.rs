@@ -5,8 +5,9 @@
 //! `decode` and `parse`.
 //!
 //! Reading order: [`metadata`] (columns that describe the file), [`queue`] (who reads which file), `exchange`, [`table`], [`exec`], `read`
-//! (one partition: fetch, decode, parse).
+//! (one partition: fetch, decode, parse), `columns` (what a batch is made of).
 
+mod columns;
 mod exchange;
 pub mod exec;
 pub mod metadata;
@@ -18,11 +19,13 @@ mod tests;
 
 use crate::decode::DecodeOptions;
 use crate::parse::ParserOptions;
+use crate::parse::origin::origin_field;
 use crate::parse::reject::RejectSink;
 use crate::source::budget::ByteBudget;
 use crate::source::fetch::FetchOptions;
 use crate::source::store::FileStore;
 use crate::stages::StageClocks;
+use arrow::datatypes::Field;
 use metadata::MetadataColumn;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -36,10 +39,22 @@ pub struct ScanOptions {
     pub parser: ParserOptions,
     /// Columns that describe the file, after the parser's.
     pub metadata_columns: Vec<MetadataColumn>,
+    /// Whether the last column says where each row comes from; see [`crate::parse::origin`].
+    pub has_origins: bool,
     /// What a file that cannot be decoded does.
     pub on_file_error: OnFileError,
     /// How far fetching runs ahead.
     pub fetch: FetchOptions,
+}
+
+impl ScanOptions {
+    /// All columns: the parser's, those that describe the file, and that of origins.
+    pub(crate) fn fields(&self) -> Vec<Field> {
+        let mut fields = self.parser.fields();
+        fields.extend(self.metadata_columns.iter().map(MetadataColumn::field));
+        fields.extend(self.has_origins.then(origin_field));
+        fields
+    }
 }
 
 /// What a file that cannot be fetched, decoded or parsed to its end does; `in.on_file_error`.

@@ -1,19 +1,19 @@
 //! Reads the files of one plan partition: fetch, decode, parse, add metadata columns.
 
+use super::columns::{Described, OutputColumns, place_in_whole};
 use super::exchange::Seat;
-use super::metadata::{MetadataColumn, MetadataKind};
 use super::queue::TaskQueue;
 use super::{OnFileError, ScanOptions, ScanServices};
 use crate::decode::{DecodeError, Event, FileDecoder};
 use crate::error::{Blame, Error, Result};
-use crate::parse::{ParseError, Parsed, Parser, Reject};
+use crate::parse::{ParseError, Parsed, Parser};
 use crate::source::budget::FetchedChunk;
 use crate::source::fetch::{FetchedChunks, FetchedFile, FetchedFiles, RANGE_BYTES, fetch};
 use crate::source::file::SourceFile;
 use crate::source::store::FilePart;
 use crate::stages::{Lap, StageClock};
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions, new_null_array};
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::array::RecordBatch;
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -245,7 +245,7 @@ impl PartitionReader {
     /// span parts of files, whose places are counted from where each begins.
     fn flush_if_described(&mut self) -> Result<Option<RecordBatch>> {
         let is_part = self.current.as_ref().is_some_and(|open| open.part.is_some());
-        if self.output.metadata.is_empty() && !is_part {
+        if !self.output.has_metadata() && !is_part {
             return Ok(None);
         }
         let rest = self.flush()?;
@@ -263,7 +263,7 @@ impl PartitionReader {
     /// Turns what the parser gave into a batch of the scan's schema. `None`: rejects only.
     fn hand_on(&mut self, mut parsed: Parsed) -> Result<Option<RecordBatch>> {
         if let Some(part) = self.current.as_ref().and_then(|open| open.part) {
-            place_in_whole(&mut parsed, part);
+            place_in_whole(&mut parsed, part)?;
         }
         if !parsed.rejects.is_empty() {
             self.services
@@ -277,120 +277,26 @@ impl PartitionReader {
             return Ok(None);
         }
         let mut record_numbers = parsed.record_numbers;
+        let mut origins = parsed.origins;
         if let Some(num_rows_left) = &mut self.num_rows_left {
             let num_rows = batch.num_rows().min(*num_rows_left);
             batch = batch.slice(0, num_rows);
             record_numbers.iter_mut().for_each(|numbers| numbers.truncate(num_rows));
+            origins = origins.map(|origins| origins.slice(0, num_rows));
             *num_rows_left -= num_rows;
         }
         self.services
             .counters
             .num_rows
             .fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
+        let described = self.current.as_ref().map(|open| Described {
+            file: &open.file,
+            name: &open.name,
+            is_part: open.part.is_some(),
+        });
         self.output
-            .arrange(&batch, record_numbers, self.current.as_ref())
+            .arrange(&batch, record_numbers, origins, described)
             .map(Some)
-    }
-}
-
-/// Makes places in a part of a file those in the whole.
-fn place_in_whole(parsed: &mut Parsed, part: FilePart) {
-    for Reject { position, .. } in &mut parsed.rejects {
-        position.line = position.line.saturating_add_signed(part.lines);
-        position.byte = position.byte.saturating_add_signed(part.bytes);
-        position.record = position.record.saturating_add_signed(part.records);
-    }
-    for number in parsed.record_numbers.iter_mut().flatten() {
-        *number += part.records;
-    }
-}
-
-/// Which columns a batch of the scan has, and where each comes from.
-struct OutputColumns {
-    schema: SchemaRef,
-    /// Indices into the parser's columns.
-    parser_projection: Vec<usize>,
-    metadata: Vec<MetadataColumn>,
-    sources: Vec<ColumnSource>,
-}
-
-/// Where a column of the output comes from.
-enum ColumnSource {
-    /// Position among the projected columns of the parser.
-    Parser(usize),
-    /// Position among the wanted metadata columns.
-    Metadata(usize),
-}
-
-impl OutputColumns {
-    fn new(options: &ScanOptions, projection: &[usize]) -> Result<OutputColumns> {
-        let parser_fields = options.parser.fields();
-        let mut output = OutputColumns {
-            schema: Arc::new(Schema::empty()),
-            parser_projection: Vec::new(),
-            metadata: Vec::new(),
-            sources: Vec::new(),
-        };
-        let mut fields = Vec::new();
-        for index in projection {
-            if let Some(field) = parser_fields.get(*index) {
-                output
-                    .sources
-                    .push(ColumnSource::Parser(output.parser_projection.len()));
-                output.parser_projection.push(*index);
-                fields.push(field.clone());
-            } else {
-                let column = options
-                    .metadata_columns
-                    .get(index - parser_fields.len())
-                    .ok_or_else(|| Error::internal("a projection points outside the table"))?;
-                output.sources.push(ColumnSource::Metadata(output.metadata.len()));
-                output.metadata.push(column.clone());
-                fields.push(column.field());
-            }
-        }
-        output.schema = Arc::new(Schema::new(fields));
-        Ok(output)
-    }
-
-    fn has_row_numbers(&self) -> bool {
-        self.metadata
-            .iter()
-            .any(|column| column.kind == MetadataKind::RowNumber)
-    }
-
-    fn arrange(
-        &self,
-        batch: &RecordBatch,
-        record_numbers: Option<Vec<i64>>,
-        current: Option<&OpenFile>,
-    ) -> Result<RecordBatch> {
-        let mut metadata: Vec<ArrayRef> = Vec::with_capacity(self.metadata.len());
-        let record_numbers: Option<ArrayRef> =
-            record_numbers.map(|numbers| Arc::new(Int64Array::from(numbers)) as ArrayRef);
-        for column in &self.metadata {
-            let open = current.ok_or_else(|| Error::internal("rows without a file"))?;
-            let array = match column.kind {
-                MetadataKind::RowNumber => record_numbers.clone(),
-                // A part knows the name of the whole, and nothing else of it.
-                MetadataKind::FileSize | MetadataKind::FileModified | MetadataKind::FileEtag if open.part.is_some() => {
-                    Some(new_null_array(column.field().data_type(), batch.num_rows()))
-                }
-                _ => column.of_files(std::iter::repeat_n((&open.file, open.name.as_ref()), batch.num_rows())),
-            };
-            metadata.push(array.ok_or_else(|| Error::internal("the parser gave no record numbers"))?);
-        }
-        let columns = self
-            .sources
-            .iter()
-            .map(|source| match source {
-                ColumnSource::Parser(index) => Arc::clone(batch.column(*index)),
-                ColumnSource::Metadata(index) => Arc::clone(&metadata[*index]),
-            })
-            .collect();
-        let row_count = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-        RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &row_count)
-            .map_err(|error| Error::internal("cannot arrange the columns of a scan").caused_by(error))
     }
 }
 
@@ -463,8 +369,11 @@ impl FileError {
 
 impl Unpacker {
     fn new(options: &ScanOptions, output: &OutputColumns, batch_rows: usize) -> Result<Unpacker> {
-        let parser = options
-            .parser
+        let parser_options = match output.has_origins {
+            true => Cow::Owned(options.parser.with_origins()),
+            false => Cow::Borrowed(&options.parser),
+        };
+        let parser = parser_options
             .new_parser(&output.parser_projection, batch_rows, output.has_row_numbers())
             .map_err(|error| Error::config(error.to_string()))?;
         let decoder = FileDecoder::new(&options.decode);

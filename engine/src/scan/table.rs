@@ -83,8 +83,7 @@ impl PrefixTable {
         min_task_size_bytes: u64,
         services: ScanServices,
     ) -> PrefixTable {
-        let mut fields: Vec<_> = options.parser.fields();
-        fields.extend(options.metadata_columns.iter().map(MetadataColumn::field));
+        let fields = options.fields();
         PrefixTable {
             options: Arc::new(options),
             tasks: Arc::new(pack(files, min_task_size_bytes)),

@@ -108,6 +108,7 @@ async fn session() -> (SessionContext, Arc<NumberedFiles>, Arc<PrefixTable>) {
                 name: kind.name().to_owned(),
             })
             .to_vec(),
+        has_origins: false,
         on_file_error: OnFileError::Fail,
         fetch: FetchOptions::default(),
     };

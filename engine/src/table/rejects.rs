@@ -273,3 +273,115 @@ async fn last_settled(rejects: &ExistingTable) -> Result<i64> {
         .max()
         .unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::CommittedLoad;
+
+    fn staged(path: &str) -> StagedFile {
+        StagedFile {
+            path: path.to_owned(),
+            partition_values: Vec::new(),
+            num_rows: 1,
+            size_bytes: 1,
+            statistics: json!({"numRecords": 1}).to_string(),
+        }
+    }
+
+    /// A warehouse with the table `d.t`, which has rows and the reject files `old` and `other`.
+    struct Place {
+        warehouse: Warehouse,
+        name: TableName,
+        _folder: tempfile::TempDir,
+    }
+
+    impl Place {
+        async fn new() -> Place {
+            let folder = tempfile::tempdir().unwrap();
+            let location = folder.path().display().to_string();
+            let place = Place {
+                warehouse: Warehouse::open(&location, &tokio::runtime::Handle::current()).unwrap(),
+                name: TableName::new("d", "t").unwrap(),
+                _folder: folder,
+            };
+            place.commit(&["a"], &["old", "other"], None).await.unwrap();
+            place.settle().await;
+            place
+        }
+
+        /// Commits a load to the data table alone, as if the process died right after.
+        async fn commit(&self, files: &[&str], rejects: &[&str], replayed: Option<&str>) -> Result<CommittedLoad> {
+            let load = StagedLoad {
+                job_id: "job".to_owned(),
+                mode: OutputMode::Append,
+                layout: TableLayout {
+                    schema: Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, true)])),
+                    ..reject_layout()
+                },
+                files: files.iter().map(|path| staged(path)).collect(),
+                reject_files: rejects.iter().map(|path| staged(path)).collect(),
+                replayed: replayed.map(|path| ReplayedFiles {
+                    folder: self.warehouse.table(&self.name.rejects()),
+                    paths: vec![path.to_owned()],
+                }),
+                removed: Vec::new(),
+                bookkeeping: json!({}),
+            };
+            delta::commit(&self.warehouse.table(&self.name), load).await
+        }
+
+        async fn settle(&self) {
+            let data = delta::open(&self.warehouse.table(&self.name)).await.unwrap().unwrap();
+            settle(&self.warehouse, &data, &self.name).await.unwrap();
+        }
+
+        /// Version and files of the table of rejects.
+        async fn listed(&self) -> (u64, Vec<String>) {
+            let table = delta::open(&self.warehouse.table(&self.name.rejects()))
+                .await
+                .unwrap()
+                .unwrap();
+            let mut paths = table.file_paths().unwrap();
+            paths.sort();
+            (table.version(), paths)
+        }
+    }
+
+    #[tokio::test]
+    async fn a_replay_that_dies_after_its_commit_is_completed_once() {
+        let place = Place::new().await;
+        place.commit(&["b"], &["still"], Some("old")).await.unwrap();
+        assert_eq!(place.listed().await.1, ["old", "other"], "nobody has settled yet");
+        place.settle().await;
+        let settled = place.listed().await;
+        assert_eq!(settled.1, ["other", "still"]);
+        place.settle().await;
+        assert_eq!(place.listed().await, settled, "settling again changes nothing");
+    }
+
+    #[tokio::test]
+    async fn a_replay_of_rejects_that_another_one_took_commits_nothing() {
+        let place = Place::new().await;
+        place.commit(&["b"], &[], Some("old")).await.unwrap();
+        let error = place.commit(&["b again"], &[], Some("old")).await.unwrap_err();
+        assert!(error.to_string().contains("changed by another job"), "{error}");
+        assert!(!error.is_retryable());
+        assert_eq!(
+            place.listed().await.1,
+            ["other"],
+            "looking for the rejects has settled the first replay"
+        );
+        let data = delta::open(&place.warehouse.table(&place.name)).await.unwrap().unwrap();
+        assert_eq!(data.file_paths().unwrap().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn rejects_of_loads_in_between_stay() {
+        let place = Place::new().await;
+        place.commit(&["b"], &["new"], None).await.unwrap();
+        place.commit(&["c"], &[], Some("old")).await.unwrap();
+        place.settle().await;
+        assert_eq!(place.listed().await.1, ["new", "other"]);
+    }
+}

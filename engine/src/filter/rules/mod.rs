@@ -67,6 +67,21 @@ pub enum FilterRule {
     Sql(SqlRule),
 }
 
+impl FilterRule {
+    /// Whether it may reject a record, so that it wants to know where rows come from.
+    pub fn may_reject(&self) -> bool {
+        matches!(
+            self,
+            FilterRule::ExpandJson(_)
+                | FilterRule::Cast(_)
+                | FilterRule::AddTime(AddTimeRule {
+                    source: AddTimeSource::FromColumn { .. },
+                    ..
+                })
+        )
+    }
+}
+
 /// Chooses, adds and drops columns.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ColumnRule {

@@ -114,6 +114,8 @@ pub struct CsvOptions {
     pub batch_rows: usize,
     /// Fills [`super::Parsed::record_numbers`].
     pub has_record_numbers: bool,
+    /// Fills [`super::Parsed::origins`].
+    pub has_origins: bool,
 }
 
 impl Default for CsvOptions {
@@ -141,6 +143,7 @@ impl Default for CsvOptions {
             line_delimiter_recognized: None,
             batch_rows: 8_192,
             has_record_numbers: false,
+            has_origins: false,
         }
     }
 }

@@ -9,12 +9,15 @@
 //! of it may exceed the limit are read by [`super::reference`]; so is everything if the options give text a structure that
 //! the index does not know. What comes out does not depend on which way a record went.
 
+use super::automaton::Automaton;
 use super::index::{Index, Structure};
+use super::input::Input;
 use super::reference::{RecordReader, Step};
 use super::rows::{Refusal, Run};
 use super::{CsvOptions, CsvOptionsError, Newline, QuotesInQuotedFields};
 use crate::parse::columns::writer::{ColumnWriter, FieldText, Fields};
 use crate::parse::{ParseError, Parsed, Parser};
+use crate::position::Position;
 use std::sync::Arc;
 
 /// Bytes indexed at once: text, index and the buffers written fit the second-level cache together.
@@ -194,7 +197,10 @@ impl CsvParser {
             cuts: self.index.cuts(),
             index: &self.index,
             rows: &self.rows,
-            records_before: reader.input.num_records(),
+            input: &reader.input,
+            automaton: &reader.automaton,
+            counted_to: 0,
+            num_lines: 0,
             scratch: &mut self.scratch,
         };
         let refused = reader.rows.append_run(&mut run);
@@ -400,8 +406,11 @@ struct BlockRun<'a> {
     cuts: &'a [u32],
     index: &'a Index,
     rows: &'a [Row],
-    /// Records of the file before the block.
-    records_before: u64,
+    input: &'a Input,
+    automaton: &'a Automaton,
+    /// Lines counted so far, from the start of the block on, and up to where.
+    counted_to: usize,
+    num_lines: u64,
     /// Holds a field whose text differs from the file's.
     scratch: &'a mut Vec<u8>,
 }
@@ -426,7 +435,18 @@ impl Run for BlockRun<'_> {
     }
 
     fn record_number(&self, row_index: usize) -> u64 {
-        self.records_before + u64::from(self.rows[row_index].record)
+        self.input.num_records() + u64::from(self.rows[row_index].record)
+    }
+
+    fn origin(&mut self, row_index: usize) -> (Position, &str) {
+        let row = self.rows[row_index];
+        let start = self.cuts[row.first_cut as usize] as usize;
+        let end = self.cuts[(row.first_cut + row.num_fields) as usize] as usize - 1;
+        let text = self.input.unread();
+        self.num_lines += self.automaton.num_line_ends(&text[self.counted_to..start]);
+        self.counted_to = start;
+        let position = self.input.position(start, self.num_lines, u64::from(row.record));
+        (position, &text[start..end])
     }
 }
 

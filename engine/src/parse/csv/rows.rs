@@ -5,6 +5,7 @@ use super::header::{FileColumns, NO_FIELD, nameless};
 use super::{CsvOptions, CsvOptionsError};
 use crate::parse::columns::writer::{ColumnWriter, FieldText};
 use crate::parse::drift::{OnBadValue, OnNewColumns, RescuedValues};
+use crate::parse::origin::Origins;
 use crate::parse::reject::{Reject, RejectCode};
 use crate::parse::{ParseError, Parsed};
 use crate::position::Position;
@@ -42,6 +43,7 @@ pub(super) struct Rows {
     batch_rows: usize,
     num_rows: usize,
     record_numbers: Option<Vec<i64>>,
+    origins: Option<Origins>,
     rejects: Vec<Reject>,
     reject_bytes: usize,
 }
@@ -96,6 +98,9 @@ pub(super) trait Run {
 
     /// Ordinal of the row's record in its file.
     fn record_number(&self, row_index: usize) -> u64;
+
+    /// Where the row's record begins, and its text. Asked for in the order of the rows.
+    fn origin(&mut self, row_index: usize) -> (Position, &str);
 }
 
 /// What is wrong with a record.
@@ -186,6 +191,7 @@ impl Rows {
             batch_rows: options.batch_rows,
             num_rows: 0,
             record_numbers: options.has_record_numbers.then(Vec::new),
+            origins: options.has_origins.then(Origins::default),
             rejects: Vec::new(),
             reject_bytes: 0,
         };
@@ -226,6 +232,11 @@ impl Rows {
             .columns
             .iter()
             .any(|column| column.writer.text_bytes() >= MAX_BATCH_TEXT_BYTES);
+        let has_enough_text = has_enough_text
+            || self
+                .origins
+                .as_ref()
+                .is_some_and(|origins| origins.text_bytes() >= MAX_BATCH_TEXT_BYTES);
         if has_enough_text || self.reject_bytes >= MAX_REJECT_BYTES || self.rejects.len() >= MAX_REJECTS {
             return 0;
         }
@@ -295,6 +306,9 @@ impl Rows {
             rescue.append(&mut self.columns[rescue.column].writer);
         }
         self.num_rows += 1;
+        if let Some(origins) = &mut self.origins {
+            origins.push(&position, self.header.as_ref(), raw);
+        }
         if let Some(record_numbers) = &mut self.record_numbers {
             record_numbers.push(position.record as i64);
         }
@@ -362,6 +376,15 @@ impl Rows {
                 }
             }
         }
+        if let Some(origins) = &mut self.origins {
+            let mut is_refused = refused.iter().map(|refused| refused.row_index).peekable();
+            for row_index in 0..run.num_rows() {
+                if is_refused.next_if_eq(&row_index).is_none() {
+                    let (position, text) = run.origin(row_index);
+                    origins.push(&position, self.header.as_ref(), text);
+                }
+            }
+        }
         if !refused.is_empty() {
             let removed: Vec<usize> = refused
                 .iter()
@@ -404,6 +427,12 @@ impl Rows {
         Ok(Some(Parsed {
             batch,
             record_numbers: self.record_numbers.as_mut().map(std::mem::take),
+            origins: self
+                .origins
+                .as_mut()
+                .map(Origins::finish)
+                .transpose()
+                .map_err(ParseError::Batch)?,
             rejects: std::mem::take(&mut self.rejects),
         }))
     }

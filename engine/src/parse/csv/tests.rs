@@ -5,6 +5,7 @@ mod drift;
 use super::*;
 use crate::parse::columns::ColumnType;
 use crate::parse::drift::{OnBadValue, OnNewColumns};
+use crate::parse::origin::Origin;
 use crate::parse::{ParseError, Parsed, Parser};
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::TimestampMicrosecondType;
@@ -34,6 +35,7 @@ fn options(types: &str) -> CsvOptions {
     CsvOptions {
         columns: columns(types),
         has_record_numbers: true,
+        has_origins: true,
         ..CsvOptions::default()
     }
 }
@@ -46,6 +48,7 @@ struct Outcome {
     rejects: Vec<String>,
     error: Option<String>,
     batch_sizes: Vec<(usize, usize)>,
+    origins: Vec<Option<Origin>>,
 }
 
 impl Outcome {
@@ -66,6 +69,11 @@ impl Outcome {
         }
         if let Some(numbers) = &parsed.record_numbers {
             assert_eq!(numbers.len(), batch.num_rows());
+        }
+        if let Some(origins) = &parsed.origins {
+            assert_eq!(origins.len(), batch.num_rows());
+            self.origins
+                .extend((0..batch.num_rows()).map(|row| Origin::of_row(origins, row)));
         }
         self.batch_sizes.push((batch.num_rows(), parsed.rejects.len()));
         for reject in parsed.rejects {
@@ -160,6 +168,28 @@ fn only_the_recognized_line_end_ends_a_record() {
     check(&recognized(Newline::Lf), "a\rb\nc\r\nd\n", "1: a\rb\n2: c\r\nd");
     check(&recognized(Newline::Crlf), "a\rb\nc\r\nd", "1: a\rb\nc\n2: d");
     check(&recognized(Newline::Cr), "a\rb\nc\r\nd\r", "1: a\n2: b\nc\r\nd");
+}
+
+#[test]
+fn rows_know_where_they_come_from() {
+    let text = "a,1\n\"b\r\nc\",2\n\nd,x\ne,3\n".to_owned() + &"f,4\n".repeat(20);
+    let mut parser = CsvParser::new(&options("sl")).unwrap();
+    let outcome = outcome(&mut parser, &[text.as_bytes()], &mut || usize::MAX);
+    let shown: Vec<String> = outcome
+        .origins
+        .iter()
+        .flatten()
+        .map(|origin| {
+            let place = &origin.position;
+            format!(
+                "{}:{}:{}:{} {}",
+                place.file, place.line, place.byte, place.record, origin.text
+            )
+        })
+        .collect();
+    let first = ["f:1:0:1 a,1", "f:2:4:2 \"b\r\nc\",2", "f:6:18:4 e,3", "f:7:22:5 f,4"];
+    assert_eq!(shown[..4], first);
+    assert_eq!(shown.last().map(String::as_str), Some("f:26:98:24 f,4"));
 }
 
 #[test]
@@ -781,6 +811,7 @@ prop_compose! {
             line_delimiter_recognized,
             batch_rows,
             has_record_numbers,
+            has_origins: has_record_numbers,
         }
     }
 }

@@ -90,6 +90,8 @@ pub struct JsonOptions {
     pub max_record_bytes: usize,
     /// Fills [`super::Parsed::record_numbers`].
     pub has_record_numbers: bool,
+    /// Fills [`super::Parsed::origins`].
+    pub has_origins: bool,
 }
 
 impl Default for JsonOptions {
@@ -108,6 +110,7 @@ impl Default for JsonOptions {
             batch_rows: 8_192,
             max_record_bytes: 256 * 1024 * 1024,
             has_record_numbers: false,
+            has_origins: false,
         }
     }
 }

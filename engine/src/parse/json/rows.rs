@@ -6,6 +6,7 @@
 use super::cells::Cells;
 use super::walk::Kind;
 use super::{BATCH_BYTES, JsonOptions, JsonOptionsError, REJECT_BYTES};
+use crate::parse::origin::Origins;
 use crate::parse::reject::{Reject, RejectCode};
 use crate::parse::{ParseError, Parsed};
 use crate::position::Position;
@@ -32,6 +33,7 @@ pub(super) struct Rows {
     columns: Vec<Cells>,
     num_rows: usize,
     record_numbers: Option<Vec<i64>>,
+    origins: Option<Origins>,
     rejects: Vec<Reject>,
     reject_bytes: usize,
     ready: VecDeque<Result<Parsed, ParseError>>,
@@ -78,6 +80,7 @@ impl Rows {
             columns,
             num_rows: 0,
             record_numbers: options.has_record_numbers.then(Vec::new),
+            origins: options.has_origins.then(Origins::default),
             rejects: Vec::new(),
             reject_bytes: 0,
             ready: VecDeque::new(),
@@ -95,7 +98,7 @@ impl Rows {
 
     /// Appends one record: `append` appends one value to each column.
     ///
-    /// If it refuses, the values are taken back and `reject` says what to show of the record.
+    /// If it refuses, the values are taken back. `reject` says where the record stands, and its text.
     pub(super) fn push<'t>(
         &mut self,
         append: impl FnOnce(&mut [Cells]) -> Result<(), Refusal>,
@@ -108,6 +111,16 @@ impl Rows {
                 if let Some(record_numbers) = &mut self.record_numbers {
                     record_numbers.push(i64::try_from(self.num_records).unwrap_or(i64::MAX));
                 }
+                if let Some(origins) = &mut self.origins {
+                    let (place, record) = reject();
+                    let position = Position {
+                        file: Arc::clone(&self.file),
+                        line: place.line,
+                        byte: place.byte,
+                        record: self.num_records,
+                    };
+                    origins.push(&position, None, &shown_record(record));
+                }
             }
             Err(refusal) => {
                 for column in &mut self.columns {
@@ -117,8 +130,9 @@ impl Rows {
                 self.reject(place, refusal, record);
             }
         }
-        if self.num_rows >= self.batch_rows || self.columns.iter().map(Cells::text_bytes).sum::<usize>() >= BATCH_BYTES
-        {
+        let origin_bytes = self.origins.as_ref().map_or(0, Origins::text_bytes);
+        let text_bytes = self.columns.iter().map(Cells::text_bytes).sum::<usize>() + origin_bytes;
+        if self.num_rows >= self.batch_rows || text_bytes >= BATCH_BYTES {
             self.cut();
         }
     }
@@ -183,6 +197,7 @@ impl Rows {
         Ok(Parsed {
             batch,
             record_numbers: self.record_numbers.as_mut().map(std::mem::take),
+            origins: self.origins.as_mut().map(Origins::finish).transpose()?,
             rejects: std::mem::take(&mut self.rejects),
         })
     }

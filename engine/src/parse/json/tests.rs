@@ -3,6 +3,7 @@
 mod drift;
 
 use super::*;
+use crate::parse::origin::Origin;
 use crate::parse::{Parsed, Reject};
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Float64Type, Int64Type, TimestampMicrosecondType};
@@ -15,6 +16,8 @@ use std::sync::Arc;
 struct Outcome {
     /// A row's fields, separated by ` | `, with its record number in front if it was asked for.
     rows: Vec<String>,
+    /// Where each row comes from, if that was asked for.
+    origins: Vec<Option<Origin>>,
     rejects: Vec<Reject>,
     errors: Vec<String>,
 }
@@ -30,6 +33,10 @@ impl Outcome {
             }
             fields.extend(parsed.batch.columns().iter().map(|column| shown(column.as_ref(), row)));
             self.rows.push(fields.join(" | "));
+        }
+        if let Some(origins) = &parsed.origins {
+            let rows = 0..parsed.batch.num_rows();
+            self.origins.extend(rows.map(|row| Origin::of_row(origins, row)));
         }
         self.rejects.extend(parsed.rejects);
     }
@@ -1482,6 +1489,7 @@ mod properties {
                         batch_rows,
                         max_record_bytes,
                         has_record_numbers: true,
+                        has_origins: true,
                         ..JsonOptions::default()
                     }
                 },

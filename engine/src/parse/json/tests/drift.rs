@@ -141,3 +141,27 @@ fn nothing_is_rescued_where_nobody_asks_for_it() {
         );
     }
 }
+
+#[test]
+fn rows_know_where_they_come_from() {
+    for options in layouts(OnNewColumns::Ignore, OnBadValue::Reject) {
+        let options = JsonOptions {
+            has_origins: true,
+            ..options
+        };
+        let outcome = outcome_of(&options, &[b"{\"a\":1}\n{\"a\":\"x\"}\n\n{ \"a\": 3 }\n"]);
+        let shown: Vec<String> = outcome
+            .origins
+            .iter()
+            .flatten()
+            .map(|origin| {
+                let place = &origin.position;
+                format!(
+                    "{}:{}:{}:{} {}",
+                    place.file, place.line, place.byte, place.record, origin.text
+                )
+            })
+            .collect();
+        assert_eq!(shown, ["file0:1:0:1 {\"a\":1}", "file0:4:19:3 { \"a\": 3 }"]);
+    }
+}
