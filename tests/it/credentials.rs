@@ -142,6 +142,37 @@ fn a_role_is_assumed_with_the_keys_of_the_environment() {
 }
 
 #[test]
+fn a_role_is_assumed_where_and_as_it_is_asked() {
+    let server = servers::moto();
+    let bucket = bucket_of_numbers(server);
+    let sts = Proxy::start(server.address());
+    let workplace = Workplace::new();
+    let lines = format!(
+        "  auth_method: assume_role\n  account_id: '{}'\n  role_name: {}\n  external_id: tests\n  duration_in_seconds: 900\n  \
+         arn_partition: aws-cn\n  sts_endpoint: {}\n",
+        ROLE.0,
+        ROLE.1,
+        sts.endpoint()
+    );
+    let loading = job(&workplace, &server.endpoint(), bucket.name(), &lines)
+        .env("AWS_ACCESS_KEY_ID", ACCESS_KEY)
+        .env("AWS_SECRET_ACCESS_KEY", SECRET_KEY);
+    check_loaded(&workplace, loading.run());
+    assert_eq!(sts.requests().len(), 1, "the role is asked for there, and nothing else");
+    let failed = job(
+        &Workplace::new(),
+        &servers::seaweedfs().endpoint(),
+        "any",
+        &lines.replace(&format!("  sts_endpoint: {}\n", sts.endpoint()), ""),
+    )
+    .env("AWS_ACCESS_KEY_ID", ACCESS_KEY)
+    .env("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
+    .run()
+    .exited_with(1);
+    assert!(failed.error_line().contains("arn:aws-cn:iam::"), "{failed}");
+}
+
+#[test]
 fn a_role_that_there_is_not_is_named() {
     let bucket = bucket_of_numbers(servers::seaweedfs());
     let lines = "  auth_method: assume_role\n  account_id: '000000000000'\n  role_name: nobody\n";

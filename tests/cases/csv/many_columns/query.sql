@@ -1,1 +1,1 @@
-SELECT c0, c1, c998, c999 FROM d.t
+SELECT c0, c1, c198, c199 FROM d.t

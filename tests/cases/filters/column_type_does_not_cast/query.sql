@@ -1,0 +1,1 @@
+SELECT b + 0 AS b FROM d.t

@@ -1,0 +1,1 @@
+SELECT time, "date" FROM d.t
