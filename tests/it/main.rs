@@ -7,6 +7,7 @@ mod atomicity;
 mod cases;
 mod credentials;
 mod documentation;
+mod drift;
 mod errors;
 mod examples;
 mod interactions;

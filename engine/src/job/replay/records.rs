@@ -196,7 +196,7 @@ mod tests {
             csv_file("1,2", Some("a,\"b\r\n\""), &by_name).unwrap(),
             "a,\"b\r\n\"\n1,2",
             2,
-            9,
+            8,
         );
         assert_eq!(csv_file("1,2", None, &by_name), None);
         check(
