@@ -131,7 +131,7 @@ pub(crate) enum Command {
     /// Delete a schedule; its jobs and its table stay
     #[command(alias = "connector:delete")]
     Delete(ScheduleArguments),
-    /// Run the schedules
+    /// Run the schedules, and answer on HTTP
     Serve(ServeArguments),
     /// Answer SQL over the tables, named DATABASE.TABLE
     Query(QueryArguments),

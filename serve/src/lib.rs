@@ -5,11 +5,13 @@
 //!
 //! Reading order: [`stored`] (configurations that can be kept), [`log`] (what a job logs), [`record`] (a job of this process and its
 //! record), [`service`] (what everything stands on), [`run`] (one job from the queue to its end),
-//! [`scheduler`] (all of them, until the server ends).
+//! [`scheduler`] (all of them, until the server ends) with [`totals`], [`http`] (answers).
 
+pub mod http;
 pub mod log;
 pub mod record;
 pub mod run;
 pub mod scheduler;
 pub mod service;
 pub mod stored;
+pub mod totals;

@@ -2,14 +2,15 @@
 
 use crate::record::{Recorder, UnwrittenEnding, error_document};
 use crate::service::Service;
-use crate::stored::{document_of, plan_of, shown};
+use crate::stored::{document_of, plan_of, shown, told};
 use bucketload_engine::config::plan::JobPlan;
-use bucketload_engine::job::committed::committed;
+use bucketload_engine::job::committed::{Committed, committed};
 use bucketload_engine::job::progress::Progress;
 use bucketload_engine::job::stop::{Ended, Stop, StopReason, run_stoppable};
 use bucketload_engine::table::warehouse::TableName;
 use bucketload_engine::{Blame, Environment, Error, Result};
 use bucketload_state::jobs::{Ending, JobRecord, JobStatus, Origin, Retry};
+use bucketload_state::queue::Settled;
 use bucketload_state::timing::retry_at;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -114,7 +115,7 @@ async fn prepare(service: &Arc<Service>, job: &JobRecord) -> Result<Option<Attem
     service.ask(move |state| state.note_config(&job_id, &config)).await?;
     let (plan, warnings) = plan_of(&document, &|name| service.variable(name))?;
     for warning in warnings {
-        tracing::warn!(job_id = job.job.id, "{warning}");
+        tracing::warn!(job_id = job.job.id, "{}", told(&warning));
     }
     Ok(Some(Attempt {
         environment,
@@ -131,15 +132,19 @@ async fn settle(service: &Arc<Service>, environment: &Environment, job: &JobReco
     let mut is_done = false;
     for before in service.ask(move |state| state.unsettled(schedule_id)).await? {
         let target = TableName::new(&before.job.database, &before.job.table)?;
-        let report = committed(environment, &target, &before.job.id).await?;
-        let is_same_run = before.run.as_ref().map(|before| before.scheduled) == Some(run.scheduled);
-        is_done |= report.is_some() && is_same_run && job.attempt > 1;
-        if report.is_some() {
-            tracing::info!(job_id = before.job.id, "the table shows that this job has committed");
-        }
+        let settled = match committed(environment, &target, &before.job.id).await? {
+            Committed::Nothing => Settled::Nothing,
+            Committed::Part(next) => Settled::Part(next),
+            Committed::All(report) => {
+                tracing::info!(job_id = before.job.id, "the table shows that this job has committed");
+                let is_same_run = before.run.as_ref().map(|before| before.scheduled) == Some(run.scheduled);
+                is_done |= is_same_run && job.attempt > 1;
+                Settled::All(report)
+            }
+        };
         let (job_id, now) = (before.job.id.clone(), service.now());
         service
-            .ask(move |state| state.settle_job(&job_id, report.as_ref(), now))
+            .ask(move |state| state.settle_job(&job_id, &settled, now))
             .await?;
     }
     Ok(is_done)

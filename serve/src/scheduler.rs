@@ -14,6 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::task::{Id, JoinError, JoinSet};
 
@@ -194,8 +195,15 @@ async fn run_one(service: Arc<Service>, job: JobRecord, stop: Stop) {
     let schedule = job.run.as_ref().map(|run| run.schedule_name.as_str());
     tracing::info!(job_id, table, schedule, attempt = job.attempt, "job started");
     let progress = Arc::new(Progress::of(job_id));
+    let totals = &service.totals;
+    let count = |total: &AtomicU64| total.fetch_add(1, Ordering::Relaxed);
+    if job.attempt > 1 {
+        count(&totals.retried);
+    }
     match run_begun(&service, &job, &progress, &stop).await {
         Outcome::Ended(Ended::Done(report)) => {
+            count(&totals.succeeded);
+            totals.add(&report, true);
             tracing::info!(
                 job_id,
                 table,
@@ -205,10 +213,18 @@ async fn run_one(service: Arc<Service>, job: JobRecord, stop: Stop) {
             );
         }
         Outcome::Ended(Ended::Failed(failed)) => {
+            count(&totals.failed);
+            totals.add(&failed.report, false);
             tracing::error!(job_id, table, attempt = job.attempt, error = %failed.error, "job failed");
         }
-        Outcome::Ended(Ended::Stopped) => tracing::warn!(job_id, table, "job stopped, nothing was committed"),
-        Outcome::Refused(error) => tracing::error!(job_id, table, %error, "job could not begin"),
+        Outcome::Ended(Ended::Stopped) => {
+            count(&totals.killed);
+            tracing::warn!(job_id, table, "job stopped, nothing was committed");
+        }
+        Outcome::Refused(error) => {
+            count(&totals.failed);
+            tracing::error!(job_id, table, %error, "job could not begin");
+        }
         Outcome::CommittedBefore => tracing::info!(job_id, table, "an earlier attempt had committed"),
     }
 }

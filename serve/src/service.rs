@@ -2,6 +2,7 @@
 
 use crate::log::JobLogs;
 use crate::record::{state_error, with_state};
+use crate::totals::Totals;
 use bucketload_engine::{Environment, Result};
 use bucketload_state::{State, StateResult};
 use jiff::Timestamp;
@@ -18,6 +19,8 @@ pub struct Service {
     pub state: Arc<State>,
     /// Where log lines wait for records.
     pub logs: JobLogs,
+    /// What jobs have done since the process started.
+    pub totals: Totals,
     clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
     variables: Box<Variables>,
     environments: Mutex<HashMap<String, Arc<Environment>>>,
@@ -43,6 +46,7 @@ impl Service {
         Service {
             state,
             logs,
+            totals: Totals::default(),
             clock: Box::new(clock),
             variables: Box::new(variables),
             environments: Mutex::default(),
@@ -68,7 +72,9 @@ impl Service {
             return Ok(Arc::clone(environment));
         }
         let environment = Arc::new(Environment::new(warehouse, Timestamp::now)?);
-        environments.insert(warehouse.to_owned(), Arc::clone(&environment));
+        for name in [warehouse.to_owned(), environment.warehouse.place()] {
+            environments.insert(name, Arc::clone(&environment));
+        }
         Ok(environment)
     }
 

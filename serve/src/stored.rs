@@ -87,12 +87,20 @@ pub fn plan_of(document: &Document, lookup: Lookup<'_>) -> Result<(JobPlan, Vec<
 
 /// All problems as one error, for readers who get only one.
 fn one_error(errors: &ConfigErrors) -> Error {
-    let told: Vec<String> = errors.problems.iter().map(ToString::to_string).collect();
+    let told: Vec<String> = errors.problems.iter().map(told).collect();
     let hint = match errors.problems.as_slice() {
         [only] => only.hint.clone(),
         _ => None,
     };
     Error::config(told.join("; ")).with_optional_hint(hint)
+}
+
+/// A problem in one line, without what to do.
+pub(crate) fn told(problem: &Problem) -> String {
+    match problem.path.is_empty() {
+        true => problem.message.clone(),
+        false => format!("`{}`: {}", problem.path, problem.message),
+    }
 }
 
 fn entry_mut<'a>(node: &'a mut Node, name: &str) -> Option<&'a mut Node> {
@@ -172,7 +180,7 @@ mod tests {
 
     #[test]
     fn the_next_run_goes_on_from_what_the_last_one_left() {
-        let config = json!({"in": {"type": "file", "path_prefix": "/a", "parser": {"type": "jsonl"}}});
+        let config = json!({"in": {"type": "file", "path_prefix": "/a", "parser": {"type": "jsonl", "columns": [{"name": "n", "type": "long"}]}}});
         let left = json!({"in": {"last_path": "/a/7"}});
         let document = document_of(&config, Some("at"), &left, "schedule `x`").unwrap();
         let (plan, _) = plan_of(&document, &|_| None).unwrap();
@@ -184,6 +192,9 @@ mod tests {
     fn all_problems_are_told() {
         let document = document("in: {type: s3, parser: {type: cvs}}");
         let error = plan_of(&document, &|_| None).unwrap_err().to_string();
-        assert!(error.contains("bucket") && error.contains("cvs"), "{error}");
+        assert!(
+            error.contains("bucket") && error.contains("cvs") && !error.contains('\n'),
+            "{error}"
+        );
     }
 }

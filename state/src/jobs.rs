@@ -434,11 +434,17 @@ impl State {
 
     /// Removes finished jobs that ended before an instant, and gives their number. Those of which the table still has to be asked stay.
     pub fn prune_jobs(&self, before: Timestamp) -> StateResult<usize> {
-        self.transaction(|transaction| {
+        let (num_removed, owners) = self.transaction(|transaction| {
             let sql =
                 "DELETE FROM jobs WHERE status IN ('success', 'error', 'killed') AND is_settled AND ended_ms < ?1";
-            Ok(transaction.execute(sql, [millis(before)])?)
-        })
+            let num_removed = transaction.execute(sql, [millis(before)])?;
+            let sql = "SELECT DISTINCT owner FROM jobs WHERE status = 'running'";
+            let owners: rusqlite::Result<Vec<String>> =
+                transaction.prepare(sql)?.query_map([], |row| row.get(0))?.collect();
+            Ok((num_removed, owners?))
+        })?;
+        crate::owner::sweep(&self.locks(), &owners);
+        Ok(num_removed)
     }
 }
 

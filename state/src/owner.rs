@@ -7,6 +7,10 @@
 use crate::error::{StateError, StateResult};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How long the file of a process that looks dead stays.
+const LEFT_ALONE: Duration = Duration::from_secs(3_600);
 
 /// This process, as long as the value lives.
 #[derive(Debug)]
@@ -66,6 +70,26 @@ pub(crate) fn is_alive(folder: &Path, id: &str) -> StateResult<bool> {
     }
 }
 
+/// Removes files that dead processes left, but for those that are still asked for.
+///
+/// Between making its file and locking it a process looks dead, so files stay for an hour.
+pub(crate) fn sweep(folder: &Path, asked_for: &[String]) {
+    // What cannot be looked at now is looked at the next time.
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let age = entry.metadata().and_then(|metadata| metadata.modified()).ok();
+        let is_old = age
+            .and_then(|made| made.elapsed().ok())
+            .is_some_and(|age| age > LEFT_ALONE);
+        let Ok(id) = entry.file_name().into_string() else {
+            continue;
+        };
+        if is_old && !asked_for.contains(&id) && is_alive(folder, &id).is_ok_and(|is_alive| !is_alive) {
+            forget(folder, &id);
+        }
+    }
+}
+
 /// Removes the file of a process that is dead.
 pub(crate) fn forget(folder: &Path, id: &str) {
     // Whoever else found it dead may have been faster.
@@ -90,6 +114,24 @@ mod tests {
         drop(owner);
         assert!(!is_alive(folder.path(), &id).unwrap());
         assert!(!is_alive(folder.path(), "never").unwrap());
+    }
+
+    #[test]
+    fn old_files_of_dead_processes_are_swept() {
+        let folder = tempfile::tempdir().unwrap();
+        let owner = Owner::new(folder.path()).unwrap();
+        for name in ["old", "new", "asked"] {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        let long_ago = std::time::SystemTime::now() - 2 * LEFT_ALONE;
+        for name in ["old", "asked", owner.id()] {
+            let file = File::options().write(true).open(folder.path().join(name)).unwrap();
+            file.set_modified(long_ago).unwrap();
+        }
+        sweep(folder.path(), &["asked".to_owned()]);
+        let is_there = |name: &str| folder.path().join(name).exists();
+        assert!(!is_there("old"));
+        assert!(is_there("new") && is_there("asked") && is_there(owner.id()));
     }
 
     #[test]

@@ -25,6 +25,17 @@ pub struct Enqueued {
     pub broken: Vec<(String, TimingError)>,
 }
 
+/// What a table has of a job that did not end well.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Settled {
+    /// Nothing.
+    Nothing,
+    /// A part; the next run goes on from this difference of the configuration.
+    Part(Value),
+    /// All of it, with this report.
+    All(Value),
+}
+
 impl State {
     /// Queues the runs that are due.
     pub fn enqueue_due(&self, now: Timestamp) -> StateResult<Enqueued> {
@@ -163,11 +174,21 @@ impl State {
         self.read(|connection| connection.prepare(&sql)?.query_map([schedule_id], record)?.collect())
     }
 
-    /// Notes what the table says of an unsettled job: the report of what it committed, or that it committed nothing.
-    pub fn settle_job(&self, id: &str, committed: Option<&Value>, now: Timestamp) -> StateResult<()> {
+    /// Notes what the table says of an unsettled job.
+    pub fn settle_job(&self, id: &str, settled: &Settled, now: Timestamp) -> StateResult<()> {
         self.transaction(|transaction| {
             transaction.execute("UPDATE jobs SET is_settled = 1 WHERE id = ?1", [id])?;
-            let Some(report) = committed else { return Ok(()) };
+            let report = match settled {
+                Settled::Nothing => return Ok(()),
+                Settled::Part(next) => {
+                    let run = find(transaction, id)?.and_then(|job| job.run);
+                    if let Some(run) = run.filter(|_| next.is_object()) {
+                        schedules::add_difference(transaction, run.schedule_id, next)?;
+                    }
+                    return Ok(());
+                }
+                Settled::All(report) => report,
+            };
             transaction.execute(
                 "UPDATE jobs SET status = 'success', error = NULL, report = ?2 WHERE id = ?1",
                 params![id, report.to_string()],

@@ -3,6 +3,7 @@
 //! [`layering`] reads the engine's sources. Everything else runs the program.
 
 mod addressing;
+mod api;
 mod atomicity;
 mod cases;
 mod credentials;

@@ -145,7 +145,7 @@ fn a_server_that_ends_leaves_its_jobs_to_the_next_one() {
         .create_schedule(&template, Timestamp::now() - SignedDuration::from_hours(1))
         .unwrap();
     let mut server = workplace
-        .bucketload(["serve", "--shutdown-wait", "0", "--json"])
+        .bucketload(["serve", "--listen", "none", "--shutdown-wait", "0", "--json"])
         .s3(&proxy.endpoint(), bucket.name())
         .spawn();
     let is_stuck = wait_until(LIMIT, || proxy.num_held() > 0 || server.has_ended());
@@ -188,7 +188,7 @@ fn a_killed_server_leaves_a_job_that_is_tried_again() {
         .create_schedule(&template, Timestamp::now() - SignedDuration::from_hours(1))
         .unwrap();
     let mut server = workplace
-        .bucketload(["serve"])
+        .bucketload(["serve", "--listen", "none"])
         .s3(&proxy.endpoint(), bucket.name())
         .spawn();
     let is_stuck = wait_until(LIMIT, || proxy.num_held() > 0 || server.has_ended());

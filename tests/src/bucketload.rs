@@ -10,7 +10,7 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
 use std::{env, io};
@@ -262,12 +262,14 @@ sys.exit(process.wait())
             Ok(child) => child,
             Err(error) => panic!("{shown} cannot be run: {error}"),
         };
-        let stdout = read_to_end(child.stdout.take().expect("it was piped"));
-        let stderr = read_to_end(child.stderr.take().expect("it was piped"));
+        let so_far = Arc::default();
+        let stdout = read_to_end(child.stdout.take().expect("it was piped"), &Arc::default());
+        let stderr = read_to_end(child.stderr.take().expect("it was piped"), &so_far);
         Running {
             shown,
             child,
             printed: Some((stdout, stderr)),
+            so_far,
         }
     }
 }
@@ -278,12 +280,29 @@ pub struct Running {
     shown: String,
     child: Child,
     printed: Option<(JoinHandle<String>, JoinHandle<String>)>,
+    /// What it has said on standard error.
+    so_far: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Running {
     /// Whether it has come to its end.
     pub fn has_ended(&mut self) -> bool {
         !matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// What follows a text on a line of standard error, once it is there.
+    #[track_caller]
+    pub fn line_after(&mut self, text: &str) -> String {
+        let mut found = None;
+        wait_until(TIME_LIMIT, || {
+            let has_ended = self.has_ended();
+            let so_far = self.so_far.lock().unwrap_or_else(PoisonError::into_inner);
+            let said = String::from_utf8_lossy(&so_far);
+            let rest = said.split_once(text).and_then(|(_, rest)| rest.split_once('\n'));
+            found = rest.map(|(line, _)| line.to_owned());
+            found.is_some() || has_ended
+        });
+        found.unwrap_or_else(|| panic!("{} did not say `{text}`", self.shown))
     }
 
     /// `kill -9`
@@ -416,10 +435,20 @@ fn shown(command: &Command) -> String {
     words.map(|word| format!("{word:?}")).collect::<Vec<_>>().join(" ")
 }
 
-fn read_to_end(mut stream: impl Read + Send + 'static) -> JoinHandle<String> {
+/// Reads a stream in a thread; what has come so far can be looked at meanwhile.
+fn read_to_end(mut stream: impl Read + Send + 'static, so_far: &Arc<Mutex<Vec<u8>>>) -> JoinHandle<String> {
+    let so_far = Arc::clone(so_far);
     thread::spawn(move || {
-        let mut bytes = Vec::new();
-        let _ = stream.read_to_end(&mut bytes);
+        let mut buffer = [0; 8192];
+        loop {
+            let length = match stream.read(&mut buffer) {
+                Ok(0) | Err(_) => break,
+                Ok(length) => length,
+            };
+            let mut bytes = so_far.lock().unwrap_or_else(PoisonError::into_inner);
+            bytes.extend_from_slice(&buffer[..length]);
+        }
+        let bytes = so_far.lock().unwrap_or_else(PoisonError::into_inner);
         String::from_utf8_lossy(&bytes).into_owned()
     })
 }

@@ -3,6 +3,7 @@
 //! Tests here know the command line and what lies on disk, nothing of the engine. In reading order: [`folders`], [`wait`],
 //! [`process`], [`python`], [`servers`], [`bucket`], `message`, [`proxy`], [`metadata`], [`bucketload`], [`case`].
 
+pub mod api;
 pub mod bucket;
 pub mod bucketload;
 pub mod case;

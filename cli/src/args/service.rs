@@ -24,8 +24,8 @@ pub(crate) struct JobArguments {
     /// Show what it logged
     #[arg(long)]
     pub(crate) log: bool,
-    /// Understood for the sake of old scripts: more of the log, as `--log`
-    #[arg(short, long, hide = true)]
+    /// Wait until it has ended
+    #[arg(short, long)]
     pub(crate) wait: bool,
 }
 
@@ -130,6 +130,9 @@ pub(crate) struct RunArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct ServeArguments {
+    /// Where the API answers; port 0 takes a free one, `none` answers nowhere
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8750")]
+    pub(crate) listen: String,
     /// Jobs that servers of this state file run at once
     #[arg(long, value_name = "JOBS", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub(crate) max_jobs: u32,

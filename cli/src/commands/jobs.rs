@@ -56,10 +56,15 @@ pub(super) fn list(global: &GlobalArguments, arguments: &JobsArguments, printer:
     Ok(Exit::Done)
 }
 
-pub(super) fn show(global: &GlobalArguments, arguments: &JobArguments, printer: &Printer) -> Result<Exit> {
+pub(super) async fn show(global: &GlobalArguments, arguments: &JobArguments, printer: &Printer) -> Result<Exit> {
     let state = state::open(global)?;
     state::tidy(&state, global).map_err(state_error)?;
-    let job = state.job(&arguments.id).map_err(state_error)?;
+    let mut job = state.job(&arguments.id).map_err(state_error)?;
+    while arguments.wait && !job.status.is_final() {
+        tokio::time::sleep(WATCH_INTERVAL).await;
+        state.bury_dead(Timestamp::now()).map_err(state_error)?;
+        job = state.job(&arguments.id).map_err(state_error)?;
+    }
     let log = match arguments.log {
         true => state.log(&arguments.id, 0).map_err(state_error)?,
         false => Vec::new(),

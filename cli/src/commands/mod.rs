@@ -33,7 +33,7 @@ pub(crate) async fn run(arguments: Arguments, printer: &Printer, line: &StatusLi
         Command::Explain(arguments) => explain::run(global, &arguments, printer).await,
         Command::Tune(arguments) => tune::run(global, &arguments, printer).await,
         Command::Jobs(arguments) => jobs::list(global, &arguments, printer),
-        Command::Job(arguments) => jobs::show(global, &arguments, printer),
+        Command::Job(arguments) => jobs::show(global, &arguments, printer).await,
         Command::Cancel(arguments) => jobs::cancel(global, &arguments, printer).await,
         Command::Create(arguments) => schedules::create(global, &arguments, printer).await,
         Command::List => schedules::list(global, printer),

@@ -17,7 +17,7 @@ pub(super) async fn run(global: &GlobalArguments, arguments: &PreviewArguments, 
     let plan = read_plan(&arguments.config.config, &arguments.config.overrides, global, printer)?;
     let shown = preview(&environment(global)?, &plan, arguments.rows).await?;
     if printer.is_json() {
-        printer.document(&document(&shown));
+        printer.document(&shown.document());
         return Ok(Exit::Done);
     }
     match arguments.format {
@@ -60,27 +60,6 @@ pub(super) async fn run(global: &GlobalArguments, arguments: &PreviewArguments, 
         ));
     }
     Ok(Exit::Done)
-}
-
-fn document(shown: &Preview) -> Value {
-    let columns: Vec<Value> = shown
-        .columns
-        .iter()
-        .map(|(name, kind)| json!({"name": name, "type": kind}))
-        .collect();
-    let rejected: Vec<Value> = shown
-        .rejects
-        .iter()
-        .map(|reject| {
-            json!({
-                "file": reject.position.file.as_ref(),
-                "line": reject.position.line,
-                "reason": reject.reason,
-                "record": reject.record,
-            })
-        })
-        .collect();
-    json!({"columns": columns, "rows": shown.rows, "rejected": rejected})
 }
 
 fn objects(shown: &Preview) -> Value {

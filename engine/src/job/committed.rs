@@ -6,25 +6,39 @@ use crate::table::delta;
 use crate::table::warehouse::TableName;
 use serde_json::{Value, json};
 
-/// The bookkeeping of the last commit of a job, in the words of its report; `None`: the table shows nothing of it.
+/// What a table has of a job.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Committed {
+    /// Nothing.
+    Nothing,
+    /// Some of its steps; the next run goes on from this difference of the configuration.
+    Part(Value),
+    /// All of it: `job_id`, `database`, `table`, `next` and `rows` of its report; what only the process knew is missing.
+    All(Value),
+}
+
+/// Asks a table what it has of a job.
 ///
-/// **Shape**: `job_id`, `database`, `table`, `next` and `rows`; what only the process knew is missing.
 /// **Errors**: the log of the table cannot be read; then nothing is known.
 /// **Cost**: reads the commits of the table's log.
-pub async fn committed(environment: &Environment, target: &TableName, job_id: &str) -> Result<Option<Value>> {
+pub async fn committed(environment: &Environment, target: &TableName, job_id: &str) -> Result<Committed> {
     let Some(table) = delta::open(&environment.warehouse.table(target)).await? else {
-        return Ok(None);
+        return Ok(Committed::Nothing);
     };
     let commits = table.bookkeeping().await?;
-    let commit = commits.into_iter().find(|commit| commit["job_id"] == job_id);
-    Ok(commit.map(|commit| {
-        json!({
-            "job_id": job_id,
-            "status": "success",
-            "database": target.database,
-            "table": target.table,
-            "rows": {"written": commit["rows"], "rejected": commit["rejected"]},
-            "next": commit["next"],
-        })
-    }))
+    let Some(last) = commits.into_iter().find(|commit| commit["job_id"] == job_id) else {
+        return Ok(Committed::Nothing);
+    };
+    // A job that commits in steps says in each which one it is.
+    if last.get("step").is_some_and(|step| step["is_last"] == false) {
+        return Ok(Committed::Part(last["next"].clone()));
+    }
+    Ok(Committed::All(json!({
+        "job_id": job_id,
+        "status": "success",
+        "database": target.database,
+        "table": target.table,
+        "rows": {"written": last["rows"], "rejected": last["rejected"]},
+        "next": last["next"],
+    })))
 }

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::parse::Reject;
 use crate::parse::reject::RejectSink;
 use crate::table::schema::type_name;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Rows shown where nobody says how many.
@@ -42,6 +42,30 @@ pub struct Preview {
     pub num_rejects: u64,
     /// Files that were selected.
     pub num_files: u64,
+}
+
+impl Preview {
+    /// As JSON: columns, rows as arrays, records that were skipped.
+    pub fn document(&self) -> Value {
+        let columns: Vec<Value> = self
+            .columns
+            .iter()
+            .map(|(name, kind)| json!({"name": name, "type": kind}))
+            .collect();
+        let rejected: Vec<Value> = self
+            .rejects
+            .iter()
+            .map(|reject| {
+                json!({
+                    "file": reject.position.file.as_ref(),
+                    "line": reject.position.line,
+                    "reason": reject.reason,
+                    "record": reject.record,
+                })
+            })
+            .collect();
+        json!({"columns": columns, "rows": self.rows, "rejected": rejected})
+    }
 }
 
 /// Reads the first rows.

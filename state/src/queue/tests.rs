@@ -213,7 +213,7 @@ fn what_the_table_has_is_believed() {
     site.kill(one);
     two.bury_dead(night).unwrap();
     let report = json!({"rows": {"written": 5}, "next": {"in": {"last_path": "k"}}});
-    two.settle_job(&job.job.id, Some(&report), night).unwrap();
+    two.settle_job(&job.job.id, &Settled::All(report), night).unwrap();
     let record = two.job(&job.job.id).unwrap();
     assert_eq!(
         (record.status, record.num_records(), record.error),
@@ -223,6 +223,22 @@ fn what_the_table_has_is_believed() {
         two.schedule("a").unwrap().config_diff,
         json!({"in": {"last_path": "k"}})
     );
+    assert_eq!(two.unsettled(id).unwrap(), []);
+}
+
+#[test]
+fn a_part_that_the_table_has_is_gone_on_from() {
+    let site = Site::new();
+    let (one, two) = (site.process(), site.process());
+    let id = one.create_schedule(&nightly("a"), at(BEGIN)).unwrap().id;
+    let job = one.begin_run("a", at(BEGIN), at(BEGIN)).unwrap();
+    site.kill(one);
+    two.bury_dead(at(BEGIN)).unwrap();
+    let next = json!({"in": {"last_path": "half"}});
+    two.settle_job(&job.job.id, &Settled::Part(next.clone()), at(BEGIN))
+        .unwrap();
+    assert_eq!(two.job(&job.job.id).unwrap().status, JobStatus::Killed);
+    assert_eq!(two.schedule("a").unwrap().config_diff, next);
     assert_eq!(two.unsettled(id).unwrap(), []);
 }
 

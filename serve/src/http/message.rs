@@ -1,0 +1,293 @@
+//! Reads requests and writes answers of HTTP/1.1, one of each a connection.
+//!
+//! It is a small part of the protocol, and all that the API needs: bodies with a `Content-Length`, no pipelining, no compression, `Connection:
+//! close`. A framework would bring the server half of hyper, with which everything below the engine would be built a second time. What is
+//! intricate, the head of a request, is read by hyper's own parser, `httparse`.
+//!
+//! **Source**: RFC 9112.
+
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::io;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+/// Bytes of the head of a request. Tokens of gateways are long.
+const MAX_HEAD_BYTES: usize = 32 * 1024;
+
+/// Headers of a request.
+const MAX_HEADERS: usize = 100;
+
+/// Bytes of a body: that of the largest configuration.
+const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
+
+/// How long a client may take to send a request.
+const READ_PATIENCE: Duration = Duration::from_secs(30);
+
+/// A request.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Request {
+    pub(crate) method: String,
+    /// Segments of the path, decoded.
+    pub(crate) path: Vec<String>,
+    pub(crate) query: HashMap<String, String>,
+    /// Names in lower case.
+    pub(crate) headers: HashMap<String, String>,
+    pub(crate) body: Vec<u8>,
+}
+
+/// An answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) content_type: &'static str,
+    pub(crate) body: Vec<u8>,
+}
+
+/// Why a request cannot be read.
+#[derive(Debug)]
+pub(crate) enum ReadError {
+    /// The client is gone or too slow: nobody to answer to.
+    Gone,
+    /// It is told.
+    Refused(Answer),
+}
+
+impl Answer {
+    /// A JSON document.
+    pub(crate) fn json(status: u16, document: &Value) -> Answer {
+        let mut body = document.to_string().into_bytes();
+        body.push(b'\n');
+        Answer {
+            status,
+            content_type: "application/json",
+            body,
+        }
+    }
+
+    /// An error, in the words of every other place that shows one.
+    pub(crate) fn error(status: u16, message: &str, hint: Option<&str>) -> Answer {
+        Answer::json(status, &json!({"error": message, "at": null, "hint": hint}))
+    }
+
+    /// The head, with the body's length.
+    fn head(&self) -> String {
+        format!(
+            "{}Content-Length: {}\r\n\r\n",
+            head(self.status, self.content_type),
+            self.body.len()
+        )
+    }
+
+    /// Writes head and body.
+    pub(crate) async fn write(&self, stream: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
+        stream.write_all(self.head().as_bytes()).await?;
+        stream.write_all(&self.body).await?;
+        stream.shutdown().await
+    }
+}
+
+/// The head of an answer without its last lines.
+pub(crate) fn head(status: u16, content_type: &str) -> String {
+    let reason = match status {
+        200 => "OK",
+        201 => "Created",
+        202 => "Accepted",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        409 => "Conflict",
+        411 => "Length Required",
+        413 => "Content Too Large",
+        422 => "Unprocessable Content",
+        431 => "Request Header Fields Too Large",
+        500 => "Internal Server Error",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        _ => "",
+    };
+    let challenge = match status {
+        401 => "WWW-Authenticate: Bearer\r\n",
+        _ => "",
+    };
+    format!(
+        "HTTP/1.1 {status} {reason}\r\nContent-Type: {content_type}\r\nCache-Control: no-store\r\n\
+         X-Content-Type-Options: nosniff\r\nConnection: close\r\n{challenge}"
+    )
+}
+
+impl Request {
+    /// Reads one request.
+    ///
+    /// **Errors**: it is no HTTP, too large, or late.
+    pub(crate) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Result<Request, ReadError> {
+        match tokio::time::timeout(READ_PATIENCE, read(stream)).await {
+            Ok(read) => read,
+            Err(_) => Err(ReadError::Gone),
+        }
+    }
+
+    /// The body as JSON; nothing is null.
+    ///
+    /// **Errors**: it is no JSON.
+    pub(crate) fn json(&self) -> Result<Value, Answer> {
+        if self.body.iter().all(u8::is_ascii_whitespace) {
+            return Ok(Value::Null);
+        }
+        serde_json::from_slice(&self.body)
+            .map_err(|error| Answer::error(400, &format!("the body is no JSON: {error}"), None))
+    }
+}
+
+async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Result<Request, ReadError> {
+    let refused = |status, message: &str| Err(ReadError::Refused(Answer::error(status, message, None)));
+    let mut bytes = Vec::new();
+    let (mut request, head_bytes, body_bytes) = loop {
+        match parse_head(&bytes) {
+            Ok(Some(parsed)) => break parsed,
+            Ok(None) if bytes.len() >= MAX_HEAD_BYTES => return refused(431, "the head of the request is too large"),
+            Ok(None) => {}
+            Err(answer) => return Err(ReadError::Refused(answer)),
+        }
+        if stream.read_buf(&mut bytes).await.unwrap_or_default() == 0 {
+            return Err(ReadError::Gone);
+        }
+    };
+    if body_bytes > MAX_BODY_BYTES {
+        return refused(413, "the body of the request is too large");
+    }
+    let mut body = bytes.split_off(head_bytes);
+    while body.len() < body_bytes {
+        if stream.read_buf(&mut body).await.unwrap_or_default() == 0 {
+            return Err(ReadError::Gone);
+        }
+    }
+    body.truncate(body_bytes);
+    request.body = body;
+    Ok(request)
+}
+
+/// The request without its body, the bytes of its head and those of its body; `None` if the head is not complete.
+fn parse_head(bytes: &[u8]) -> Result<Option<(Request, usize, usize)>, Answer> {
+    let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+    let mut parsed = httparse::Request::new(&mut headers);
+    let head_bytes = match parsed.parse(bytes) {
+        Ok(httparse::Status::Complete(head_bytes)) => head_bytes,
+        Ok(httparse::Status::Partial) => return Ok(None),
+        Err(error) => return Err(Answer::error(400, &format!("this is no HTTP request: {error}"), None)),
+    };
+    let target = parsed.path.unwrap_or_default();
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let decoded = |text: &str, is_query| {
+        decode(text, is_query).ok_or_else(|| Answer::error(400, &format!("`{text}` is not encoded as URLs are"), None))
+    };
+    let mut request = Request {
+        method: parsed.method.unwrap_or_default().to_owned(),
+        ..Request::default()
+    };
+    for segment in path.split('/').filter(|segment| !segment.is_empty()) {
+        request.path.push(decoded(segment, false)?);
+    }
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        request.query.insert(decoded(name, true)?, decoded(value, true)?);
+    }
+    for header in parsed.headers.iter() {
+        let name = header.name.to_ascii_lowercase();
+        let value = String::from_utf8_lossy(header.value).trim().to_owned();
+        if request.headers.insert(name, value).is_some() && header.name.eq_ignore_ascii_case("content-length") {
+            return Err(Answer::error(400, "there are two lengths of the body", None));
+        }
+    }
+    if request.headers.contains_key("transfer-encoding") {
+        return Err(Answer::error(411, "a body must come with its length", None));
+    }
+    let body_bytes = match request.headers.get("content-length") {
+        None => 0,
+        Some(length) => length
+            .parse()
+            .map_err(|_| Answer::error(400, "the length of the body is no number", None))?,
+    };
+    Ok(Some((request, head_bytes, body_bytes)))
+}
+
+/// Undoes percent-encoding; `None` if that is broken or gives no UTF-8.
+fn decode(text: &str, is_query: bool) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'%' => {
+                let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
+                let (high, low) = (digit(rest.next())?, digit(rest.next())?);
+                u8::try_from(high * 16 + low).ok()?
+            }
+            b'+' if is_query => b' ',
+            byte => byte,
+        });
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn read_all(mut bytes: &[u8]) -> Result<Request, u16> {
+        Request::read(&mut bytes).await.map_err(|error| match error {
+            ReadError::Gone => 0,
+            ReadError::Refused(answer) => answer.status,
+        })
+    }
+
+    #[tokio::test]
+    async fn a_request_has_path_query_headers_and_body() {
+        let request = read_all(
+            b"POST /v1/schedules/%E6%AF%8E%20a/run?limit=5&x=a+b%2B HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{} more",
+        )
+        .await
+        .unwrap();
+        assert_eq!(request.method, "POST");
+        assert_eq!(request.path, ["v1", "schedules", "毎 a", "run"]);
+        assert_eq!(request.query["limit"], "5");
+        assert_eq!(request.query["x"], "a b+");
+        assert_eq!(request.headers["host"], "h");
+        assert_eq!(request.body, b"{}");
+    }
+
+    #[tokio::test]
+    async fn what_is_no_request_is_refused() {
+        for (bytes, status) in [
+            (&b"hello\r\n\r\n"[..], 400),
+            (b"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n", 400),
+            (b"GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
+            (b"GET /%zz HTTP/1.1\r\n\r\n", 400),
+            (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", 411),
+            (b"POST / HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n", 413),
+            (b"GET / HTTP/1.1\r\n", 0),
+            (b"GET / HTTP/1.1\r\nContent-Length: 5\r\n\r\nabc", 0),
+        ] {
+            assert_eq!(
+                read_all(bytes).await.unwrap_err(),
+                status,
+                "{}",
+                String::from_utf8_lossy(bytes)
+            );
+        }
+        let long = format!("GET / HTTP/1.1\r\nX: {}", "x".repeat(MAX_HEAD_BYTES));
+        assert_eq!(read_all(long.as_bytes()).await.unwrap_err(), 431);
+    }
+
+    #[tokio::test]
+    async fn an_answer_says_how_long_it_is() {
+        let mut written = Vec::new();
+        Answer::error(404, "no", None).write(&mut written).await.unwrap();
+        let text = String::from_utf8(written).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 404 Not Found\r\n"), "{head}");
+        assert!(head.contains(&format!("Content-Length: {}", body.len())), "{head}");
+        assert_eq!(body, "{\"error\":\"no\",\"at\":null,\"hint\":null}\n");
+    }
+}

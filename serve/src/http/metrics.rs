@@ -1,0 +1,161 @@
+//! Figures for Prometheus, in its text format.
+//!
+//! Totals are those of the jobs that this process ran since it started; gauges are what the state file says now, whichever process runs
+//! the jobs.
+//!
+//! **Source**: Prometheus, "Exposition formats", text format 0.0.4.
+
+use super::Api;
+use super::message::Answer;
+use super::schedules::ask;
+use crate::totals::SECONDS_BOUNDS;
+use bucketload_state::jobs::{JobFilter, JobRecord, JobStatus};
+use bucketload_state::schedules::Schedule;
+use jiff::Timestamp;
+use serde_json::Value;
+use std::fmt::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+pub(super) async fn show(api: &Api) -> Result<Answer, Answer> {
+    let now = api.service.now();
+    let (queued, running, schedules) = ask(api, move |state| {
+        state.bury_dead(now)?;
+        let of = |status| {
+            state.jobs(&JobFilter {
+                status: Some(status),
+                ..JobFilter::default()
+            })
+        };
+        Ok((of(JobStatus::Queued)?, of(JobStatus::Running)?, state.schedules()?))
+    })
+    .await?;
+    let mut text = Text::default();
+    let totals = &api.service.totals;
+    let load = |total: &AtomicU64| total.load(Ordering::Relaxed);
+    text.family("bucketload_jobs_total", "counter", "Jobs that ended here, by status.");
+    for (status, total) in [
+        ("success", &totals.succeeded),
+        ("error", &totals.failed),
+        ("killed", &totals.killed),
+    ] {
+        text.sample("bucketload_jobs_total", &[("status", status)], load(total));
+    }
+    for (name, help, total) in [
+        ("bucketload_retries_total", "Attempts after the first.", &totals.retried),
+        (
+            "bucketload_files_read_total",
+            "Files read to their end.",
+            &totals.files_read,
+        ),
+        (
+            "bucketload_bytes_fetched_total",
+            "Bytes fetched.",
+            &totals.bytes_fetched,
+        ),
+        (
+            "bucketload_bytes_written_total",
+            "Bytes of committed files.",
+            &totals.bytes_written,
+        ),
+        ("bucketload_rows_written_total", "Rows committed.", &totals.rows_written),
+        (
+            "bucketload_rows_rejected_total",
+            "Records rejected by committed jobs.",
+            &totals.rows_rejected,
+        ),
+    ] {
+        text.family(name, "counter", help);
+        text.sample(name, &[], load(total));
+    }
+    let durations = totals.durations();
+    text.family("bucketload_job_seconds", "histogram", "Wall time of jobs.");
+    for (bound, count) in SECONDS_BOUNDS.iter().zip(durations.up_to) {
+        text.sample("bucketload_job_seconds_bucket", &[("le", &bound.to_string())], count);
+    }
+    text.sample("bucketload_job_seconds_bucket", &[("le", "+Inf")], durations.num_jobs);
+    text.sample("bucketload_job_seconds_sum", &[], durations.seconds);
+    text.sample("bucketload_job_seconds_count", &[], durations.num_jobs);
+    let outstanding = |path: &str, done: &str| running.iter().map(|job| left(job, path, done)).sum::<u64>();
+    for (name, help, number) in [
+        ("bucketload_jobs_queued", "Jobs that wait.", queued.len() as u64),
+        ("bucketload_jobs_running", "Jobs under way.", running.len() as u64),
+        (
+            "bucketload_files_outstanding",
+            "Files that running jobs have yet to read.",
+            outstanding("/files/selected", "/files/read"),
+        ),
+        (
+            "bucketload_bytes_outstanding",
+            "Bytes that running jobs have yet to fetch.",
+            outstanding("/bytes/selected", "/bytes/fetched"),
+        ),
+    ] {
+        text.family(name, "gauge", help);
+        text.sample(name, &[], number);
+    }
+    let name = "bucketload_schedule_lag_seconds";
+    text.family(
+        name,
+        "gauge",
+        "Time since the oldest run that should have started and has not; 0: none.",
+    );
+    for schedule in &schedules {
+        text.sample(
+            name,
+            &[("schedule", &schedule.definition.name)],
+            lag(schedule, &queued, now),
+        );
+    }
+    Ok(Answer {
+        status: 200,
+        content_type: "text/plain; version=0.0.4",
+        body: text.0.into_bytes(),
+    })
+}
+
+/// What a running job has yet to do.
+fn left(job: &JobRecord, all: &str, done: &str) -> u64 {
+    let number = |path: &str| {
+        job.progress
+            .as_ref()
+            .and_then(|progress| progress.pointer(path))
+            .and_then(Value::as_u64)
+    };
+    number(all)
+        .unwrap_or_default()
+        .saturating_sub(number(done).unwrap_or_default())
+}
+
+/// Seconds since the oldest run of a schedule should have started.
+fn lag(schedule: &Schedule, queued: &[JobRecord], now: Timestamp) -> f64 {
+    let Ok(timing) = schedule.timing() else { return 0.0 };
+    let waiting = queued.iter().filter_map(|job| job.run.as_ref());
+    let waiting = waiting
+        .filter(|run| run.schedule_id == schedule.id)
+        .map(|run| run.scheduled);
+    let oldest = waiting.chain(timing.next_after(schedule.considered)).min();
+    let late = oldest.map(|scheduled| now.duration_since(timing.start_of(scheduled)).as_secs_f64());
+    late.unwrap_or_default().max(0.0)
+}
+
+#[derive(Default)]
+struct Text(String);
+
+impl Text {
+    fn family(&mut self, name: &str, kind: &str, help: &str) {
+        // Writing to a text does not fail.
+        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    }
+
+    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
+        let escaped = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+        let labels: Vec<String> = labels
+            .iter()
+            .map(|(name, value)| format!("{name}=\"{}\"", escaped(value)))
+            .collect();
+        let _ = match labels.is_empty() {
+            true => writeln!(self.0, "{name} {value}"),
+            false => writeln!(self.0, "{name}{{{}}} {value}", labels.join(",")),
+        };
+    }
+}
