@@ -49,6 +49,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             .to_vec(),
         has_origins: false,
         on_file_error: input.on_file_error,
+        charset_errors: Default::default(),
         fetch: FetchOptions::default(),
     };
     let store = open_store(&input.location)?;

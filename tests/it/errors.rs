@@ -5,6 +5,7 @@ use bucketload_tests::bucket::Bucket;
 use bucketload_tests::bucketload::{Bucketload, Finished, Workplace};
 use bucketload_tests::proxy::{Answer, Fault, Proxy, RequestKind};
 use bucketload_tests::servers;
+use serde_json::json;
 use std::fs;
 
 const JOB: &str = "in:
@@ -245,6 +246,23 @@ fn a_wrong_delimiter_rejects_every_record_and_says_so() {
     );
     let reasons = workplace.query("SELECT DISTINCT reason FROM d.t__rejects");
     assert!(reasons.contains("too few columns"), "{reasons}");
+}
+
+#[test]
+fn malformed_text_is_loaded_and_the_file_is_named() {
+    let text = JOB.replace(
+        "name: time, type: timestamp, format: '%Y-%m-%d'",
+        "name: s, type: string",
+    );
+    let (workplace, finished) = run(&text, b"caf\xe9,1\n\xff\xff,2\n");
+    let file = workplace.path("input/a.csv");
+    let finished = finished.succeeded().said(&[&format!(
+        "warning: 3 malformed parts of 1 files were read as U+FFFD, `{}` is one of them; check `in.parser.charset`, or set \
+         `charset_errors: fail`",
+        file.display()
+    )]);
+    let expected = json!({"replaced": 3, "files": 1, "first_file": file});
+    assert_eq!(finished.json()["charset_errors"], expected);
 }
 
 #[test]

@@ -45,7 +45,17 @@ const USES: &[Use] = &[
         command: "issue",
         arguments: &[LOAD, "--database", "d", "--table", "t", "--auto-create-table"],
         members: &[
-            "job_id", "status", "files", "bytes", "rows", "seconds", "stages", "limit", "next", "error",
+            "job_id",
+            "status",
+            "files",
+            "bytes",
+            "rows",
+            "charset_errors",
+            "seconds",
+            "stages",
+            "limit",
+            "next",
+            "error",
         ],
     },
     Use {

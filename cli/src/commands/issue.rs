@@ -211,7 +211,8 @@ pub(super) fn show_ended(ended: &Ended, job_id: &str, stop: &Stop, plan: Option<
                 true => printer.document(&json!(report)),
                 false => printer.result(&summary(report)),
             }
-            if let Some(remark) = plan.and_then(|plan| remark(report, plan)) {
+            let remark = plan.and_then(|plan| remark(report, plan));
+            for remark in remark.into_iter().chain(charset_remark(report)) {
                 printer.hint(&format!("warning: {remark}"));
             }
             Exit::Done
@@ -298,6 +299,18 @@ pub(super) fn skipped(report: &JobReport) -> String {
 }
 
 /// What was loaded, for people.
+/// That characters were lost, and where.
+fn charset_remark(report: &JobReport) -> Option<String> {
+    let errors = &report.charset_errors;
+    let first_file = errors.first_file.as_ref()?;
+    Some(format!(
+        "{} malformed parts of {} files were read as U+FFFD, `{first_file}` is one of them; check `in.parser.charset`, \
+         or set `charset_errors: fail`",
+        count(errors.replaced),
+        count(errors.files)
+    ))
+}
+
 fn summary(report: &JobReport) -> String {
     if let Some(counts) = &report.replay {
         return rejects::summary(report, counts);

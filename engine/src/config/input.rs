@@ -61,6 +61,7 @@ pub(crate) fn read_input(input: &mut Reader<'_>) -> InputPlan {
         on_file_error: input
             .choice("on_file_error", &on_file_error, complain)
             .unwrap_or_default(),
+        charset_errors: Default::default(),
     }
 }
 

@@ -149,6 +149,7 @@ fn resolve_plan(document: &Document, options: &ResolveOptions<'_>, report: &Repo
     if let Some(mut parser) = section.map("parser") {
         let parsed = parser::read_parser(&mut parser);
         input.on_error = parsed.on_error;
+        input.charset_errors = parsed.charset_errors;
         input.parser = parsed.plan;
     }
     section.finish();

@@ -2,7 +2,7 @@
 
 use super::columns::{read_columns, read_pointer, read_timestamp_defaults};
 use super::document::Value;
-use super::plan::{OnError, ParserOptions};
+use super::plan::{CharsetErrors, OnError, ParserOptions};
 use super::reader::Reader;
 use crate::parse::columns::ColumnOptions;
 use crate::parse::csv::{ColumnMatch, CsvOptions, Newline, QuotesInQuotedFields, searched_name};
@@ -36,6 +36,8 @@ pub(crate) struct ParserSection {
     pub(crate) plan: Option<ParserOptions>,
     /// Where records go that cannot be read.
     pub(crate) on_error: OnError,
+    /// What bytes do that are no text.
+    pub(crate) charset_errors: CharsetErrors,
 }
 
 /// Reads the parser of a job.
@@ -46,16 +48,21 @@ pub(crate) fn read_parser(parser: &mut Reader<'_>) -> ParserSection {
         max_errors: None,
         max_error_ratio: None,
     };
+    let nothing = ParserSection {
+        plan: None,
+        on_error,
+        charset_errors: CharsetErrors::default(),
+    };
     let kinds = [("csv", "csv"), ("tsv", "tsv"), ("json", "json"), ("jsonl", "jsonl")];
     if parser.value("type").is_none() {
         parser
             .error("type", "`type` is required")
             .hint("write `type: csv`, `tsv`, `json` or `jsonl`");
-        return ParserSection { plan: None, on_error };
+        return nothing;
     }
     let complain = |value: &str, list: &str| format!("unknown parser type '{value}'. Supported types are [{list}]");
     let Some(kind) = parser.choice("type", &kinds, complain) else {
-        return ParserSection { plan: None, on_error };
+        return nothing;
     };
     parser.set_kind(kind);
     let on_error = read_on_error(parser);
@@ -63,8 +70,13 @@ pub(crate) fn read_parser(parser: &mut Reader<'_>) -> ParserSection {
         "csv" | "tsv" => read_csv(parser).map(ParserOptions::Csv),
         _ => read_json(parser).map(ParserOptions::Json),
     };
+    let charset_errors = read_charset_errors(parser);
     parser.finish();
-    ParserSection { plan, on_error }
+    ParserSection {
+        plan,
+        on_error,
+        charset_errors,
+    }
 }
 
 fn read_csv(parser: &Reader<'_>) -> Option<CsvOptions> {
@@ -390,6 +402,12 @@ fn read_newline(parser: &Reader<'_>, key: &'static str) -> Option<Newline> {
     parser.choice(key, &NEWLINES, |value, list| {
         format!("unknown {key} '{value}'. Supported are [{list}]")
     })
+}
+
+fn read_charset_errors(parser: &Reader<'_>) -> CharsetErrors {
+    let words = [("replace", CharsetErrors::Replace), ("fail", CharsetErrors::Fail)];
+    let complain = |value: &str, list: &str| format!("unknown charset_errors '{value}'. Supported values are [{list}]");
+    parser.choice("charset_errors", &words, complain).unwrap_or_default()
 }
 
 fn read_charset(parser: &Reader<'_>) -> Option<&'static Encoding> {

@@ -6,8 +6,8 @@ use crate::source::select::SelectOptions;
 use std::path::PathBuf;
 
 pub use crate::parse::ParserOptions;
-pub use crate::scan::OnFileError;
 pub use crate::scan::metadata::{MetadataColumn, MetadataKind};
+pub use crate::scan::{CharsetErrors, OnFileError};
 pub use crate::source::options::{CredentialOptions, Location, ProxyOptions, RetryOptions, S3Options};
 pub use crate::table::OutputMode;
 pub use crate::write::encoding::Compression;
@@ -45,6 +45,8 @@ pub struct InputPlan {
     pub on_error: OnError,
     /// What a file that cannot be decoded does.
     pub on_file_error: OnFileError,
+    /// What bytes do that are no text in the parser's character set.
+    pub charset_errors: CharsetErrors,
 }
 
 /// `in.parser.on_error` and its limits.

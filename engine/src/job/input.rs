@@ -178,6 +178,7 @@ impl OpenInput {
             parser,
             metadata_columns: plan.input.metadata_columns.clone(),
             on_file_error: plan.input.on_file_error,
+            charset_errors: plan.input.charset_errors,
             fetch: self.fetch.clone(),
         };
         let services = ScanServices {

@@ -31,6 +31,8 @@ pub struct JobReport {
     /// What became of rejects that were read again; only of a replay.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replay: Option<ReplayCounts>,
+    /// Text that was malformed and read as U+FFFD.
+    pub charset_errors: CharsetErrorCounts,
     /// Files the table gained.
     pub output_files: u64,
     /// The table's version that shows the rows; null if nothing was committed or the table has no log.
@@ -119,6 +121,18 @@ pub struct RejectExample {
     pub line: Option<u64>,
     /// What was wrong, for people.
     pub reason: String,
+}
+
+/// Malformed parts of files, each read as U+FFFD; the files that have some, and the first of them.
+#[expect(
+    missing_docs,
+    reason = "the names of the JSON document, explained in its specification"
+)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct CharsetErrorCounts {
+    pub replaced: u64,
+    pub files: u64,
+    pub first_file: Option<String>,
 }
 
 /// Wall time in seconds.

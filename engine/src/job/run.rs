@@ -9,7 +9,7 @@ use super::plan_error;
 use super::progress::{Progress, Stage};
 use super::rejects::{RejectCollector, RejectLimits, RejectTarget};
 use super::replay::{self, RejectFilter, Replay};
-use super::report::{ByteCounts, FileCounts, JobReport, RowCounts, Stages};
+use super::report::{ByteCounts, CharsetErrorCounts, FileCounts, JobReport, RowCounts, Stages};
 use crate::config::plan::{JobPlan, OutputLayout};
 use crate::error::{Blame, Error, Result};
 use crate::filter::{self, FilterError};
@@ -458,6 +458,11 @@ fn count_scanned(report: &mut JobReport, progress: &Progress) {
         fetched: scan.fetched_bytes.load(Ordering::Relaxed),
         decoded: scan.decoded_bytes.load(Ordering::Relaxed),
         ..report.bytes
+    };
+    report.charset_errors = CharsetErrorCounts {
+        replaced: scan.num_malformed.load(Ordering::Relaxed),
+        files: scan.num_malformed_files.load(Ordering::Relaxed),
+        first_file: scan.first_malformed_file.get().map(|file| file.to_string()),
     };
     let num_rows = scan.num_rows.load(Ordering::Relaxed);
     let num_parser_rejects = report.rows.rejected.min(scan.num_rejects.load(Ordering::Relaxed));

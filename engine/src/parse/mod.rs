@@ -21,6 +21,7 @@ pub mod timestamp;
 
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::Field;
+use charset::Malformed;
 use std::sync::Arc;
 
 pub use reject::Reject;
@@ -112,6 +113,10 @@ pub trait Parser: Send {
 
     /// Gives the rows and rejects still held, `None` if there are none.
     fn flush(&mut self) -> Result<Option<Parsed>, ParseError>;
+
+    /// What was handed in of this file since the last call and is no text in its character set: it was read as U+FFFD. To be asked
+    /// before the next file begins.
+    fn take_malformed(&mut self) -> Malformed;
 }
 
 /// The options of any parser.

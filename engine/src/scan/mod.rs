@@ -27,8 +27,8 @@ use crate::source::store::FileStore;
 use crate::stages::StageClocks;
 use arrow::datatypes::Field;
 use metadata::MetadataColumn;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 
 /// How the files of a prefix are read; plain data.
 #[derive(Clone, Debug)]
@@ -43,6 +43,8 @@ pub struct ScanOptions {
     pub has_origins: bool,
     /// What a file that cannot be decoded does.
     pub on_file_error: OnFileError,
+    /// What bytes do that are no text in the parser's character set.
+    pub charset_errors: CharsetErrors,
     /// How far fetching runs ahead.
     pub fetch: FetchOptions,
 }
@@ -65,6 +67,16 @@ pub enum OnFileError {
     Fail,
     /// The file is left out as a whole, counted and logged.
     Skip,
+}
+
+/// What bytes do that are no text in the parser's character set; `in.parser.charset_errors`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CharsetErrors {
+    /// They become U+FFFD, are counted and logged.
+    #[default]
+    Replace,
+    /// Their file cannot be read; what that means, [`OnFileError`] says.
+    Fail,
 }
 
 /// What a scan needs where it runs and what is not part of the plan.
@@ -97,6 +109,12 @@ pub struct ScanCounters {
     pub num_rows: AtomicU64,
     /// Records that could not become rows.
     pub num_rejects: AtomicU64,
+    /// Parts of files that were no text in their character set and were read as U+FFFD.
+    pub num_malformed: AtomicU64,
+    /// Files (entries of archives count by themselves) with such parts.
+    pub num_malformed_files: AtomicU64,
+    /// The first of those files that was noticed.
+    pub first_malformed_file: OnceLock<Arc<str>>,
     /// Where the time of each partition went.
     pub clocks: StageClocks,
 }

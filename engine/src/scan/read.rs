@@ -3,9 +3,10 @@
 use super::columns::{Described, OutputColumns, place_in_whole};
 use super::exchange::Seat;
 use super::queue::TaskQueue;
-use super::{OnFileError, ScanOptions, ScanServices};
+use super::{CharsetErrors, OnFileError, ScanCounters, ScanOptions, ScanServices};
 use crate::decode::{DecodeError, Event, FileDecoder};
 use crate::error::{Blame, Error, Result};
+use crate::parse::charset::Malformed;
 use crate::parse::{ParseError, Parsed, Parser};
 use crate::source::budget::FetchedChunk;
 use crate::source::fetch::{FetchedChunks, FetchedFile, FetchedFiles, RANGE_BYTES, fetch};
@@ -20,6 +21,9 @@ use std::time::{Duration, Instant};
 
 /// Decoded bytes handed to the parser at a time: fits a core's cache and bridges many records.
 const PLAIN_BYTES: usize = 256 * 1024;
+
+/// Files with malformed text that are logged one by one; after them only the number is told.
+const LOGGED_MALFORMED_FILES: u64 = 20;
 
 /// The files one plan partition takes from the queue, as batches.
 pub(super) struct PartitionReader {
@@ -231,8 +235,12 @@ impl PartitionReader {
                 open.num_taken_bytes = 0;
                 Ok(None)
             }
-            Step::EntryEnded => self.flush_if_described(),
+            Step::EntryEnded => {
+                self.unpacker.tell_malformed(&self.services.counters);
+                self.flush_if_described()
+            }
             Step::FileEnded => {
+                self.unpacker.tell_malformed(&self.services.counters);
                 let rest = self.flush_if_described()?;
                 self.current = None;
                 self.services.counters.num_files.fetch_add(1, Ordering::Relaxed);
@@ -311,6 +319,11 @@ struct Unpacker {
     /// Room for files that are decoded in one go.
     whole: Vec<u8>,
     num_decoded_bytes: u64,
+    charset_errors: CharsetErrors,
+    /// Of the current file or entry.
+    malformed: Malformed,
+    /// Name of the current entry of an archive, that of the file included.
+    entry_name: Option<Arc<str>>,
     decoding: Duration,
     parsing: Duration,
 }
@@ -343,6 +356,9 @@ enum FileError {
     Decode(#[from] DecodeError),
     #[error(transparent)]
     Parse(#[from] ParseError),
+    /// `entry` names the archive's entry, if it is one.
+    #[error("byte {byte}{entry} is no text in the character set of the parser")]
+    Charset { byte: u64, entry: String },
 }
 
 impl FileError {
@@ -360,6 +376,9 @@ impl FileError {
             }
             FileError::Parse(ParseError::NewColumn { .. }) => {
                 "add it to `in.parser.columns`, or set `in.parser.on_new_columns` to `ignore`, `add` or `rescue`"
+            }
+            FileError::Charset { .. } => {
+                "check `in.parser.charset`, or set `charset_errors: replace` to read such bytes as U+FFFD"
             }
             FileError::Parse(_) => "mend the file, or set `in.on_file_error: skip` to load the others",
         };
@@ -385,6 +404,9 @@ impl Unpacker {
             plain: vec![0; PLAIN_BYTES],
             whole: Vec::new(),
             num_decoded_bytes: 0,
+            charset_errors: options.charset_errors,
+            malformed: Malformed::default(),
+            entry_name: None,
             decoding: Duration::ZERO,
             parsing: Duration::ZERO,
         })
@@ -395,6 +417,8 @@ impl Unpacker {
         self.parser.begin_file(Arc::clone(&file_name));
         self.file_name = file_name;
         self.stage = Stage::Feeding;
+        self.malformed = Malformed::default();
+        self.entry_name = None;
     }
 
     /// Takes a file in one go, if its format allows that.
@@ -418,6 +442,7 @@ impl Unpacker {
     fn step(&mut self, input: &[u8], num_taken: &mut usize, has_ended: bool) -> std::result::Result<Step, FileError> {
         let mut begun = Instant::now();
         loop {
+            self.note_malformed()?;
             let parsed = self.parser.next_batch()?;
             self.parsing += lap(&mut begun);
             if let Some(parsed) = parsed {
@@ -434,6 +459,7 @@ impl Unpacker {
                 }
                 Stage::BeforeEntry(name) => {
                     self.parser.begin_file(Arc::clone(name));
+                    self.entry_name = Some(Arc::clone(name));
                     self.stage = Stage::Feeding;
                 }
                 Stage::Feeding => {}
@@ -461,6 +487,37 @@ impl Unpacker {
                 Event::NeedsInput if progress.produced == 0 => return Ok(Step::NeedsInput),
                 Event::NeedsInput => {}
             }
+        }
+    }
+
+    /// Counts what the parser could only read as U+FFFD.
+    ///
+    /// **Errors**: there is such text, and it may not be.
+    fn note_malformed(&mut self) -> std::result::Result<(), FileError> {
+        let malformed = self.parser.take_malformed();
+        if let (CharsetErrors::Fail, Some(byte)) = (self.charset_errors, malformed.first_byte) {
+            let entry = match &self.entry_name {
+                Some(name) => format!(" of `{name}`"),
+                None => String::new(),
+            };
+            return Err(FileError::Charset { byte, entry });
+        }
+        self.malformed.num_parts += malformed.num_parts;
+        self.malformed.first_byte = self.malformed.first_byte.or(malformed.first_byte);
+        Ok(())
+    }
+
+    /// Tells what was malformed in the file or entry that ends.
+    fn tell_malformed(&mut self, counters: &ScanCounters) {
+        let malformed = std::mem::take(&mut self.malformed);
+        let Some(first_byte) = malformed.first_byte else { return };
+        let file = self.entry_name.as_ref().unwrap_or(&self.file_name);
+        counters.num_malformed.fetch_add(malformed.num_parts, Ordering::Relaxed);
+        let num_files_before = counters.num_malformed_files.fetch_add(1, Ordering::Relaxed);
+        counters.first_malformed_file.get_or_init(|| Arc::clone(file));
+        if num_files_before < LOGGED_MALFORMED_FILES {
+            let count = malformed.num_parts;
+            tracing::warn!(%file, count, first_byte, "malformed text was read as U+FFFD");
         }
     }
 

@@ -110,6 +110,7 @@ async fn session() -> (SessionContext, Arc<NumberedFiles>, Arc<PrefixTable>) {
             .to_vec(),
         has_origins: false,
         on_file_error: OnFileError::Fail,
+        charset_errors: Default::default(),
         fetch: FetchOptions::default(),
     };
     let store = Arc::new(NumberedFiles::default());

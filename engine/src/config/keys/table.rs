@@ -166,6 +166,7 @@ pub static KEYS: &[KeyDoc] = &[
     key("in.parser.line_delimiter_recognized", Word, "The only sequence that ends a line; left out: each of the three does").of(DELIMITED).values(NEWLINES).example("LF"),
     key("in.parser.newline", Word, "Put between the lines of a quoted field; it does not split lines").of(&["csv", "tsv", "jsonl"]).default("CRLF").values(NEWLINES).example("LF"),
     key("in.parser.charset", Text, "Character set, by its Java or its WHATWG name. `json`: detected among UTF-8, UTF-16 and UTF-32").default("utf-8").example("MS932"),
+    key("in.parser.charset_errors", Word, "What bytes do that are no text in the character set: each malformed part is read as U+FFFD and counted in the report, or its file cannot be read").default("replace").values(&["replace", "fail"]).example("fail"),
     key("in.parser.root", Text, "JSON Pointer applied to each value first").of(JSON).example("/data/items"),
     key("in.parser.flatten_json_array", Bool, "Makes each element of the array at `root` a record").of(JSON).default("false").example("true"),
     key("in.parser.invalid_string_escapes", Word, "What is done with a backslash that JSON does not allow").of(JSON).default("PASSTHROUGH").values(&["PASSTHROUGH", "SKIP", "UNESCAPE"]).example("UNESCAPE"),

@@ -1,7 +1,7 @@
 //! The text of the current file that has not been read yet, and where it stands in the file.
 
 use super::automaton::Automaton;
-use crate::parse::charset::Transcoder;
+use crate::parse::charset::{Malformed, Transcoder};
 use crate::position::Position;
 use encoding_rs::Encoding;
 use std::sync::Arc;
@@ -75,6 +75,11 @@ impl Input {
         }
         self.is_complete = true;
         self.retry_length = 0;
+    }
+
+    /// What of the text handed in since the last call was malformed.
+    pub(super) fn take_malformed(&mut self) -> Malformed {
+        self.transcoder.take_malformed()
     }
 
     /// Drops the file: what is left of it cannot be read.

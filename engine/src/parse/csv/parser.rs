@@ -15,6 +15,7 @@ use super::input::Input;
 use super::reference::{RecordReader, Step};
 use super::rows::{Refusal, Run};
 use super::{CsvOptions, CsvOptionsError, Newline, QuotesInQuotedFields};
+use crate::parse::charset::Malformed;
 use crate::parse::columns::writer::{ColumnWriter, FieldText, Fields};
 use crate::parse::{ParseError, Parsed, Parser};
 use crate::position::Position;
@@ -260,6 +261,10 @@ impl Parser for CsvParser {
 
     fn flush(&mut self) -> Result<Option<Parsed>, ParseError> {
         self.reader.rows.take()
+    }
+
+    fn take_malformed(&mut self) -> Malformed {
+        self.reader.input.take_malformed()
     }
 }
 

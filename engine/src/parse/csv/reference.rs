@@ -8,6 +8,7 @@ use super::header::{HeaderFault, HeaderMatcher};
 use super::input::Input;
 use super::rows::{Refusal, Rows};
 use super::{CsvOptions, CsvOptionsError, MAX_RECORD_BYTES};
+use crate::parse::charset::Malformed;
 use crate::parse::{ParseError, Parsed, Parser};
 use std::sync::Arc;
 
@@ -61,6 +62,10 @@ impl Parser for ReferenceCsvParser {
 
     fn flush(&mut self) -> Result<Option<Parsed>, ParseError> {
         self.reader.rows.take()
+    }
+
+    fn take_malformed(&mut self) -> Malformed {
+        self.reader.input.take_malformed()
     }
 }
 

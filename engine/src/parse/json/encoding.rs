@@ -1,10 +1,11 @@
 //! Turns the bytes of a JSON file into UTF-8 text: finds the encoding, drops the byte order mark, transcodes.
 //!
-//! UTF-8 is handed through without a copy and without a check: the grammar of JSON is ASCII, and no ill-formed sequence hides an
+//! UTF-8 is handed through without a copy, and only checked to count what is ill-formed: the grammar of JSON is ASCII, and no ill-formed sequence hides an
 //! ASCII byte, so records are found first and repaired (U+FFFD) only where they need it. Positions in UTF-8 files are exact.
 //! Positions in other encodings are counted back from the text: exact for UTF-16, UTF-32 and single-byte sets, and for the other
 //! sets as long as the file is well-formed.
 
+use crate::parse::charset::{Malformed, Utf8Check};
 use encoding_rs::{Decoder, DecoderResult, EncoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE};
 
 /// Bytes that decide the encoding.
@@ -75,6 +76,10 @@ pub(super) struct Transcoder {
     held: Vec<u8>,
     decoder: Option<Decoder>,
     text: Vec<u8>,
+    utf8_check: Utf8Check,
+    /// Bytes of the file that were transcoded so far, mark included.
+    offset: u64,
+    malformed: Malformed,
 }
 
 impl Transcoder {
@@ -86,6 +91,9 @@ impl Transcoder {
             held: Vec::new(),
             decoder: None,
             text: Vec::new(),
+            utf8_check: Utf8Check::default(),
+            offset: 0,
+            malformed: Malformed::default(),
         }
     }
 
@@ -94,6 +102,14 @@ impl Transcoder {
         self.form = None;
         self.held.clear();
         self.decoder = None;
+        self.utf8_check = Utf8Check::default();
+        self.offset = 0;
+        self.malformed = Malformed::default();
+    }
+
+    /// What was malformed in this file since the last time this was asked.
+    pub(super) fn take_malformed(&mut self) -> Malformed {
+        std::mem::take(&mut self.malformed)
     }
 
     /// Decodes the next bytes of the file; a character that is cut comes with the next call.
@@ -114,6 +130,8 @@ impl Transcoder {
                 num_mark_bytes = self.decide(chunk);
             }
             if self.form == Some(Form::Utf8) {
+                self.utf8_check
+                    .push(&chunk[num_mark_bytes..], is_last, &mut self.malformed);
                 return Decoded {
                     form: Form::Utf8,
                     mark_bytes: num_mark_bytes as u64,
@@ -150,12 +168,15 @@ impl Transcoder {
             Form::Legacy(encoding) => Some(encoding.new_decoder_without_bom_handling()),
             Form::Utf8 | Form::Utf32 { .. } => None,
         };
+        self.offset = num_mark_bytes as u64;
+        self.utf8_check.skip(num_mark_bytes);
         num_mark_bytes
     }
 
     /// Appends the text of `chunk` to `self.text`.
     fn transcode(&mut self, chunk: &[u8], is_last: bool) {
         if self.form == Some(Form::Utf8) {
+            self.utf8_check.push(chunk, is_last, &mut self.malformed);
             return self.text.extend_from_slice(chunk);
         }
         let Some(decoder) = &mut self.decoder else {
@@ -173,10 +194,15 @@ impl Transcoder {
                 decoder.decode_to_utf8_without_replacement(rest, &mut self.text[length..], is_last);
             self.text.truncate(length + num_written);
             rest = &rest[num_read..];
+            self.offset += num_read as u64;
             match result {
                 DecoderResult::InputEmpty => return,
                 DecoderResult::OutputFull => {}
-                DecoderResult::Malformed(_, _) => self.text.extend_from_slice("\u{FFFD}".as_bytes()),
+                DecoderResult::Malformed(num_bytes, num_bytes_after) => {
+                    let num_back = u64::from(num_bytes) + u64::from(num_bytes_after);
+                    self.malformed.add(self.offset.saturating_sub(num_back));
+                    self.text.extend_from_slice("\u{FFFD}".as_bytes());
+                }
             }
         }
     }
@@ -191,11 +217,16 @@ impl Transcoder {
             } else {
                 u32::from_le_bytes(*unit)
             };
-            let character = char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER);
+            let character = char::from_u32(code).unwrap_or_else(|| {
+                self.malformed.add(self.offset);
+                char::REPLACEMENT_CHARACTER
+            });
+            self.offset += 4;
             self.text
                 .extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
         }
         if is_last && !rest.is_empty() {
+            self.malformed.add(self.offset);
             self.text.extend_from_slice("\u{FFFD}".as_bytes());
         }
         let num_decoded = 4 * units.len();

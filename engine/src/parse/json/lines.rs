@@ -11,6 +11,7 @@ use super::fault::Fault;
 use super::rows::{Place, Refusal, Rows, no_root, not_an_array};
 use super::walk::Walker;
 use super::{JsonOptions, JsonOptionsError, effective_max_record_bytes};
+use crate::parse::charset::Malformed;
 use crate::parse::reject::RejectCode;
 use crate::parse::{ParseError, Parsed, Parser};
 use encoding_rs::UTF_8;
@@ -105,6 +106,10 @@ impl Parser for JsonLinesParser {
 
     fn flush(&mut self) -> Result<Option<Parsed>, ParseError> {
         self.lines.rows.flush()
+    }
+
+    fn take_malformed(&mut self) -> Malformed {
+        self.transcoder.take_malformed()
     }
 }
 

@@ -12,6 +12,7 @@ use super::rows::{Place, Rows, no_root, not_an_array};
 use super::scan::ValueEnd;
 use super::walk::Walker;
 use super::{JsonOptions, JsonOptionsError, effective_max_record_bytes};
+use crate::parse::charset::Malformed;
 use crate::parse::{ParseError, Parsed, Parser, Reject};
 use std::sync::Arc;
 
@@ -107,6 +108,10 @@ impl Parser for JsonValuesParser {
 
     fn flush(&mut self) -> Result<Option<Parsed>, ParseError> {
         self.values.rows.flush()
+    }
+
+    fn take_malformed(&mut self) -> Malformed {
+        self.transcoder.take_malformed()
     }
 }
 

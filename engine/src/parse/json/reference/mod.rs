@@ -16,6 +16,7 @@ use super::pointer::{Pointer, Token};
 use super::rows::{Place, Refusal, Rows, no_root, not_an_array, not_an_object, projected_columns, untypable};
 use super::unexpected::{ExpectedMembers, Member};
 use super::{InvalidStringEscapes, JsonLayout, JsonOptions, JsonOptionsError, effective_max_record_bytes};
+use crate::parse::charset::Malformed;
 use crate::parse::columns::ColumnType;
 use crate::parse::drift::{OnBadValue, OnNewColumns, RescuedValues};
 use crate::parse::reject::RejectCode;
@@ -269,6 +270,10 @@ impl Parser for ReferenceJsonParser {
 
     fn flush(&mut self) -> Result<Option<Parsed>, ParseError> {
         self.rows.flush()
+    }
+
+    fn take_malformed(&mut self) -> Malformed {
+        self.transcoder.take_malformed()
     }
 }
 
