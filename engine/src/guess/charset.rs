@@ -5,7 +5,7 @@
 
 use super::{GuessError, num_of};
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
-use encoding_rs::{Encoding, SHIFT_JIS, UTF_8, UTF_16BE, UTF_16LE};
+use encoding_rs::{DecoderResult, EUC_JP, Encoding, SHIFT_JIS, UTF_8, UTF_16BE, UTF_16LE};
 
 /// Share of control characters from which bytes are no text.
 const MAX_CONTROL_SHARE: f64 = 0.02;
@@ -65,7 +65,7 @@ pub(crate) fn detect(key: &str, bytes: &[u8], is_whole: bool) -> Result<GuessedC
         return Ok(GuessedCharset::of(UTF_16BE, "a byte order mark"));
     }
     if let Some(encoding) = utf_16_by_nuls(bytes) {
-        return Ok(GuessedCharset::of(encoding, "every other byte is NUL"));
+        return Ok(GuessedCharset::of(encoding, "NUL bytes in every other place"));
     }
     check_is_text(key, bytes)?;
     if bytes.is_ascii() && !bytes.contains(&0x1B) {
@@ -93,7 +93,11 @@ pub(crate) fn detect(key: &str, bytes: &[u8], is_whole: bool) -> Result<GuessedC
     }
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Allow);
     detector.feed(bytes, true);
-    let encoding = detector.guess(None, Utf8Detection::Deny);
+    let detected = detector.guess(None, Utf8Detection::Deny);
+    let encoding = match detected.is_single_byte() {
+        true => japanese(bytes, is_whole).unwrap_or(detected),
+        false => detected,
+    };
     let num_beyond = bytes.iter().filter(|byte| !byte.is_ascii()).count();
     let mut guessed = GuessedCharset::of(
         encoding,
@@ -106,6 +110,35 @@ pub(crate) fn detect(key: &str, bytes: &[u8], is_whole: bool) -> Result<GuessedC
         ));
     }
     Ok(guessed)
+}
+
+/// Japanese that the detector takes for a Western text, as it does with few characters: without a fault, and hardly a character
+/// beyond ASCII alone. An apostrophe or an accent that would be a kanji stands between letters.
+fn japanese(bytes: &[u8], is_whole: bool) -> Option<&'static Encoding> {
+    let is_japanese = |encoding: &'static Encoding| {
+        let mut decoder = encoding.new_decoder_without_bom_handling();
+        let mut text = String::with_capacity(decoder.max_utf8_buffer_length(bytes.len())?);
+        let (result, _) = decoder.decode_to_string_without_replacement(bytes, &mut text, is_whole);
+        if result != DecoderResult::InputEmpty {
+            return None;
+        }
+        let (mut num_characters, mut num_alone) = (0, 0);
+        for run in text.split(|character: char| character.is_ascii()) {
+            let length = run.chars().count();
+            num_characters += length;
+            num_alone += usize::from(length == 1);
+            if !run.chars().all(is_japanese_character) {
+                return None;
+            }
+        }
+        (num_characters > 0 && num_alone * 5 <= num_characters).then_some(encoding)
+    };
+    [SHIFT_JIS, EUC_JP].into_iter().find_map(is_japanese)
+}
+
+/// Kana, kanji, punctuation and full width; no half-width kana, which every other Western text would be.
+fn is_japanese_character(character: char) -> bool {
+    matches!(character, '\u{3000}'..='\u{30FF}' | '\u{4E00}'..='\u{9FFF}' | '\u{FF01}'..='\u{FF5E}' | '\u{2010}'..='\u{2026}')
 }
 
 /// Decodes `bytes`, without a byte order mark; a character cut off at the end of a sample is dropped.
@@ -156,25 +189,21 @@ fn known_binary(bytes: &[u8]) -> Option<&'static str> {
     Some(seen)
 }
 
-/// UTF-16 without a byte order mark: text that is mostly ASCII has a NUL in every other byte.
+/// UTF-16 without a byte order mark: delimiters, digits and line ends have a NUL in one of their bytes, always the same one, and
+/// there are many of them even in a Japanese table. No other text has NULs.
 fn utf_16_by_nuls(bytes: &[u8]) -> Option<&'static Encoding> {
-    let pairs = bytes.len() / 2;
-    if pairs < 2 {
+    const MIN_SHARE: usize = 20;
+    let pairs = bytes.as_chunks::<2>().0;
+    if pairs.len() < 2 {
         return None;
     }
-    let even = bytes.iter().step_by(2).take(pairs).filter(|byte| **byte == 0).count();
-    let odd = bytes
-        .iter()
-        .skip(1)
-        .step_by(2)
-        .take(pairs)
-        .filter(|byte| **byte == 0)
-        .count();
-    let is_most = |count: usize| count * 10 >= pairs * 4;
-    let is_few = |count: usize| count * 50 <= pairs;
-    if is_most(odd) && is_few(even) {
+    let is_sign = |byte: u8| (b' '..0x7F).contains(&byte) || matches!(byte, b'\t' | b'\r' | b'\n');
+    let num_first = pairs.iter().filter(|pair| pair[0] == 0 && is_sign(pair[1])).count();
+    let num_second = pairs.iter().filter(|pair| pair[1] == 0 && is_sign(pair[0])).count();
+    let is_pattern = |many: usize, few: usize| many * MIN_SHARE >= pairs.len() && few * MIN_SHARE <= many;
+    if is_pattern(num_second, num_first) {
         Some(UTF_16LE)
-    } else if is_most(even) && is_few(odd) {
+    } else if is_pattern(num_first, num_second) {
         Some(UTF_16BE)
     } else {
         None
@@ -292,6 +321,18 @@ mod tests {
     fn byte_order_mark_is_removed() {
         assert_eq!(decode(UTF_8, "\u{FEFF}a".as_bytes(), true), "a");
         assert_eq!(decode(UTF_16LE, &[0xFF, 0xFE, b'a', 0], true), "a");
+    }
+
+    #[test]
+    fn few_japanese_characters_are_japanese_and_accents_are_not() {
+        let of = |bytes: &[u8]| detect("k", bytes, true).unwrap().encoding.name();
+        for text in ["1,能力\n2,表示\n", "id,品名\n1,ランプ\n"] {
+            assert_eq!(of(&SHIFT_JIS.encode(text).0), "Shift_JIS", "{text}");
+        }
+        assert_eq!(of(&EUC_JP.encode("id,品名\n1,ランプ\n").0), "EUC-JP");
+        for text in ["a,it’s\nb,don’t\n", "élan,café\n", "Größe,für\n", "a – b,c…\n"] {
+            assert_eq!(of(&encoding_rs::WINDOWS_1252.encode(text).0), "windows-1252", "{text}");
+        }
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! Finds compressions and archives by their first bytes, and decodes the head of a cut sample.
 //!
 //! The decoders of a job insist on the end of a stream; a sample is cut anywhere, so here the end is whatever can still be
-//! decoded. Layers are peeled until plain bytes are left: a gzip that holds a tar is two decoders.
+//! decoded. Which entry of an archive is meant, the job's own decoders say. Layers are peeled until plain bytes are left: a gzip
+//! that holds a tar is two decoders.
 
 use super::GuessError;
-use crate::decode::{DecoderOptions, EntryOptions};
-use flate2::{Decompress, FlushDecompress, Status};
+use crate::decode::{DecodeError, DecodeOptions, DecoderOptions, Event, FileDecoder};
 use std::io::Read;
 
 /// Decoded bytes kept of one sample. A sample of 32 KiB that holds nothing but blanks would else become 32 MiB.
@@ -125,8 +125,7 @@ fn decode_layer(
             Ok(decoder) => read_head(decoder),
             Err(_) => Head::default(),
         },
-        DecoderOptions::Zip(options) => zip_head(key, bytes, options)?,
-        DecoderOptions::Tar(options) => tar_head(bytes, options),
+        DecoderOptions::Zip(_) | DecoderOptions::Tar(_) => archive_head(key, bytes, decoder)?,
     };
     if head.bytes.is_empty() && !head.is_complete {
         let name = name(decoder);
@@ -169,154 +168,45 @@ fn read_head(mut reader: impl Read) -> Head {
     head
 }
 
-/// Whether an entry of an archive counts.
-fn is_wanted(options: &EntryOptions, name: &[u8]) -> bool {
-    let name = String::from_utf8_lossy(name);
-    !name.ends_with('/')
-        && options
-            .match_name
-            .as_ref()
-            .is_none_or(|pattern| pattern.is_found_in(&name).unwrap_or(false))
-}
-
-fn le(bytes: &[u8], at: usize, len: usize) -> Option<usize> {
-    let field = bytes.get(at..at.checked_add(len)?)?;
-    Some(
-        field
-            .iter()
-            .rev()
-            .fold(0, |value, byte| (value << 8) | usize::from(*byte)),
-    )
-}
-
-/// The first entry of a zip archive that has bytes, read from the local headers since a sample lacks the directory.
-fn zip_head(key: &str, bytes: &[u8], options: &EntryOptions) -> Result<Head, GuessError> {
-    let mut at = 0;
-    loop {
-        if le(bytes, at, 4) != Some(0x0403_4B50) {
-            let is_end = le(bytes, at, 4).is_some();
-            return Ok(Head {
-                bytes: Vec::new(),
-                is_complete: is_end,
-            });
-        }
-        let header = (|| {
-            Some((
-                le(bytes, at + 6, 2)?,
-                le(bytes, at + 8, 2)?,
-                le(bytes, at + 18, 4)?,
-                le(bytes, at + 26, 2)?,
-                le(bytes, at + 28, 2)?,
-            ))
-        })();
-        let Some((flags, method, compressed_size, name_len, extra_len)) = header else {
-            return Ok(Head::default());
+/// The first wanted entry of an archive that has bytes, found by the decoder that the job will use.
+fn archive_head(key: &str, bytes: &[u8], options: &DecoderOptions) -> Result<Head, GuessError> {
+    let mut decoder = FileDecoder::new(&DecodeOptions::Listed(vec![options.clone()]));
+    let mut head = Head::default();
+    let mut buffer = [0_u8; 8 * 1024];
+    let mut rest = bytes;
+    while head.bytes.len() < MAX_DECODED_BYTES {
+        let is_finishing = rest.is_empty();
+        let progress = match is_finishing {
+            true => decoder.finish(&mut buffer),
+            false => decoder.decode(rest, &mut buffer),
         };
-        let data_at = at + 30 + name_len + extra_len;
-        let Some(data) = bytes.get(data_at..) else {
-            return Ok(Head::default());
-        };
-        let name = &bytes[at + 30..at + 30 + name_len];
-        if flags & 1 != 0 {
-            return Err(GuessError::cannot(format!("`{key}` is an encrypted zip archive")));
-        }
-        let (head, consumed) = match method {
-            0 => {
-                let end = compressed_size.min(data.len());
-                let kept = end.min(MAX_DECODED_BYTES);
-                (
-                    Head {
-                        bytes: data[..kept].to_vec(),
-                        is_complete: kept == compressed_size,
-                    },
-                    compressed_size,
-                )
+        let progress = match progress {
+            Ok(progress) => progress,
+            Err(error @ DecodeError::Unsupported { .. }) if head.bytes.is_empty() => {
+                return Err(GuessError::cannot(format!("`{key}`: {error}")));
             }
-            8 => inflate_head(data),
-            _ => {
-                return Err(GuessError::cannot(format!(
-                    "`{key}` is a zip archive with compression method {method}"
-                )));
-            }
+            // The cut end of the sample.
+            Err(_) => return Ok(head),
         };
-        if is_wanted(options, name) && !head.bytes.is_empty() {
-            return Ok(head);
-        }
-        if !head.is_complete {
-            return Ok(Head::default());
-        }
-        at = data_at + consumed;
-        // A data descriptor follows entries whose size was not known when they were written.
-        if flags & 8 != 0 {
-            at += if le(bytes, at, 4) == Some(0x0807_4B50) { 16 } else { 12 };
+        rest = &rest[progress.consumed..];
+        head.bytes.extend_from_slice(&buffer[..progress.produced]);
+        match progress.event {
+            Event::Entry(_) if head.bytes.is_empty() => {}
+            Event::NeedsInput if !is_finishing => {}
+            Event::Entry(_) | Event::NeedsInput => {
+                head.is_complete = true;
+                return Ok(head);
+            }
+            Event::OutputFull => {}
         }
     }
-}
-
-/// Inflates raw deflate data; also says how many bytes of it were taken.
-fn inflate_head(data: &[u8]) -> (Head, usize) {
-    let mut inflater = Decompress::new(false);
-    let mut head = Head {
-        bytes: Vec::with_capacity(64 * 1024),
-        is_complete: false,
-    };
-    loop {
-        let taken = usize::try_from(inflater.total_in())
-            .unwrap_or(usize::MAX)
-            .min(data.len());
-        let before = (inflater.total_in(), inflater.total_out());
-        head.bytes.reserve(16 * 1024);
-        match inflater.decompress_vec(&data[taken..], &mut head.bytes, FlushDecompress::None) {
-            Ok(Status::StreamEnd) => head.is_complete = true,
-            Ok(_) if before != (inflater.total_in(), inflater.total_out()) && head.bytes.len() < MAX_DECODED_BYTES => {
-                continue;
-            }
-            _ => {}
-        }
-        let taken = usize::try_from(inflater.total_in())
-            .unwrap_or(usize::MAX)
-            .min(data.len());
-        return (head, taken);
-    }
-}
-
-/// The first regular entry of a tar archive that has bytes.
-fn tar_head(bytes: &[u8], options: &EntryOptions) -> Head {
-    let mut at = 0;
-    while let Some(header) = bytes.get(at..at + 512) {
-        if header[0] == 0 {
-            return Head {
-                bytes: Vec::new(),
-                is_complete: true,
-            };
-        }
-        let digits = header[124..136].iter().filter(|byte| (b'0'..=b'7').contains(*byte));
-        let size = digits.fold(0_usize, |size, digit| {
-            size.saturating_mul(8).saturating_add(usize::from(digit - b'0'))
-        });
-        let name_end = header[..100].iter().position(|byte| *byte == 0).unwrap_or(100);
-        let data = bytes.get(at + 512..).unwrap_or_default();
-        let is_regular = matches!(header[156], b'0' | 0);
-        if is_regular && size > 0 && is_wanted(options, &header[..name_end]) {
-            let kept = size.min(data.len()).min(MAX_DECODED_BYTES);
-            return Head {
-                bytes: data[..kept].to_vec(),
-                is_complete: kept == size,
-            };
-        }
-        at = at
-            .saturating_add(512)
-            .saturating_add(size.div_ceil(512).saturating_mul(512));
-        if at > bytes.len() {
-            break;
-        }
-    }
-    Head::default()
+    Ok(head)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decode::EntryOptions;
     use crate::pattern::Pattern;
     use std::io::Write;
 
@@ -342,15 +232,30 @@ mod tests {
         let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::default());
         encoder.write_all(bytes).unwrap();
         let data = encoder.finish().unwrap();
-        let mut archive = b"PK\x03\x04\x14\0\0\0\x08\0\0\0\0\0\0\0\0\0".to_vec();
-        archive.extend_from_slice(&u32::try_from(data.len()).unwrap().to_le_bytes());
-        archive.extend_from_slice(&u32::try_from(bytes.len()).unwrap().to_le_bytes());
-        archive.extend_from_slice(&u16::try_from(name.len()).unwrap().to_le_bytes());
-        archive.extend_from_slice(&[0, 0]);
-        archive.extend_from_slice(name.as_bytes());
-        archive.extend_from_slice(&data);
-        archive.extend_from_slice(b"PK\x01\x02");
-        archive
+        let crc = {
+            let mut hasher = crc32fast::Hasher::new();
+            hasher.update(bytes);
+            hasher.finalize()
+        };
+        let described = [
+            b"\x14\0\0\0\x08\0\0\0\0\0".as_slice(),
+            &crc.to_le_bytes(),
+            &u32::try_from(data.len()).unwrap().to_le_bytes(),
+            &u32::try_from(bytes.len()).unwrap().to_le_bytes(),
+            &u16::try_from(name.len()).unwrap().to_le_bytes(),
+            &[0, 0],
+        ]
+        .concat();
+        let entry = [b"PK\x03\x04", described.as_slice(), name.as_bytes(), &data].concat();
+        let listed = [b"PK\x01\x02\x14\0", described.as_slice(), &[0; 14], name.as_bytes()].concat();
+        let end = [
+            b"PK\x05\x06\0\0\0\0\x01\0\x01\0".as_slice(),
+            &u32::try_from(listed.len()).unwrap().to_le_bytes(),
+            &u32::try_from(entry.len()).unwrap().to_le_bytes(),
+            &[0, 0],
+        ]
+        .concat();
+        [entry, listed, end].concat()
     }
 
     fn tar(name: &str, bytes: &[u8]) -> Vec<u8> {
@@ -358,7 +263,11 @@ mod tests {
         header[..name.len()].copy_from_slice(name.as_bytes());
         header[124..135].copy_from_slice(format!("{:011o}", bytes.len()).as_bytes());
         header[156] = b'0';
-        header[257..262].copy_from_slice(b"ustar");
+        header[257..263].copy_from_slice(b"ustar\0");
+        header[263..265].copy_from_slice(b"00");
+        header[148..156].fill(b' ');
+        let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
+        header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
         header.extend_from_slice(bytes);
         header.resize(header.len().next_multiple_of(512) + 1024, 0);
         header

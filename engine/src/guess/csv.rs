@@ -2,12 +2,13 @@
 
 use super::newline::NewlineCounts;
 use super::null_string::{Field, GuessedNull};
+use super::ragged::Ragged;
 use super::split::split;
-use super::table::{Names, Table, column_type, fields, names_of, rows, text_of, values};
+use super::table::{Names, Table, column_type, fields, names_of, pass_over_titles, rows, text_of, values};
 use super::types::{GuessedType, shorten};
 use super::{
     GuessError, GuessOptions, GuessedColumn, GuessedParser, Seed, Setting, TextSample, comment, dialect, disagreement,
-    majority, names, newline, null_string, num_of, time,
+    majority, names, newline, null_string, num_of, ragged, time,
 };
 use crate::parse::columns::ColumnType;
 use serde_json::Value;
@@ -53,10 +54,10 @@ pub(crate) fn guess(
             .iter()
             .position(|record| record.width() == width && start.is_some_and(|start| record.start >= start));
     }
-    let null = match &seed.null_string {
-        Some(text) => text.clone(),
-        None => None,
-    };
+    let null = seed.null_string.clone().flatten();
+    if seed.skip_header_lines.is_none() {
+        pass_over_titles(&mut tables, width, null.as_deref());
+    }
     let names = names_of(
         &tables,
         width,
@@ -114,7 +115,9 @@ pub(crate) fn guess(
             };
         }
     }
-    shape_doubts(&tables, &guessed, width, &names, seed, doubts);
+    let types: Vec<ColumnType> = column_types.iter().map(|guessed| guessed.column_type).collect();
+    let ragged = ragged::judge(&tables, width, &names, &types);
+    shape_doubts(&tables, &guessed, width, &names, &ragged, seed, doubts);
     doubts.extend(guessed_null.as_ref().and_then(|null| null.doubt.clone()));
     if seed.num_columns.is_none() {
         type_doubts(
@@ -133,7 +136,14 @@ pub(crate) fn guess(
         shape: shape_note.clone(),
         newline: newline_counts,
     };
-    let settings = settings(&dialect_notes, comment, guessed_null, (is_trimmed, trim_note), &names);
+    let settings = settings(
+        &dialect_notes,
+        comment,
+        guessed_null,
+        (is_trimmed, trim_note),
+        &names,
+        ragged,
+    );
     let num_records = columns.first().map_or(0, Vec::len);
     let num_missing = |column: &Vec<Field<'_>>| num_records - values(column, null.as_deref(), is_trimmed).len();
     let columns = column_names
@@ -279,6 +289,7 @@ fn shape_doubts(
     guessed: &dialect::GuessedDialect,
     width: usize,
     names: &Names,
+    ragged: &Ragged,
     seed: &Seed,
     doubts: &mut Vec<String>,
 ) {
@@ -323,8 +334,9 @@ fn shape_doubts(
         for record in rows(table, names).filter(|record| record.width() != width) {
             let counter = match record.width() {
                 _ if record.is_broken => &mut num_broken,
-                found if found < width => &mut num_narrow,
-                _ => &mut num_wide,
+                found if found < width && ragged.short.is_none() => &mut num_narrow,
+                found if found > width && ragged.long.is_none() => &mut num_wide,
+                _ => continue,
             };
             *counter += 1;
             example.get_or_insert_with(|| format!("the first in `{}` line {}", table.key, record.line));
@@ -437,6 +449,7 @@ fn settings(
     null: Option<GuessedNull>,
     trim: (bool, String),
     names: &Names,
+    ragged: Ragged,
 ) -> Vec<Setting> {
     let found = &notes.guessed.dialect;
     let measure = &notes.guessed.measure;
@@ -485,13 +498,18 @@ fn settings(
         add("comment_line_marker", Value::from(marker), num_of(num_lines, "line"));
     }
     add("skip_header_lines", Value::from(names.skip.0), names.skip.1.clone());
-    let has_surplus = names.num_surplus > 0;
-    let extra_note = if has_surplus {
-        "every row ends with one more delimiter"
-    } else {
-        ""
-    };
-    add("allow_extra_columns", Value::from(has_surplus), extra_note.to_owned());
-    add("allow_optional_columns", Value::from(false), String::new());
+    let surplus = (names.num_surplus > 0).then(|| "every row ends with one more delimiter".to_owned());
+    let long = surplus.or(ragged.long);
+    add(
+        "allow_extra_columns",
+        Value::from(long.is_some()),
+        long.unwrap_or_default(),
+    );
+    let short = ragged.short;
+    add(
+        "allow_optional_columns",
+        Value::from(short.is_some()),
+        short.unwrap_or_default(),
+    );
     settings
 }

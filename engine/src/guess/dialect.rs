@@ -7,7 +7,7 @@
 
 use super::TextSample;
 use super::kind::{Kind, kind_of};
-use super::split::{Cell, Record, SplitOptions, split};
+use super::split::{Cell, Record, SplitOptions, lines, split};
 use std::collections::HashMap;
 
 /// Text that is scored, all samples together; more does not change the answer.
@@ -27,6 +27,14 @@ const OUTSIDE_WEIGHT: f64 = 0.3;
 
 /// What a file of one column weighs; between two clean columns (0.5) and three.
 const SINGLE_COLUMN_WEIGHT: f64 = 0.55;
+
+/// Lines of each sample that are searched for delimiters of several characters, the longest such delimiter, and how many are tried.
+const SEARCHED_LINES: usize = 50;
+const MAX_DELIMITER_CHARS: usize = 5;
+const MAX_FOUND_DELIMITERS: usize = 4;
+
+/// Signs in a row that are searched; a line of a thousand dashes holds no delimiter.
+const MAX_RUN_CHARS: usize = 16;
 
 /// Delimiters tried, the likelier first, and how likely each is beside a comma: colons and blanks stand inside values too.
 pub(super) const DELIMITERS: [(&str, f64); 21] = [
@@ -120,7 +128,7 @@ pub(crate) fn guess(samples: &[TextSample], comment: Option<&str>, fixed: &Fixed
     let mut scored: Vec<(Dialect, Measure)> = Vec::new();
     let delimiters: Vec<(&str, f64)> = match &fixed.delimiter {
         Some(delimiter) => vec![(delimiter.as_str(), 1.0)],
-        None => DELIMITERS.to_vec(),
+        None => DELIMITERS.into_iter().chain(delimiters_in(&texts)).collect(),
     };
     for (delimiter, prior) in delimiters {
         if !texts.iter().any(|(text, _)| text.contains(delimiter)) {
@@ -174,6 +182,77 @@ pub(crate) fn guess(samples: &[TextSample], comment: Option<&str>, fixed: &Fixed
         measure,
         rival,
     }
+}
+
+/// Delimiters of several characters that the text itself shows: the same few signs, in nearly every line.
+fn delimiters_in<'a>(texts: &[(&'a str, bool)]) -> Vec<(&'a str, f64)> {
+    let mut num_lines = 0;
+    let mut found: HashMap<&str, usize> = HashMap::new();
+    for (text, _) in texts {
+        for line in lines(text, true)
+            .into_iter()
+            .filter(|line| !line.is_empty())
+            .take(SEARCHED_LINES)
+        {
+            num_lines += 1;
+            let mut parts: Vec<&str> = line
+                .split(|character: char| !is_sign(character))
+                .flat_map(delimiters_of_run)
+                .collect();
+            parts.sort_unstable();
+            parts.dedup();
+            for part in parts {
+                *found.entry(part).or_default() += 1;
+            }
+        }
+    }
+    let mut often: Vec<(&str, usize)> = found
+        .into_iter()
+        .filter(|(_, count)| *count > 1 && count * 10 >= num_lines * 8)
+        .collect();
+    // The longest first, so that no part of a delimiter comes before it.
+    often.sort_by_key(|(part, count)| (std::cmp::Reverse((*count, part.len())), *part));
+    let mut chosen: Vec<(&str, usize)> = Vec::new();
+    for (part, count) in often {
+        let is_listed = DELIMITERS.iter().any(|(delimiter, _)| *delimiter == part);
+        let is_part = chosen
+            .iter()
+            .any(|(other, others)| *others == count && other.contains(part));
+        if !is_listed && !is_part && chosen.len() < MAX_FOUND_DELIMITERS {
+            chosen.push((part, count));
+        }
+    }
+    chosen.into_iter().map(|(part, _)| (part, 1.0)).collect()
+}
+
+/// What can be a delimiter of several characters in a run of signs: it may stand beside other signs, and beside itself.
+fn delimiters_of_run(run: &str) -> impl Iterator<Item = &str> {
+    let places: Vec<(usize, usize)> = run
+        .char_indices()
+        .map(|(at, character)| (at, at + character.len_utf8()))
+        .take(MAX_RUN_CHARS)
+        .collect();
+    let num_places = places.len();
+    let of_start = move |first: usize| {
+        let places = places.clone();
+        (first + 1..(first + MAX_DELIMITER_CHARS).min(num_places))
+            .map(move |last| &run[places[first].0..places[last].1])
+    };
+    // A delimiter beside itself is one delimiter.
+    (0..num_places).flat_map(of_start).filter(|part| !is_repeated(part))
+}
+
+/// Whether `part` is something shorter, more than once.
+fn is_repeated(part: &str) -> bool {
+    (1..part.len())
+        .filter(|length| part.is_char_boundary(*length) && part.len().is_multiple_of(*length))
+        .any(|length| part[..length].repeat(part.len() / length) == part)
+}
+
+/// Whether a delimiter of several characters may hold it: no letter, digit, blank or quote, and nothing that
+/// numbers, dates and web addresses are written with.
+fn is_sign(character: char) -> bool {
+    !character.is_alphanumeric() && !character.is_whitespace() && !"\"'.-+_/".contains(character)
 }
 
 /// The heads of the samples, and whether each is complete.
@@ -265,6 +344,8 @@ struct ColumnScore {
     /// Those among them that hold a comma, or one of the rarer separators, that is not the delimiter.
     num_with_comma: usize,
     num_with_separator: usize,
+    /// Those that minutes or seconds may begin, if the delimiter is a colon.
+    num_like_minutes: usize,
 }
 
 impl ColumnScore {
@@ -280,6 +361,7 @@ impl ColumnScore {
                 text.chars()
                     .any(|found| separators.contains(found) && !delimiter.contains(found))
             };
+            self.num_like_minutes += usize::from(delimiter == ":" && is_like_minutes(text));
             self.num_with_separator += usize::from(holds(";|\t\u{1}"));
             self.num_with_comma +=
                 usize::from(holds(",") && (is_single_column || !is_number_like(text.trim_matches(' '))));
@@ -299,9 +381,21 @@ impl ColumnScore {
             mean * 0.2
         } else if is_all(self.num_with_comma) {
             mean * 0.4
+        } else if is_all(self.num_like_minutes) {
+            mean * 0.3
         } else {
             mean
         }
+    }
+}
+
+/// Whether `text` may be what stands behind the colon of a time: two digits below 60, and no digit or letter after them.
+fn is_like_minutes(text: &str) -> bool {
+    match text.as_bytes() {
+        [b'0'..=b'5', b'0'..=b'9'] => true,
+        [b'0'..=b'5', b'0'..=b'9', b'Z'] => true,
+        [b'0'..=b'5', b'0'..=b'9', next, ..] => !next.is_ascii_alphanumeric(),
+        _ => false,
     }
 }
 
@@ -429,7 +523,7 @@ fn cell_score(text: &str, delimiter: &str, is_single_column: bool) -> f64 {
         if (starts || ends) && quote == b'"' {
             return 0.1;
         }
-        if starts {
+        if starts || ends {
             return 0.6;
         }
     }
@@ -446,7 +540,7 @@ fn cell_score(text: &str, delimiter: &str, is_single_column: bool) -> f64 {
         _ => 0.6,
     };
     let blank_penalty = if is_single_column && text.contains([' ', ':']) {
-        0.15
+        0.22
     } else {
         0.0
     };
@@ -550,6 +644,21 @@ mod tests {
             let text: String = rows.iter().map(|row| row.join(delimiter) + "\n").collect();
             check(&text, delimiter, Q, Q);
         }
+    }
+
+    #[test]
+    fn delimiters_of_several_characters_are_found_in_the_text() {
+        for delimiter in ["<|>", "#@#", "=>", "{}", "$$%"] {
+            let rows = [
+                ["id", "name", "size"],
+                ["1", "foo", "2.5"],
+                ["2", "", "3.5"],
+                ["3", "b.z", "-4.5"],
+            ];
+            let text: String = rows.iter().map(|row| row.join(delimiter) + "\n").collect();
+            check(&text, delimiter, Q, Q);
+        }
+        check("f(x),1\nf(y),2\nf(z),3\n", ",", Q, Q);
     }
 
     #[test]

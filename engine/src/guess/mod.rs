@@ -11,7 +11,7 @@
 //! one of many; the column partitions are made by is chosen too, because without it some files could not be loaded.
 //!
 //! Reading order: `compression`, `charset`, `newline`, `json`, `csv` (which runs `split`, `dialect`, `comment`,
-//! `table`, `header`, `null_string`, `kind`, `types`, `timestamp`, `names`), `time`, `seed`, `render`.
+//! `table`, `header`, `uneven_header`, `null_string`, `kind`, `types`, `timestamp`, `ragged`, `names`), `time`, `seed`, `render`.
 
 mod charset;
 mod comment;
@@ -24,6 +24,7 @@ mod kind;
 mod names;
 mod newline;
 mod null_string;
+mod ragged;
 mod render;
 mod seed;
 mod split;
@@ -31,6 +32,7 @@ mod table;
 mod time;
 mod timestamp;
 mod types;
+mod uneven_header;
 
 #[cfg(test)]
 mod tests;
@@ -353,7 +355,7 @@ pub fn guess(samples: Vec<Sample>, seed: &Seed, options: &GuessOptions) -> Resul
     })
 }
 
-/// Which of `num_files` files to sample when at most `max_samples` are read: the first, the last, and some between, evenly spread.
+/// Which of `num_files` files to look at when at most `max_samples` are: the first, the last, and some between, evenly spread.
 pub fn sampled_indices(num_files: usize, max_samples: usize) -> Vec<usize> {
     let num_samples = num_files.min(max_samples);
     match num_samples {
@@ -363,6 +365,32 @@ pub fn sampled_indices(num_files: usize, max_samples: usize) -> Vec<usize> {
             .map(|sample| sample * (num_files - 1) / (num_samples - 1))
             .collect(),
     }
+}
+
+/// Which of the files of these sizes, in the order of their keys, to sample when at most `max_samples` are read: the first, the
+/// last, the largest, the smallest that is not empty, and others evenly spread between them.
+pub fn sampled_by_size(sizes: impl Iterator<Item = u64>, max_samples: usize) -> Vec<usize> {
+    let mut num_files = 0;
+    let mut largest: Option<(u64, usize)> = None;
+    let mut smallest: Option<(u64, usize)> = None;
+    for (index, size) in sizes.enumerate() {
+        num_files = index + 1;
+        if largest.is_none_or(|(most, _)| size > most) {
+            largest = Some((size, index));
+        }
+        if size > 0 && smallest.is_none_or(|(least, _)| size < least) {
+            smallest = Some((size, index));
+        }
+    }
+    if num_files <= max_samples {
+        return (0..num_files).collect();
+    }
+    let odd_sizes = [largest, smallest].into_iter().flatten().map(|(_, index)| index);
+    let mut chosen: Vec<usize> = odd_sizes.take(max_samples).collect();
+    chosen.extend(sampled_indices(num_files, max_samples - chosen.len()));
+    chosen.sort_unstable();
+    chosen.dedup();
+    chosen
 }
 
 fn unknown_plugins(options: &GuessOptions) -> Vec<String> {

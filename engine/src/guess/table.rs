@@ -5,8 +5,10 @@ use super::kind::{Kind, kind_of};
 use super::null_string::{self, Field};
 use super::split::Record;
 use super::types::{GuessedType, shorten};
-use super::{Seed, comment, disagreement, header, majority, num_of, types};
-use crate::parse::columns::ColumnType;
+use super::{Seed, comment, disagreement, header, majority, num_of, types, uneven_header};
+
+/// Records above a header that may be titles.
+const MAX_TITLES: usize = 5;
 
 /// The records of one sample.
 pub(crate) struct Table<'a> {
@@ -19,6 +21,18 @@ pub(crate) struct Table<'a> {
 }
 
 impl<'a> Table<'a> {
+    /// The record that opens the table.
+    fn header(&self) -> Option<&Record<'a>> {
+        self.records.get(self.first?)
+    }
+
+    /// How often the record that opens the table stands in it once more.
+    fn num_repeated(&self) -> usize {
+        let Some(first) = self.first else { return 0 };
+        let later = self.records[first + 1..].iter();
+        later.filter(|record| is_repeated(record, &self.records[first])).count()
+    }
+
     fn first_cells(&self) -> Option<Vec<&str>> {
         self.first.map(|first| {
             self.records[first]
@@ -42,6 +56,19 @@ pub(crate) struct Names {
     pub(crate) num_surplus: usize,
 }
 
+impl Names {
+    /// No names, and nothing known of them yet.
+    pub(crate) fn none() -> Names {
+        Names {
+            cells: None,
+            note: String::new(),
+            is_first_header: false,
+            skip: (0, String::new()),
+            num_surplus: 0,
+        }
+    }
+}
+
 /// Finds the header of the tables and what must be skipped to reach the first row.
 #[expect(clippy::too_many_arguments, reason = "one step of the guess, called from one place")]
 pub(crate) fn names_of(
@@ -55,11 +82,8 @@ pub(crate) fn names_of(
     doubts: &mut Vec<String>,
 ) -> Names {
     let mut names = Names {
-        cells: None,
         note: "no header: names are made up".to_owned(),
-        is_first_header: false,
-        skip: (0, String::new()),
-        num_surplus: 0,
+        ..Names::none()
     };
     if seed.skip_header_lines.is_some() {
         let line = skipped.iter().flatten().next();
@@ -92,8 +116,8 @@ pub(crate) fn names_of(
             return names;
         }
     }
-    if let Some(shifted) = narrower_header(tables, width) {
-        return shifted;
+    if let Some(uneven) = uneven_header::find(tables, width, doubts) {
+        return uneven;
     }
     let verdict = verdict(tables, width, null);
     if verdict.is_doubtful && !verdict.is_header {
@@ -129,6 +153,13 @@ pub(crate) fn names_of(
         let header = majority(&headers(tables)).unwrap_or_default();
         names.note = "names from the header".to_owned();
         header_doubts(tables, &header, doubts);
+        if let Some(table) = tables.iter().find(|table| table.num_repeated() > 0) {
+            doubts.push(format!(
+                "skip_header_lines: the header stands in `{}` {} more below the first row and will be read as a record",
+                table.key,
+                num_of(table.num_repeated(), "time")
+            ));
+        }
         names.cells = Some(header);
     }
     names
@@ -159,7 +190,7 @@ fn lines_before_rows(table: &Table<'_>, is_first_header: bool) -> Option<u64> {
     u64::try_from(lines).ok()
 }
 
-fn preamble_lines(tables: &[Table<'_>], is_first_header: bool) -> u64 {
+pub(crate) fn preamble_lines(tables: &[Table<'_>], is_first_header: bool) -> u64 {
     let lines: Vec<(String, u64)> = tables
         .iter()
         .filter_map(|table| Some((String::new(), lines_before_rows(table, is_first_header)?)))
@@ -179,11 +210,8 @@ fn verdict(tables: &[Table<'_>], width: usize, null: Option<&str>) -> Verdict {
         _ => FirstRecords::Differ,
     };
     let names = Names {
-        cells: None,
-        note: String::new(),
         is_first_header: true,
-        skip: (0, String::new()),
-        num_surplus: 0,
+        ..Names::none()
     };
     let columns = fields(tables, width, &names);
     let guessed_null = null_string::guess(&columns);
@@ -199,54 +227,34 @@ fn verdict(tables: &[Table<'_>], width: usize, null: Option<&str>) -> Verdict {
     header::decide(&first, &below, first_records)
 }
 
-/// A header with one field less than the rows: every row ends with a delimiter, or begins with an unnamed row name.
-fn narrower_header(tables: &[Table<'_>], width: usize) -> Option<Names> {
-    if width < 3 {
-        return None;
-    }
-    let is_name = |text: &str| matches!(kind_of(text), Kind::String | Kind::Boolean);
-    let mut header: Option<&Record<'_>> = None;
-    for table in tables {
-        let above = table.records.get(table.first?.checked_sub(1)?)?;
-        if above.width() + 1 != width || !above.cells.iter().all(|cell| is_name(&cell.text)) {
-            return None;
+/// Passes over the first records of each table that have its width but are mostly empty - a title written by a spreadsheet, names
+/// of groups of columns - if what comes after them is a header for sure.
+pub(crate) fn pass_over_titles(tables: &mut [Table<'_>], width: usize, null: Option<&str>) {
+    let before: Vec<Option<usize>> = tables.iter().map(|table| table.first).collect();
+    let mut has_titles = false;
+    for table in tables.iter_mut() {
+        let Some(first) = table.first else { continue };
+        let is_title = |record: &Record<'_>| {
+            let num_filled = record.cells.iter().filter(|cell| !cell.text.trim().is_empty()).count();
+            record.width() == width && num_filled * 2 <= width
+        };
+        let num_titles = table.records[first..]
+            .iter()
+            .take(MAX_TITLES)
+            .take_while(|record| is_title(record))
+            .count();
+        let is_below_titles = |record: &&Record<'_>| num_titles > 0 && record.width() == width;
+        if table.records.get(first + num_titles).filter(is_below_titles).is_some() {
+            table.first = Some(first + num_titles);
+            has_titles = true;
         }
-        header.get_or_insert(above);
     }
-    let header = header?;
-    let names = Names {
-        cells: None,
-        note: String::new(),
-        is_first_header: false,
-        skip: (0, String::new()),
-        num_surplus: 0,
-    };
-    let columns = fields(tables, width, &names);
-    let is_last_empty = columns
-        .last()?
-        .iter()
-        .all(|(text, is_quoted)| text.is_empty() && !is_quoted);
-    let has_values = columns.iter().any(|column| {
-        let values = values(column, None, true);
-        !values.is_empty() && types::column_type(None, &values, 0).column_type != ColumnType::String
-    });
-    if !is_last_empty && !has_values {
-        return None;
+    let verdict = has_titles.then(|| verdict(tables, width, null));
+    if verdict.is_none_or(|verdict| !verdict.is_header || verdict.is_doubtful) {
+        for (table, first) in tables.iter_mut().zip(before) {
+            table.first = first;
+        }
     }
-    let mut cells: Vec<String> = header.cells.iter().map(|cell| cell.text.to_string()).collect();
-    let note = if is_last_empty {
-        "names from the header; every row ends with one more delimiter".to_owned()
-    } else {
-        cells.insert(0, String::new());
-        "names from the header, which does not name the first column".to_owned()
-    };
-    Some(Names {
-        cells: Some(cells),
-        skip: (preamble_lines(tables, false), note.clone()),
-        note,
-        is_first_header: false,
-        num_surplus: usize::from(is_last_empty),
-    })
 }
 
 /// Files whose header is another one, or that have none.
@@ -289,13 +297,20 @@ pub(crate) fn fields<'t>(tables: &'t [Table<'_>], width: usize, names: &Names) -
     columns
 }
 
-/// The records of a table that are rows: after preamble and header.
+/// The records of a table that are rows: after preamble and header, and not the header once more.
 pub(crate) fn rows<'t, 'a>(table: &'t Table<'a>, names: &Names) -> impl Iterator<Item = &'t Record<'a>> {
     let start = match table.first {
         Some(first) => first + usize::from(names.is_first_header),
         None => 0,
     };
-    table.records.get(start..).unwrap_or_default().iter()
+    let header = table.header().filter(|_| names.is_first_header);
+    let is_row = move |record: &&Record<'a>| header.is_none_or(|header| !is_repeated(record, header));
+    table.records.get(start..).unwrap_or_default().iter().filter(is_row)
+}
+
+/// Whether a record is the header once more. Of one or two texts, a row may well be like the first.
+fn is_repeated(record: &Record<'_>, header: &Record<'_>) -> bool {
+    record.width() > 2 && record.cells == header.cells
 }
 
 /// The values of a column that are neither empty nor null.

@@ -331,11 +331,90 @@ fn files_that_disagree_are_named() {
         &guess,
         "columns: 11 columns in 39 of 40 sampled files, 10 in `logs/x.csv`",
     );
+    check_setting(&guess, "allow_optional_columns", json!(true));
+    assert!(!guess.doubts.iter().any(|doubt| doubt.contains("rejected")));
+}
+
+#[test]
+fn short_records_are_read_if_their_values_fit() {
+    let table = "id,name,day,amount,note\n1,a,2024-01-01,1.5,x\n2,b,2024-01-02,2.5,y\n3,c,2024-01-03,3.5,z\n";
+    let fitting = guess_one(format!("{table}4,d,2024-01-04\n5,e,2024-01-05,5.5,v\n"));
+    check_setting(&fitting, "allow_optional_columns", json!(true));
+    // A delimiter is lost, and the values stand in the columns before theirs.
+    let shifted = guess_one(format!("{table}4,2024-01-04,4.5,w\n5,e,2024-01-05,5.5,v\n"));
+    check_setting(&shifted, "allow_optional_columns", json!(false));
+    check_doubt(
+        &shifted,
+        "records that will be rejected: 1 with fewer than 5 fields (`allow_optional_columns: true` reads them), \
+         the first in `k` line 5",
+    );
+    let footer = guess_one(format!("{table}Total,3\n"));
+    check_setting(&footer, "allow_optional_columns", json!(false));
+}
+
+#[test]
+fn long_records_are_read_if_what_is_too_much_is_empty() {
+    let table = "id,name,day\n1,a,2024-01-01\n2,b,2024-01-02,,\n3,c,2024-01-03\n";
+    check_setting(&guess_one(table), "allow_extra_columns", json!(true));
+    check_setting(
+        &guess_one(table.replace(",,", ",?,")),
+        "allow_extra_columns",
+        json!(false),
+    );
+}
+
+#[test]
+fn titles_of_full_width_stand_above_the_header() {
+    let table = "id,name,day,amount\n1,a,2024-01-01,1.5\n2,b,2024-01-02,2.5\n";
+    for titles in ["Deliveries,,,\n", ",,,\n", "Deliveries,,,\n,,,\nkeys,,when,\n"] {
+        let guess = guess_one(format!("{titles}{table}"));
+        let num_lines = titles.lines().count();
+        check_setting(&guess, "skip_header_lines", json!(num_lines + 1));
+        assert_eq!(
+            columns_of(&guess),
+            "id:long, name:string, day:timestamp %Y-%m-%d, amount:double"
+        );
+    }
+    // Without a header the first record is a row like others.
+    let guess = guess_one("1,,,\n2,b,2024-01-02,2.5\n3,c,2024-01-03,3.5\n");
+    check_setting(&guess, "skip_header_lines", json!(0));
+}
+
+#[test]
+fn header_one_field_longer_than_the_rows_still_gives_the_names() {
+    check_columns(
+        "id,name,,day\n1,a,2024-01-01\n2,b,2024-01-02\n",
+        "id:long, name:string, day:timestamp %Y-%m-%d",
+    );
+    check_columns(
+        "id,name,day,\n1,a,2024-01-01\n2,b,2024-01-02\n",
+        "id:long, name:string, day:timestamp %Y-%m-%d",
+    );
+}
+
+#[test]
+fn header_of_every_part_of_a_joined_file_is_no_value() {
+    let part = "id,name,day\n1,a,2024-01-01\n2,b,2024-01-02\n";
+    let guess = guess_one(part.repeat(3));
+    assert_eq!(columns_of(&guess), "id:long, name:string, day:timestamp %Y-%m-%d");
     check_doubt(
         &guess,
-        "records that will be rejected: 5 with fewer than 11 fields (`allow_optional_columns: true` reads them), \
-         the first in `logs/x.csv` line 1",
+        "skip_header_lines: the header stands in `k` 2 times more below the first row and will be read as a record",
     );
+}
+
+#[test]
+fn utf_16_without_a_mark_is_found_in_any_script() {
+    let text = "番号,名前,日付\n1,山田太郎様,2024-01-01\n2,鈴木花子様,2024-01-02\n3,佐藤次郎様,2024-01-03\n";
+    for is_big in [false, true] {
+        let units = text.encode_utf16();
+        let bytes: Vec<u8> = units
+            .flat_map(|unit| if is_big { unit.to_be_bytes() } else { unit.to_le_bytes() })
+            .collect();
+        let guess = guess_one(bytes);
+        check_setting(&guess, "charset", json!(if is_big { "UTF-16BE" } else { "UTF-16LE" }));
+        assert_eq!(columns_of(&guess), "番号:long, 名前:string, 日付:timestamp %Y-%m-%d");
+    }
 }
 
 #[test]
@@ -598,10 +677,16 @@ fn seed_type_that_does_not_fit_is_an_error() {
 
 #[test]
 fn samples_are_spread_over_the_files() {
-    assert_eq!(sampled_indices(0, 5), Vec::<usize>::new());
-    assert_eq!(sampled_indices(1, 5), [0]);
-    assert_eq!(sampled_indices(3, 5), [0, 1, 2]);
     assert_eq!(sampled_indices(101, 5), [0, 25, 50, 75, 100]);
+    let of = |sizes: &[u64], max_samples: usize| sampled_by_size(sizes.iter().copied(), max_samples);
+    assert_eq!(of(&[], 5), Vec::<usize>::new());
+    assert_eq!(of(&[3], 5), [0]);
+    assert_eq!(of(&[3, 0, 2], 5), [0, 1, 2]);
+    let mut sizes = [100; 101];
+    (sizes[10], sizes[17], sizes[60]) = (0, 900, 3);
+    assert_eq!(of(&sizes, 7), [0, 17, 25, 50, 60, 75, 100]);
+    assert_eq!(of(&sizes, 2), [17, 60]);
+    assert_eq!(of(&[0; 40], 3), [0, 39]);
 }
 
 #[test]

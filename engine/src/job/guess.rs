@@ -3,6 +3,7 @@
 use super::environment::{Budgets, Environment};
 use super::input;
 use crate::config::{Document, Seed};
+use crate::decode::{DecodeOptions, DecoderOptions};
 use crate::error::{Blame, Error, Result};
 use crate::guess::{self, GuessError, GuessOptions, Sample};
 use crate::source::file::SourceFile;
@@ -17,8 +18,9 @@ const MAX_SAMPLES: usize = 12;
 /// Requests for samples in flight.
 const MAX_REQUESTS: usize = 12;
 
-/// Bytes that surely hold a whole block of a bzip2 file, without which nothing of it can be read.
-const BZIP2_SAMPLE_BYTES: u64 = 1024 * 1024;
+/// Bytes that surely hold a whole block of a bzip2 file, without which nothing of it can be read, and likely more than one entry of
+/// an archive.
+const LARGE_SAMPLE_BYTES: u64 = 1024 * 1024;
 
 /// A guessed configuration.
 #[derive(Clone, Debug)]
@@ -50,11 +52,12 @@ pub async fn guess(environment: &Environment, document: &Document, seed: &Seed) 
         excluded_plugins: seed.exec.exclude_guess_plugins.clone(),
         added_plugins: seed.exec.guess_plugins.clone(),
     };
-    let wanted: Vec<SourceFile> = guess::sampled_indices(files.len(), MAX_SAMPLES)
+    let sizes = files.iter().map(|file| file.size_bytes);
+    let wanted: Vec<SourceFile> = guess::sampled_by_size(sizes, MAX_SAMPLES)
         .into_iter()
         .filter_map(|index| files.get(index))
         .collect();
-    let (store, sample_bytes) = (Arc::clone(&input.store), options.sample_bytes);
+    let (store, sample_bytes) = (Arc::clone(&input.store), first_sample_bytes(seed, options.sample_bytes));
     let samples: Vec<Sample> = environment
         .io_runtime()
         .spawn(async move {
@@ -69,7 +72,7 @@ pub async fn guess(environment: &Environment, document: &Document, seed: &Seed) 
         .iter()
         .any(|sample| sample.bytes.len() as u64 > options.sample_bytes)
     {
-        options.sample_bytes = BZIP2_SAMPLE_BYTES;
+        options.sample_bytes = LARGE_SAMPLE_BYTES;
     }
     let num_sampled = samples.len();
     let written = document.root().to_json();
@@ -77,7 +80,12 @@ pub async fn guess(environment: &Environment, document: &Document, seed: &Seed) 
     if let Some(parser) = &seed.parser {
         known["in"]["parser"] = parser.to_json();
     }
-    let guessed = guess::guess(samples, &guess::Seed::from_document(&known), &options)
+    let mut guess_seed = guess::Seed::from_document(&known);
+    if let (true, DecodeOptions::Listed(decoders)) = (seed.has_decoders, &seed.input.decode) {
+        // As the job will understand them, whatever they are called.
+        guess_seed.decoders = Some(decoders.clone());
+    }
+    let guessed = guess::guess(samples, &guess_seed, &options)
         .map_err(|error| guess_error(error, &input.store.url(&seed.input.select.path_prefix)))?;
     Ok(GuessedConfig {
         yaml: guess::render_yaml(&written, &guessed),
@@ -87,11 +95,27 @@ pub async fn guess(environment: &Environment, document: &Document, seed: &Seed) 
     })
 }
 
+/// Bytes of each file to begin with: where only some entries of an archive are wanted, the first of them may begin far behind.
+fn first_sample_bytes(seed: &Seed, sample_bytes: u64) -> u64 {
+    let chooses_entries = match &seed.input.decode {
+        DecodeOptions::Auto => false,
+        DecodeOptions::Listed(decoders) => decoders.iter().any(|decoder| match decoder {
+            DecoderOptions::Zip(entries) | DecoderOptions::Tar(entries) => entries.match_name.is_some(),
+            _ => false,
+        }),
+    };
+    if chooses_entries {
+        sample_bytes.max(LARGE_SAMPLE_BYTES)
+    } else {
+        sample_bytes
+    }
+}
+
 /// The head of a file, as stored.
 async fn read_sample(store: Arc<dyn FileStore>, file: SourceFile, sample_bytes: u64) -> Result<Sample> {
     let mut bytes = read_head(store.as_ref(), &file, sample_bytes).await?;
-    if bytes.starts_with(b"BZh") && file.size_bytes > sample_bytes && sample_bytes < BZIP2_SAMPLE_BYTES {
-        bytes = read_head(store.as_ref(), &file, BZIP2_SAMPLE_BYTES).await?;
+    if bytes.starts_with(b"BZh") && file.size_bytes > sample_bytes && sample_bytes < LARGE_SAMPLE_BYTES {
+        bytes = read_head(store.as_ref(), &file, LARGE_SAMPLE_BYTES).await?;
     }
     Ok(Sample {
         key: file.key.to_string(),

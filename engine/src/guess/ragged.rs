@@ -1,0 +1,84 @@
+//! Decides what becomes of records that are shorter or longer than the table is wide.
+//!
+//! A record whose empty fields at the end were not written is complete; one that lost a delimiter is not, and its values stand in
+//! wrong columns. The values tell: short records are read if all they have fits the types of their columns, long ones if what they
+//! have too much is empty. All others stay rejects, which nobody overlooks.
+
+use super::dialect;
+use super::kind::{Kind, kind_of};
+use super::num_of;
+use super::split::Record;
+use super::table::{Names, Table, rows};
+use crate::parse::columns::ColumnType;
+
+/// What short and long records are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Ragged {
+    /// What speaks for reading short records; `None`: they are rejected, or there are none.
+    pub(crate) short: Option<String>,
+    /// The same of long ones.
+    pub(crate) long: Option<String>,
+}
+
+/// Looks at the records of all tables that are not `width` fields wide.
+pub(crate) fn judge(tables: &[Table<'_>], width: usize, names: &Names, column_types: &[ColumnType]) -> Ragged {
+    let (mut num_short, mut num_long) = (0, 0);
+    let (mut is_short_complete, mut is_long_empty) = (true, true);
+    for table in tables {
+        let footer_start = footer_start(table, width);
+        for record in rows(table, names).filter(|record| !record.is_broken && record.width() != width) {
+            if record.width() > width {
+                num_long += 1;
+                is_long_empty &= record.cells[width..].iter().all(|cell| cell.text.is_empty());
+            } else {
+                num_short += 1;
+                // A footer would become a row too.
+                is_short_complete &= record.start < footer_start && fits(record, column_types);
+            }
+        }
+    }
+    Ragged {
+        short: (num_short > 0 && is_short_complete).then(|| {
+            format!(
+                "{} without the last fields, whose values fit",
+                num_of(num_short, "record")
+            )
+        }),
+        long: (num_long > 0 && is_long_empty).then(|| {
+            format!(
+                "{} with empty fields behind the last column",
+                num_of(num_long, "record")
+            )
+        }),
+    }
+}
+
+/// Where what follows the table begins in the text.
+fn footer_start(table: &Table<'_>, width: usize) -> usize {
+    let inside = dialect::inside(&table.records, width, table.is_whole);
+    let last = inside.last().map_or(0, |last| last.start);
+    let behind = table.records.iter().find(|record| record.start > last);
+    behind.map_or(usize::MAX, |record| record.start)
+}
+
+/// Whether all values of a short record are of the types of their columns, and more than one field is left of it.
+fn fits(record: &Record<'_>, column_types: &[ColumnType]) -> bool {
+    let is_of = |text: &str, column_type: ColumnType| {
+        let kind = kind_of(text);
+        kind == Kind::Empty
+            || match column_type {
+                ColumnType::String => true,
+                ColumnType::Boolean => kind == Kind::Boolean,
+                ColumnType::Long => kind == Kind::Long,
+                ColumnType::Double => matches!(kind, Kind::Long | Kind::Double),
+                ColumnType::Timestamp => kind == Kind::Timestamp,
+                ColumnType::Json => kind == Kind::Json,
+            }
+    };
+    record.width() > 1
+        && record
+            .cells
+            .iter()
+            .zip(column_types)
+            .all(|(cell, column_type)| is_of(&cell.text, *column_type))
+}
