@@ -1,6 +1,6 @@
 //! The product from outside: one binary for all of it, so that the S3 servers start once.
 //!
-//! [`layering`] reads the engine's sources. Everything else runs the program.
+//! [`layering`] reads the engine's sources, [`guessing`] and [`pollock`] call the engine. Everything else runs the program.
 
 mod addressing;
 mod api;
@@ -11,11 +11,14 @@ mod documentation;
 mod drift;
 mod errors;
 mod examples;
+mod guessing;
+mod in_process;
 mod interactions;
 mod jobs;
 mod json;
 mod keys;
 mod layering;
+mod pollock;
 mod quick_start;
 mod readers;
 mod rejects;
