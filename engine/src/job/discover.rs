@@ -10,7 +10,7 @@ use super::input::OpenInput;
 use super::plan_error;
 use crate::config::plan::{JobPlan, ParserOptions};
 use crate::decode::{DecodeOptions, Event, FileDecoder};
-use crate::error::{Error, Result};
+use crate::error::{Blame, Error, Result};
 use crate::parse::Reject;
 use crate::parse::columns::{ColumnOptions, ColumnType, TimestampOptions};
 use crate::parse::csv::{ColumnMatch, CsvOptions, HeaderFinder, searched_name};
@@ -114,7 +114,7 @@ impl NewNames {
         }
         if self.names.len() == MAX_NEW_COLUMNS {
             return Err(Error::new(
-                crate::error::Blame::Data,
+                Blame::Data,
                 format!("the files have more than {MAX_NEW_COLUMNS} new columns, `{name}` is the next"),
             )
             .at("in.parser.on_new_columns")
@@ -344,4 +344,35 @@ struct LeftForLater;
 
 impl RejectSink for LeftForLater {
     fn push(&self, _rejects: Vec<Reject>) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_added_once() {
+        let mut names = NewNames {
+            ignores_case: true,
+            ..NewNames::default()
+        };
+        for name in ["b", "B", "a", "b"] {
+            names.add(name).unwrap();
+        }
+        assert_eq!(names.names, ["b", "a"]);
+    }
+
+    #[test]
+    fn more_names_than_a_table_should_have_are_refused() {
+        let mut names = NewNames::default();
+        for number in 0..MAX_NEW_COLUMNS {
+            names.add(&format!("c{number}")).unwrap();
+        }
+        names.add("c0").unwrap();
+        let error = names.add("other").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the files have more than 2000 new columns, `other` is the next"
+        );
+    }
 }

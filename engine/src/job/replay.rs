@@ -230,7 +230,9 @@ impl Replay {
                     .collect();
                 let kept = filter_record_batch(&batch, &is_kept)
                     .map_err(|error| Error::internal("cannot choose among rejects").caused_by(error))?;
-                collector.keep(kept)?;
+                if kept.num_rows() > 0 {
+                    collector.keep(kept)?;
+                }
             }
         }
         Ok(())

@@ -15,6 +15,9 @@ use std::sync::Arc;
 /// Field of a column that a file does not have: no record is that long.
 pub(super) const NO_FIELD: usize = usize::MAX;
 
+/// Names that a message shows: enough to see which columns are meant.
+const SHOWN_NAMES: usize = 5;
+
 /// Names for `num_columns` columns from header cells: trimmed, empty ones numbered from 0 (`c0`), and repeated ones told apart
 /// (`a`, `a_2`), because a table cannot hold them otherwise.
 pub fn column_names(cells: &[&str], num_columns: usize) -> Vec<String> {
@@ -181,9 +184,14 @@ impl HeaderMatcher {
             }
         }
         if !has_known_column {
+            let shown = &self.names[..self.names.len().min(SHOWN_NAMES)];
+            let more = match self.names.len() - shown.len() {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
             return Err(HeaderFault::NoKnownColumn(format!(
-                "it names none of the columns `{}`",
-                self.names.join("`, `")
+                "it names none of the columns `{}`{more}",
+                shown.join("`, `")
             )));
         }
         if let Some((_, name)) = columns.new.first()

@@ -102,6 +102,8 @@ fn a_header_that_names_no_column_is_an_error() {
     let unclosed =
         "! cannot find the columns by the header at line 1: unclosed quote: the file ends inside a quoted field";
     check(&by_name("ls"), "a,\"b\n1,x\n", unclosed);
+    let many = "! cannot find the columns by the header at line 1: it names none of the columns `a`, `b`, `c`, `d`, `e` and 2 more";
+    check(&by_name("lssssss"), "1,x\n", many);
     // The next file is read.
     check_files(
         &by_name("l"),
