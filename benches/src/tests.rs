@@ -117,7 +117,9 @@ async fn the_server_lists_and_gives_its_files() {
     let server = Server::start(files.clone()).unwrap();
     let store = open_store(&Location::S3(Box::new(server.options()))).unwrap();
 
-    let listing = list(Arc::clone(&store), &SelectOptions::default(), 0).await.unwrap();
+    let listing = list(Arc::clone(&store), &SelectOptions::default(), None, 0)
+        .await
+        .unwrap();
     assert_eq!((listing.files.len(), listing.num_requests), (2_501, 3));
 
     let budget = Arc::new(ByteBudget::new(64 * 1024 * 1024));

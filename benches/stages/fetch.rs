@@ -69,7 +69,7 @@ fn listed(runtime: &Runtime, store: &Arc<dyn FileStore>, path_prefix: &str) -> V
         path_prefix: path_prefix.to_owned(),
         ..SelectOptions::default()
     };
-    let listing = runtime.block_on(list(Arc::clone(store), &options, 0));
+    let listing = runtime.block_on(list(Arc::clone(store), &options, None, 0));
     listing.expect("the server answers").files.iter().collect()
 }
 

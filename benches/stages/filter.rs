@@ -41,10 +41,91 @@ pub(crate) fn bench(criterion: &mut Criterion, runtime: &Runtime) {
         });
     }
     group.finish();
+    bench_members(criterion, runtime);
+}
+
+/// Ten members of documents of 1.5 KB: taken by the filter from a json column, and by the parser from the same text.
+fn bench_members(criterion: &mut Criterion, runtime: &Runtime) {
+    let text = documents(NUM_RECORDS / 10);
+    let mut group = criterion.benchmark_group("ten_members");
+    group.throughput(Throughput::Bytes(text.len() as u64));
+    let members: Vec<(String, ColumnType)> = (0..10)
+        .map(|number| match number % 2 {
+            0 => (format!("m{number}"), ColumnType::Long),
+            _ => (format!("m{number}"), ColumnType::String),
+        })
+        .collect();
+    let column = |name: &str, column_type: ColumnType, element_at: Option<String>| ColumnOptions {
+        name: name.to_owned(),
+        column_type,
+        timestamp: TimestampOptions::default(),
+        element_at,
+    };
+    let whole = JsonOptions {
+        columns: vec![column("doc", ColumnType::Json, Some(String::new()))],
+        ..JsonOptions::default()
+    };
+    let mut parser = new_parser(&whole).expect("sound options");
+    let batches: Vec<RecordBatch> = parse(parser.as_mut(), &text)
+        .into_iter()
+        .map(|parsed| parsed.batch)
+        .collect();
+    let expanded: Vec<Value> = members
+        .iter()
+        .map(|(name, column_type)| json!({"name": name, "type": column_type.name()}))
+        .collect();
+    let filter = json!([{"type": "expand_json", "json_column_name": "doc", "expanded_columns": expanded}]);
+    let filtering = Filtering::new(&filter).expect("sound filters");
+    group.bench_function("filter", |bencher| {
+        bencher.iter_batched(
+            || {
+                let plan = runtime.block_on(filtering.plan(batches.clone()));
+                plan.expect("filters that fit the columns")
+            },
+            |plan| {
+                runtime
+                    .block_on(filtering.run(plan))
+                    .expect("rows that are not rejected")
+            },
+            BatchSize::PerIteration,
+        );
+    });
+    let options = JsonOptions {
+        columns: members
+            .iter()
+            .map(|(name, column_type)| column(name, *column_type, None))
+            .collect(),
+        ..JsonOptions::default()
+    };
+    group.bench_function("parser", |bencher| {
+        bencher.iter(|| {
+            let mut parser = new_parser(&options).expect("sound options");
+            parse(parser.as_mut(), &text)
+        });
+    });
+    group.finish();
+}
+
+/// Documents of 1.5 KB, one a line, with members `m0` to `m9` among others.
+fn documents(num_documents: usize) -> Vec<u8> {
+    let mut text = String::new();
+    for document in 0..num_documents {
+        text.push('{');
+        for member in 0..10 {
+            let filler = "x".repeat(105 + document % 7);
+            let value = match member % 2 {
+                0 => format!("{}", document * 31 + member),
+                _ => format!("\"value {member} of {document}\""),
+            };
+            text.push_str(&format!("\"m{member}\":{value},\"filler{member}\":\"{filler}\","));
+        }
+        text.push_str("\"last\":null}\n");
+    }
+    text.into_bytes()
 }
 
 /// The `filters` sections.
-fn filters() -> [(&'static str, Value); 14] {
+fn filters() -> [(&'static str, Value); 17] {
     let where_clause = json!({"type": "sql", "where": "status <> 304"});
     let digest = json!({"type": "digest", "columns": [{"name": "client_ip", "algorithm": "SHA-256"}]});
     let add_columns = json!({
@@ -56,6 +137,15 @@ fn filters() -> [(&'static str, Value); 14] {
     [
         ("none", json!([])),
         ("sql_where", json!([where_clause])),
+        ("row", json!([{"type": "row", "where": "status <> 304"}])),
+        (
+            "dedup",
+            json!([{"type": "dedup", "columns": ["client_ip"], "keep": "last", "by": "time"}]),
+        ),
+        (
+            "sql_functions",
+            json!([{"type": "sql", "select": "ip_anonymize(client_ip) AS ip, ip_in_cidr(client_ip, '10.0.0.0/8') AS internal"}]),
+        ),
         (
             "sql_select",
             json!([{"type": "sql", "select": "*, bytes / 1024.0 AS kib, upper(method) AS verb"}]),

@@ -58,7 +58,7 @@ fn bench_listing(
     group.bench_function(name, |bencher| {
         bencher.iter(|| {
             let listing = runtime
-                .block_on(list(Arc::clone(store), options, 0))
+                .block_on(list(Arc::clone(store), options, None, 0))
                 .expect("the server answers");
             assert_eq!(listing.files.len(), num_files);
         });

@@ -183,6 +183,9 @@ pub(crate) struct PreviewArguments {
     /// Rows to show [default: 15]
     #[arg(short = 'n', long, value_name = "ROWS")]
     pub(crate) rows: Option<usize>,
+    /// Show the rows after the first N filters only; 0 shows them as they are read
+    #[arg(long, value_name = "N")]
+    pub(crate) after: Option<usize>,
     /// How rows are printed
     #[arg(short, long, value_enum, default_value_t = FormatName::Table)]
     pub(crate) format: FormatName,

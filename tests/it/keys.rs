@@ -36,6 +36,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("in.maximum_retries", "s3.rs"),
     ("in.maximum_retry_interval_millis", "s3.rs"),
     ("in.skip_glacier_objects", "s3.rs"),
+    ("filters[].columns[].key_file", "filters.rs"),
     ("in.path", "interactions.rs"),
     ("in.path_prefix", "interactions.rs"),
 ];
@@ -45,7 +46,7 @@ fn collect(path: &str, value: &Value, paths: &mut BTreeSet<String>) {
     match value {
         Value::Object(members) => {
             for (name, value) in members {
-                let is_named_by_user = path == "out.column_options";
+                let is_named_by_user = ["out.column_options", "filters[].tables"].contains(&path);
                 let name = if is_named_by_user { "*" } else { name.as_str() };
                 let path = if path.is_empty() {
                     name.to_owned()

@@ -11,6 +11,7 @@ mod documentation;
 mod drift;
 mod errors;
 mod examples;
+mod filters;
 mod guessing;
 mod in_process;
 mod interactions;

@@ -82,9 +82,9 @@ impl Case {
             let name = entry.file_name().to_string_lossy().into_owned();
             let is_input = name.starts_with("input");
             has_input |= is_input;
-            if !is_input && !known.contains(&name.as_str()) {
+            if !is_input && !name.starts_with("table_") && !known.contains(&name.as_str()) {
                 return Err(format!(
-                    "`{name}` is not a file of a case; known are `input*` and {known:?}"
+                    "`{name}` is not a file of a case; known are `input*`, `table_*` and {known:?}"
                 ));
             }
         }
@@ -102,6 +102,7 @@ impl Case {
             .issuing(&job, &[])
             .set(format!("in.path_prefix={}", self.path_text("input")))
             .set(format!("exec.max_threads={threads}"))
+            .env("CASE", &self.folder)
             .run();
         if loaded.stderr.contains("panicked at") {
             return Err(format!("a panic reached the user: {loaded}"));

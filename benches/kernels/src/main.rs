@@ -153,6 +153,7 @@ fn select() -> Kernel {
                 etag: None,
             },
             archive: None,
+            storage_class: None,
         })
         .collect();
     let options = SelectOptions {

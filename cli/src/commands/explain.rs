@@ -42,7 +42,10 @@ pub(super) async fn show(global: &GlobalArguments, plan: &JobPlan, printer: &Pri
 struct Document<'explanation> {
     files: Files<'explanation>,
     tasks: Keys<'explanation>,
+    #[serde(rename = "where", skip_serializing_if = "Option::is_none")]
+    condition: Option<Value>,
     next: &'explanation Value,
+    filters: Vec<Value>,
     schema: Vec<Value>,
     plan: &'explanation str,
     estimate: Value,
@@ -95,7 +98,16 @@ fn document(explanation: &Explanation) -> Document<'_> {
     Document {
         files: Files(&explanation.tasks),
         tasks: Keys(&explanation.tasks),
+        condition: explanation
+            .condition
+            .as_ref()
+            .map(|(condition, num_passed_over)| json!({"condition": condition, "passed_over": num_passed_over})),
         next: &explanation.next,
+        filters: explanation
+            .filters
+            .iter()
+            .map(|filter| json!({"type": filter.kind, "columns": filter.columns}))
+            .collect(),
         schema,
         plan: &explanation.plan,
         estimate: json!({"requests": explanation.num_requests, "bytes": explanation.size_bytes}),
@@ -119,6 +131,15 @@ fn text(explanation: &Explanation) -> String {
             "           and {} more\n",
             count((files.len() - LISTED_FILES) as u64)
         ));
+    }
+    if let Some((condition, num_passed_over)) = &explanation.condition {
+        let passed_over = plural(*num_passed_over, "file");
+        text.push_str(&format!("where      {condition} ({passed_over} passed over)\n"));
+    }
+    for (index, filter) in explanation.filters.iter().enumerate() {
+        let heading = if index == 0 { "filters" } else { "" };
+        let columns = filter.columns.join(" ");
+        text.push_str(&format!("{heading:<10} {index} {} -> {columns}\n", filter.kind));
     }
     let columns: Vec<String> = explanation
         .schema

@@ -7,7 +7,7 @@ use crate::exit::Exit;
 use crate::printer::{Printer, count};
 use bucketload_engine::Result;
 use bucketload_engine::job::present::{csv_line, table};
-use bucketload_engine::job::preview::{Preview, preview};
+use bucketload_engine::job::preview::{Preview, PreviewOptions, preview};
 use serde_json::{Map, Value, json};
 
 /// Rejects told one by one.
@@ -15,7 +15,11 @@ const TOLD_REJECTS: usize = 10;
 
 pub(super) async fn run(global: &GlobalArguments, arguments: &PreviewArguments, printer: &Printer) -> Result<Exit> {
     let plan = read_plan(&arguments.config.config, &arguments.config.overrides, global, printer)?;
-    let shown = preview(&environment(global)?, &plan, arguments.rows).await?;
+    let options = PreviewOptions {
+        num_rows: arguments.rows,
+        num_filters: arguments.after,
+    };
+    let shown = preview(&environment(global)?, &plan, options).await?;
     if printer.is_json() {
         printer.document(&shown.document());
         return Ok(Exit::Done);

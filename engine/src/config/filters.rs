@@ -9,7 +9,8 @@ use super::rename::read_rename;
 use super::times::read_add_time;
 use crate::filter::rules::{
     CastRule, ColumnEntry, ColumnRule, DedupOrder, DedupRule, DigestAlgorithm, DigestColumn, DigestRule,
-    ExpandJsonRule, ExpandedColumn, Filter, FilterRule, Keep, RemoveColumnsRule, RemoveOrKeep, RowRule, SqlRule,
+    ExpandJsonRule, ExpandedColumn, Filter, FilterRule, Keep, LookupFile, LookupFormat, RemoveColumnsRule,
+    RemoveOrKeep, RowRule, SqlRule, SqlText,
 };
 use crate::parse::columns::{ColumnType, TimestampOptions};
 use std::collections::HashSet;
@@ -332,25 +333,34 @@ fn read_digest(filter: &Reader<'_>) -> Option<DigestRule> {
         let name = entry.required_name("name").map(str::to_owned);
         let algorithm = read_algorithm(&entry);
         let secret_key = entry.text("secret_key").map(str::to_owned);
+        let key_file = entry.name("key_file").map(str::to_owned);
         let new_name = entry.name("new_name").map(str::to_owned);
         entry.finish();
         let Some(algorithm) = algorithm else { continue };
-        if is_keyed(algorithm) && secret_key.as_deref().is_none_or(str::is_empty) {
+        let has_key = secret_key.as_deref().is_some_and(|key| !key.is_empty());
+        if is_keyed(algorithm) && !has_key && entry.value("key_file").is_none() {
             entry
                 .error("secret_key", "secret key must not be null")
-                .hint("set `secret_key: ${secret:NAME}`");
+                .hint("set `secret_key: ${secret:NAME}`, or `key_file`");
         }
-        if !is_keyed(algorithm) && secret_key.is_some() {
-            entry
-                .warn("secret_key", "the algorithm has no key, `secret_key` is not used")
-                .hint("use an Hmac algorithm");
+        if has_key && key_file.is_some() {
+            entry.error("key_file", "either `secret_key` or `key_file` can be set");
+        }
+        for (key, is_set) in [("secret_key", secret_key.is_some()), ("key_file", key_file.is_some())] {
+            if is_set && !is_keyed(algorithm) {
+                entry
+                    .warn(key, format!("the algorithm has no key, `{key}` is not used"))
+                    .hint("use an Hmac algorithm");
+            }
         }
         let Some(name) = name else { continue };
-        let secret_key = secret_key.filter(|_| is_keyed(algorithm));
+        let secret_key = secret_key.filter(|key| is_keyed(algorithm) && !key.is_empty());
+        let key_file = key_file.filter(|_| is_keyed(algorithm));
         columns.push(DigestColumn {
             name,
             algorithm,
             secret_key,
+            key_file,
             new_name,
         });
     }
@@ -406,17 +416,8 @@ fn read_cast(filter: &Reader<'_>) -> Option<CastRule> {
     };
     let mut columns = Vec::new();
     if matches!(node.value, Value::Map(_)) {
-        for (name, type_name) in filter.named_texts("columns") {
-            match ColumnType::from_name(&type_name) {
-                Some(column_type) => columns.push(cast_entry(name, column_type, defaults.clone())),
-                None => {
-                    let types = ColumnType::ALL.map(ColumnType::name).join(", ");
-                    filter.error(
-                        "columns",
-                        format!("unknown type '{type_name}' of `{name}`. Supported types are [{types}]"),
-                    );
-                }
-            }
+        for (name, column_type) in read_types(filter, "columns") {
+            columns.push(cast_entry(name, column_type, defaults.clone()));
         }
         return Some(CastRule { columns });
     }
@@ -440,6 +441,24 @@ fn read_cast(filter: &Reader<'_>) -> Option<CastRule> {
     Some(CastRule { columns })
 }
 
+/// A map from column names to types.
+fn read_types(section: &Reader<'_>, key: &'static str) -> Vec<(String, ColumnType)> {
+    let mut columns = Vec::new();
+    for (name, type_name) in section.named_texts(key) {
+        match ColumnType::from_name(&type_name) {
+            Some(column_type) => columns.push((name, column_type)),
+            None => {
+                let types = ColumnType::ALL.map(ColumnType::name).join(", ");
+                section.error(
+                    key,
+                    format!("unknown type '{type_name}' of `{name}`. Supported types are [{types}]"),
+                );
+            }
+        }
+    }
+    columns
+}
+
 fn cast_entry(name: String, column_type: ColumnType, timestamp: TimestampOptions) -> ColumnEntry {
     ColumnEntry {
         name,
@@ -451,7 +470,8 @@ fn cast_entry(name: String, column_type: ColumnType, timestamp: TimestampOptions
 }
 
 fn read_row(filter: &Reader<'_>) -> Option<RowRule> {
-    let where_clause = filter.required_name("where")?.to_owned();
+    filter.required_name("where")?;
+    let where_clause = filter.sql("where")?.to_owned();
     Some(RowRule { where_clause })
 }
 
@@ -483,18 +503,76 @@ fn read_dedup(filter: &Reader<'_>) -> Option<DedupRule> {
 }
 
 fn read_sql(filter: &Reader<'_>) -> Option<SqlRule> {
-    let text = |key| filter.name(key).map(str::to_owned);
+    let text = |key| filter.sql(key).map(str::to_owned);
     let (where_clause, select, query) = (text("where"), text("select"), text("query"));
-    match (query, where_clause.is_some() || select.is_some()) {
+    let tables = read_lookup_files(filter);
+    let text = match (query, where_clause.is_some() || select.is_some()) {
         (Some(_), true) => {
             filter.error("query", "`query` stands alone, without `where` and `select`");
-            None
+            return None;
         }
-        (Some(query), false) => Some(SqlRule::Query(query)),
-        (None, true) => Some(SqlRule::Clauses { where_clause, select }),
+        (Some(query), false) => SqlText::Query(query),
+        (None, true) => SqlText::Clauses { where_clause, select },
         (None, false) => {
             filter.error_here("either `where`, `select` or `query` is required");
-            None
+            return None;
+        }
+    };
+    Some(SqlRule { text, tables })
+}
+
+/// Formats by the words of the configuration, which are the ends of file names too.
+const LOOKUP_FORMATS: [(&str, LookupFormat); 6] = [
+    ("csv", LookupFormat::Csv { delimiter: b',' }),
+    ("tsv", LookupFormat::Csv { delimiter: b'\t' }),
+    ("json", LookupFormat::Json),
+    ("jsonl", LookupFormat::Json),
+    ("ndjson", LookupFormat::Json),
+    ("parquet", LookupFormat::Parquet),
+];
+
+fn read_lookup_files(filter: &Reader<'_>) -> Vec<(String, LookupFile)> {
+    let mut files = Vec::new();
+    for (name, entry) in filter.named_maps("tables") {
+        let path = entry.required_name("path");
+        let written = entry.choice("format", &LOOKUP_FORMATS, |value, list| {
+            format!("unknown format '{value}'. Supported formats are [{list}]")
+        });
+        let format = match (written, path) {
+            (Some(format), _) => Some(format),
+            (None, Some(path)) if entry.value("format").is_none() => {
+                let end = path.rsplit_once('.').map_or("", |(_, end)| end);
+                let known = LOOKUP_FORMATS.iter().find(|(word, _)| word.eq_ignore_ascii_case(end));
+                if known.is_none() {
+                    entry
+                        .error(
+                            "path",
+                            format!("the name `{path}` does not tell the format of the file"),
+                        )
+                        .hint("add `format`: csv, tsv, json or parquet");
+                }
+                known.map(|(_, format)| *format)
+            }
+            (None, _) => None,
+        };
+        let columns = read_types(&entry, "columns");
+        if !columns.is_empty() && matches!(format, Some(LookupFormat::Json | LookupFormat::Parquet)) {
+            entry.error(
+                "columns",
+                "types can be given for csv files only, the others have their own",
+            );
+        }
+        entry.finish();
+        if let (Some(path), Some(format)) = (path, format) {
+            files.push((
+                name.to_owned(),
+                LookupFile {
+                    path: path.to_owned(),
+                    format,
+                    columns,
+                },
+            ));
         }
     }
+    files
 }

@@ -51,6 +51,7 @@ pub(crate) fn read_input(input: &mut Reader<'_>) -> InputPlan {
         min_task_size_bytes: input.size("min_task_size").unwrap_or(DEFAULT_MIN_TASK_SIZE_BYTES),
         decode: read_decoders(input),
         parser: None,
+        where_clause: input.sql("where").map(str::to_owned),
         metadata_columns: read_metadata_columns(input),
         on_error: OnError {
             is_fail: false,

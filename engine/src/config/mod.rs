@@ -39,8 +39,9 @@ pub use keys::{json_schema, reference_markdown};
 pub use problem::{ConfigErrors, Problem};
 pub use variables::Lookup;
 
+use crate::filter::rules::hidden::hidden_name;
 use crate::filter::rules::{Filter, FilterRule, RenameStep};
-use plan::{ExecPlan, InputPlan, JobPlan, MetadataKind, OutputMode, OutputPlan, ParserOptions};
+use plan::{ExecPlan, InputPlan, JobPlan, MetadataColumn, MetadataKind, OutputMode, OutputPlan, ParserOptions};
 use reader::{Reader, Report};
 use std::collections::HashSet;
 
@@ -153,6 +154,7 @@ fn resolve_plan(document: &Document, options: &ResolveOptions<'_>, report: &Repo
         input.parser = parsed.plan;
     }
     section.finish();
+    add_hidden_columns(&mut input, &filters);
     adjust_parser(&section, &mut input, &filters, &exec);
     warn_about_lost_rows(&root, &input, &output);
     Some(JobPlan {
@@ -161,6 +163,25 @@ fn resolve_plan(document: &Document, options: &ResolveOptions<'_>, report: &Repo
         output,
         exec,
     })
+}
+
+/// Adds the metadata columns that only the SQL of a filter names. One that is named in vain costs nothing, since nobody reads it.
+fn add_hidden_columns(input: &mut InputPlan, filters: &[Filter]) {
+    for kind in MetadataKind::ALL {
+        let is_there = input.metadata_columns.iter().any(|column| column.name == kind.name());
+        let is_named = || {
+            filters
+                .iter()
+                .flat_map(Filter::sql_texts)
+                .any(|text| text.contains(kind.name()))
+        };
+        if !is_there && is_named() {
+            input.metadata_columns.push(MetadataColumn {
+                kind,
+                name: hidden_name(kind.name()),
+            });
+        }
+    }
 }
 
 /// Carries what other sections say into the parser, and makes sure that column names are unique.

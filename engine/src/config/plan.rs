@@ -33,6 +33,8 @@ pub struct InputPlan {
     pub location: Location,
     /// Which of its files.
     pub select: SelectOptions,
+    /// A condition on what the listing says of a file, in SQL; `None`: every file.
+    pub where_clause: Option<String>,
     /// Compressed bytes at which a task is full; 0 makes every file a task.
     pub min_task_size_bytes: u64,
     /// How bytes become plain bytes.

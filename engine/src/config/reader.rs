@@ -6,7 +6,7 @@
 
 mod units;
 
-use super::document::{Node, Value, is_secret_key};
+use super::document::{Node, Text, Value, is_secret_key};
 use super::keys;
 use super::problem::Problem;
 use crate::pattern::Pattern;
@@ -225,6 +225,22 @@ impl<'a> Reader<'a> {
             return None;
         }
         Some(text)
+    }
+
+    /// SQL, which must not be empty, and has no secrets in it: it is shown in plans.
+    pub(crate) fn sql(&self, key: &'static str) -> Option<&'a str> {
+        let is_secret = matches!(self.value(key)?.value, Value::String(Text { is_secret: true, .. }));
+        if is_secret {
+            self.error(
+                key,
+                "a `${secret:...}` cannot stand in SQL, which plans and errors show",
+            )
+            .hint(
+                "keep the secret in a column or a file that the SQL joins with, or use `${env:...}` if it may be seen",
+            );
+            return None;
+        }
+        self.name(key)
     }
 
     /// Text that must be there; reported if it is not.

@@ -22,17 +22,19 @@ mod values;
 mod tests;
 
 use crate::parse::columns::ColumnType;
-use crate::parse::origin::ORIGIN_COLUMN_NAME;
 use crate::parse::reject::RejectSink;
 use datafusion::common::{Column, DFSchema, DataFusionError};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::prelude::{DataFrame, SessionContext};
+use rules::hidden::is_hidden;
 use rules::{Filter, FilterRule};
 use std::collections::HashSet;
 use std::sync::Arc;
 
 pub use convert::{ConvertNode, ConvertPlanner, InvalidRecord};
+pub use functions::reference::functions_markdown;
 pub use functions::register_functions;
+pub use sql::{WarehouseTables, WrongCondition, plan_condition, warehouse_tables};
 
 /// What filters need beside their configuration.
 #[derive(Clone, Debug)]
@@ -41,6 +43,8 @@ pub struct FilterSurroundings {
     pub started_micros: i64,
     /// Takes the records that a filter rejects.
     pub rejects: Arc<dyn RejectSink>,
+    /// The tables that [`warehouse_tables`] names.
+    pub tables: WarehouseTables,
 }
 
 /// Why filters cannot be applied to the columns they would get.
@@ -86,7 +90,8 @@ impl FilterError {
 
 /// Applies `filters`, in list order, to the plan of `input`.
 ///
-/// **Shape**: columns without qualifiers; JSON columns keep their mark in the field's metadata.
+/// **Shape**: columns without qualifiers, and none of those that are [hidden](rules::hidden); JSON columns keep their mark in the field's
+/// metadata.
 /// **Errors**: the first rule that does not fit the columns it gets; nothing has been read.
 /// **Cost**: builds a plan, runs nothing.
 pub async fn apply(
@@ -95,9 +100,21 @@ pub async fn apply(
     filters: &[Filter],
     surroundings: &FilterSurroundings,
 ) -> Result<DataFrame, FilterError> {
+    apply_noting(context, input, filters, surroundings, |_, _| {}).await
+}
+
+/// As [`apply`], telling `note` the plan after each filter.
+pub(crate) async fn apply_noting(
+    context: &SessionContext,
+    input: DataFrame,
+    filters: &[Filter],
+    surroundings: &FilterSurroundings,
+    mut note: impl FnMut(&Filter, &LogicalPlan),
+) -> Result<DataFrame, FilterError> {
     let (state, plan) = input.into_parts();
     let mut plan = unqualified(plan).map_err(|source| FilterError::Input(Box::new(source)))?;
-    for (index, Filter { kind, rule }) in filters.iter().enumerate() {
+    for (index, filter) in filters.iter().enumerate() {
+        let Filter { kind, rule } = filter;
         let stage = Stage {
             index,
             kind,
@@ -115,6 +132,14 @@ pub async fn apply(
             FilterRule::Dedup(rule) => rules::dedup::compile(&stage, plan, rule)?,
             FilterRule::Sql(rule) => sql::compile(&stage, context, plan, rule).await?,
         };
+        note(filter, &plan);
+    }
+    if column_names(&plan).len() < plan.schema().fields().len() {
+        let shown: Vec<Expr> = column_names(&plan).iter().map(|name| column(name)).collect();
+        let built = LogicalPlanBuilder::from(plan)
+            .project(shown)
+            .and_then(LogicalPlanBuilder::build);
+        plan = built.map_err(|source| FilterError::Input(Box::new(source)))?;
     }
     Ok(DataFrame::new(state, plan))
 }
@@ -197,10 +222,10 @@ impl Stage<'_> {
         }
     }
 
-    /// A projection with these columns, named and in this order; the origin of rows comes with them.
+    /// A projection with these columns, named and in this order, and those that are hidden.
     ///
     /// **Errors**: no column is left, or two have one name.
-    fn project(&self, input: LogicalPlan, mut outputs: Vec<(String, Expr)>) -> Result<LogicalPlan, FilterError> {
+    fn project(&self, input: LogicalPlan, outputs: Vec<(String, Expr)>) -> Result<LogicalPlan, FilterError> {
         if outputs.is_empty() {
             return Err(self.error("no column is left"));
         }
@@ -208,19 +233,15 @@ impl Stage<'_> {
         if let Some((name, _)) = outputs.iter().find(|(name, _)| !seen.insert(name.as_str())) {
             return Err(self.error(format!("output column `{name}` is duplicated")));
         }
-        if input
-            .schema()
-            .index_of_column_by_name(None, ORIGIN_COLUMN_NAME)
-            .is_some()
-        {
-            outputs.push((ORIGIN_COLUMN_NAME.to_owned(), column(ORIGIN_COLUMN_NAME)));
-        }
+        let hidden = input.schema().fields().iter().filter(|field| is_hidden(field.name()));
+        let hidden: Vec<Expr> = hidden.map(|field| column(field.name())).collect();
         let columns: Vec<Expr> = outputs
             .into_iter()
             .map(|(name, expr)| match &expr {
                 Expr::Column(column) if column.relation.is_none() && column.name == name => expr,
                 _ => expr.alias(name),
             })
+            .chain(hidden)
             .collect();
         LogicalPlanBuilder::from(input)
             .project(columns)
@@ -234,24 +255,10 @@ fn column(name: &str) -> Expr {
     Expr::Column(Column::new_unqualified(name))
 }
 
-/// The names of the columns of a plan, in order; rules do not see the origin of rows.
-fn column_names(plan: &LogicalPlan) -> Vec<String> {
-    plan.schema()
-        .fields()
-        .iter()
-        .map(|field| field.name().clone())
-        .filter(|name| name != ORIGIN_COLUMN_NAME)
-        .collect()
-}
-
-/// The plan without the origin of its rows.
-///
-/// **Errors**: DataFusion refused the plan.
-pub fn without_origins(rows: DataFrame) -> Result<DataFrame, DataFusionError> {
-    match rows.schema().index_of_column_by_name(None, ORIGIN_COLUMN_NAME) {
-        Some(_) => rows.drop_columns(&[ORIGIN_COLUMN_NAME]),
-        None => Ok(rows),
-    }
+/// The names of the columns of a plan that are part of the rows, in order.
+pub(crate) fn column_names(plan: &LogicalPlan) -> Vec<String> {
+    let names = plan.schema().fields().iter().map(|field| field.name());
+    names.filter(|name| !is_hidden(name)).cloned().collect()
 }
 
 /// A name for the `number`th new column of a stage that no column of the input has.

@@ -1,5 +1,7 @@
 //! Filters applied to tables in memory, planned and run as in a job.
 
+mod outside;
+mod plans;
 mod rows;
 
 use super::rules::*;
@@ -66,6 +68,7 @@ impl Job {
         let surroundings = FilterSurroundings {
             started_micros: STARTED_MICROS,
             rejects: Arc::clone(&rejects) as _,
+            tables: WarehouseTables::new(),
         };
         Job {
             context: SessionContext::new_with_state(state),
@@ -288,22 +291,27 @@ fn payloads(payloads: &[Option<&str>]) -> RecordBatch {
     ])
 }
 
+fn sql(text: SqlText) -> FilterRule {
+    let tables = Vec::new();
+    FilterRule::Sql(SqlRule { text, tables })
+}
+
 fn select(select: &str) -> FilterRule {
-    FilterRule::Sql(SqlRule::Clauses {
+    sql(SqlText::Clauses {
         where_clause: None,
         select: Some(select.to_owned()),
     })
 }
 
 fn condition(where_clause: &str) -> FilterRule {
-    FilterRule::Sql(SqlRule::Clauses {
+    sql(SqlText::Clauses {
         where_clause: Some(where_clause.to_owned()),
         select: None,
     })
 }
 
 fn query(query: &str) -> FilterRule {
-    FilterRule::Sql(SqlRule::Query(query.to_owned()))
+    sql(SqlText::Query(query.to_owned()))
 }
 
 fn digest(name: &str, algorithm: DigestAlgorithm) -> DigestColumn {
@@ -311,6 +319,7 @@ fn digest(name: &str, algorithm: DigestAlgorithm) -> DigestColumn {
         name: name.to_owned(),
         algorithm,
         secret_key: None,
+        key_file: None,
         new_name: None,
     }
 }
@@ -1408,7 +1417,7 @@ mod sql_rules {
     fn names_with_upper_case_need_no_quotes() {
         check(
             visits(),
-            &[FilterRule::Sql(SqlRule::Clauses {
+            &[sql(SqlText::Clauses {
                 where_clause: Some("Status <> 304 -- not modified".to_owned()),
                 select: Some("*, UPPER(userId) AS Shouted, input.Status / 100 AS class".to_owned()),
             })],
@@ -1506,7 +1515,8 @@ mod sql_rules {
             ),
             (
                 query("SELECT * FROM other"),
-                "table 'datafusion.public.other' not found at `query` line 1, column 15; hint: the only table is `input`",
+                "table 'datafusion.public.other' not found at `query` line 1, column 15; hint: the only table is `input`; a file is named \
+                 in `tables`, a table of the warehouse is `DATABASE.TABLE`",
             ),
             (
                 query("DROP TABLE input"),
@@ -1548,7 +1558,7 @@ mod sql_rules {
             ),
             (
                 select("json_get(payload, userId) AS k"),
-                "`json_get`: needs a constant path as its second argument",
+                "`json_get`: needs constants after its first argument: a path",
             ),
         ] {
             check(
@@ -1790,6 +1800,7 @@ mod one_plan {
         let surroundings = FilterSurroundings {
             started_micros: 0,
             rejects: Arc::new(Collected::default()),
+            tables: WarehouseTables::new(),
         };
         let frame = apply(
             &context,

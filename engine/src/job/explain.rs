@@ -1,8 +1,9 @@
 //! Says what a job would do: the files selected, the tasks, the plan, with nothing fetched.
 
 use super::environment::{Budgets, Environment};
+use super::filters::{FilterContext, FilterStep, filtered_steps};
 use super::progress::Progress;
-use super::{input, output, plan_error, run};
+use super::{input, output, plan_error};
 use crate::config::plan::JobPlan;
 use crate::error::Result;
 use crate::pack::Tasks;
@@ -20,8 +21,12 @@ use std::sync::Arc;
 pub struct Explanation {
     /// The files selected, in load order, as tasks.
     pub tasks: Arc<Tasks>,
+    /// `in.where`, and how many files it passed over.
+    pub condition: Option<(String, u64)>,
     /// What the next incremental run must add to its configuration.
     pub next: Value,
+    /// The filters in list order.
+    pub filters: Vec<FilterStep>,
     /// Name and type of each column of the table.
     pub schema: Vec<(String, String)>,
     /// The physical plan, one node a line.
@@ -51,7 +56,13 @@ pub async fn explain(environment: &Environment, plan: &JobPlan) -> Result<Explan
     )?;
     let tasks = Arc::clone(table.tasks());
     let session = environment.session(&budgets)?;
-    let rows = run::filtered_rows(&session, table, plan, started, Arc::clone(&rejects)).await?;
+    let context = FilterContext {
+        environment,
+        session: &session,
+        plan,
+        started,
+    };
+    let (rows, filters) = filtered_steps(&context, table, Arc::clone(&rejects) as _).await?;
     let arranged = output::arrange(&session, rows, &plan.output, started, Arc::clone(&rejects)).await?;
     let schema = arranged
         .layout
@@ -71,7 +82,13 @@ pub async fn explain(environment: &Environment, plan: &JobPlan) -> Result<Explan
     let write = session.execute_logical_plan(write).await.map_err(plan_error)?;
     let physical = write.create_physical_plan().await.map_err(plan_error)?;
     Ok(Explanation {
+        condition: plan
+            .input
+            .where_clause
+            .clone()
+            .map(|condition| (condition, input.listing.num_passed_over)),
         next: input.next(),
+        filters,
         schema,
         plan: displayable(physical.as_ref()).indent(false).to_string(),
         num_requests: input.num_requests(),

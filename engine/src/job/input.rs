@@ -1,10 +1,13 @@
 //! Opens the input of a job: reaches the bucket, lists it, and makes a table of what was selected.
 
 use super::environment::{Budgets, Environment};
+use super::plan_error;
 use crate::config::plan::{ExecPlan, InputPlan, JobPlan};
 use crate::error::{Blame, Error, Result};
+use crate::filter::{WrongCondition, plan_condition};
 use crate::parse::origin::ORIGIN_COLUMN_NAME;
 use crate::parse::reject::RejectSink;
+use crate::scan::condition::ListingCondition;
 use crate::scan::table::PrefixTable;
 use crate::scan::{ScanCounters, ScanOptions, ScanServices};
 use crate::source::budget::ByteBudget;
@@ -12,8 +15,9 @@ use crate::source::cursor::Cursor;
 use crate::source::fetch::{FetchOptions, RANGE_BYTES};
 use crate::source::file::FileList;
 use crate::source::list::{Listing, list};
-use crate::source::select::Selection;
+use crate::source::select::{FileCondition, Selection};
 use crate::source::store::{FileStore, open_store};
+use datafusion::prelude::SessionContext;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tracing::Instrument;
@@ -48,16 +52,20 @@ pub(super) async fn open(
 ) -> Result<OpenInput> {
     let store = open_store(&plan.location)?;
     // Requests wait on the runtime for requests, wherever this future is polled.
+    let condition = match &plan.where_clause {
+        Some(text) => Some(file_condition(&environment.session(budgets)?, text, started, &store)?),
+        None => None,
+    };
     let (lister, options) = (Arc::clone(&store), plan.select.clone());
     let listing = environment
         .io_runtime()
-        .spawn(async move { list(lister, &options, started.as_microsecond()).await }.in_current_span())
+        .spawn(async move { list(lister, &options, condition, started.as_microsecond()).await }.in_current_span())
         .await
         .map_err(|error| Error::internal("the listing stopped").caused_by(error))??;
     if listing.files.is_empty() && plan.select.stop_when_file_not_found {
         return Err(Error::new(Blame::Data, "no input files matched")
             .at(store.url(&plan.select.path_prefix))
-            .with_hint("check `in.path_prefix` and `in.path_match_pattern`"));
+            .with_hint("check `in.path_prefix`, `in.path_match_pattern` and `in.where`"));
     }
     let selection = Selection {
         files: Arc::clone(&listing.files),
@@ -88,6 +96,35 @@ fn fetch_options(exec: &ExecPlan, budgets: &Budgets) -> (FetchOptions, usize) {
         window_bytes: budgets.fetch_bytes / budgets.num_partitions as u64,
     };
     (fetch, max_requests)
+}
+
+/// Makes `in.where` ready to judge files.
+fn file_condition(
+    session: &SessionContext,
+    text: &str,
+    started: jiff::Timestamp,
+    store: &Arc<dyn FileStore>,
+) -> Result<Arc<dyn FileCondition>> {
+    let planned = ListingCondition::schema()
+        .map_err(plan_error)
+        .and_then(|schema| {
+            plan_condition(session, text, &schema)
+                .map_err(|WrongCondition { reason, hint }| Error::config(reason).with_optional_hint(hint))
+        })
+        .and_then(|condition| {
+            ListingCondition::new(&session.state(), condition, started.as_microsecond(), Arc::clone(store)).map_err(
+                |error| {
+                    Error::config(format!(
+                        "the condition cannot be decided for one file: {}",
+                        plan_error(error)
+                    ))
+                },
+            )
+        });
+    match planned {
+        Ok(condition) => Ok(Arc::new(condition)),
+        Err(error) => Err(error.at("in.where")),
+    }
 }
 
 impl OpenInput {

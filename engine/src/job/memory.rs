@@ -9,20 +9,20 @@ use datafusion::execution::memory_pool::{MemoryConsumer, MemoryLimit, MemoryPool
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// One in so many bytes is kept from operators that can set aside on disk: merging what each of them set aside, and then their results,
-/// takes two batches for each of both.
-const KEPT_FROM_SPILLING: usize = 2;
+/// One in so many bytes is for what operators hold that can set it aside on disk.
+const SPILLING_PARTS: usize = 2;
 
-/// One in so many bytes is kept from sorts that merge what they set aside: they merge in more steps with less.
-const KEPT_FROM_MERGING: usize = 4;
+/// One in so many bytes is for sorts that merge: first what they hold, before they set it aside, which takes as much again where rows are
+/// little more than keys; then what they set aside, of which it takes two batches at least.
+const MERGING_PARTS: usize = 2;
 
 /// How DataFusion names the memory in which a sort merges.
 const MERGING: &str = "ExternalSorterMerge";
 
 /// A limit for all operators of a session together.
 ///
-/// Those that can set aside on disk have equal shares of what the others leave them, and of a half at most.
-/// Merging sorts leave a quarter to the rest.
+/// Those that can set aside on disk have equal shares of a half, sorts that merge have equal shares of the other, and the rest may take what is
+/// left: a sort that merges has given back what it held.
 #[derive(Debug)]
 pub(super) struct OperatorPool {
     size_bytes: usize,
@@ -33,6 +33,8 @@ pub(super) struct OperatorPool {
 struct Held {
     /// Operators that can set aside on disk.
     num_spilling: usize,
+    /// Sorts, which merge what they set aside.
+    num_merging: usize,
     spilling_bytes: usize,
     other_bytes: usize,
 }
@@ -51,12 +53,16 @@ impl OperatorPool {
 
     fn refusal(&self, reservation: &MemoryReservation, additional: usize, available: usize) -> DataFusionError {
         DataFusionError::ResourcesExhausted(format!(
-            "{} needs {additional} bytes more than the {} it has, of the {} bytes that operators may have {available} are left to it",
+            "{} needs {additional} bytes more than the {} it has; of the {} bytes of all operators it may have {available}",
             reservation.consumer().name(),
             reservation.size(),
             self.size_bytes,
         ))
     }
+}
+
+fn is_merging(consumer: &MemoryConsumer) -> bool {
+    consumer.name().starts_with(MERGING)
 }
 
 impl fmt::Display for OperatorPool {
@@ -71,11 +77,15 @@ impl MemoryPool for OperatorPool {
     }
 
     fn register(&self, consumer: &MemoryConsumer) {
-        self.held().num_spilling += usize::from(consumer.can_spill());
+        let mut held = self.held();
+        held.num_spilling += usize::from(consumer.can_spill());
+        held.num_merging += usize::from(is_merging(consumer));
     }
 
     fn unregister(&self, consumer: &MemoryConsumer) {
-        self.held().num_spilling -= usize::from(consumer.can_spill());
+        let mut held = self.held();
+        held.num_spilling -= usize::from(consumer.can_spill());
+        held.num_merging -= usize::from(is_merging(consumer));
     }
 
     fn grow(&self, reservation: &MemoryReservation, additional: usize) {
@@ -97,20 +107,20 @@ impl MemoryPool for OperatorPool {
     fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> Result<()> {
         let mut held = self.held();
         if reservation.consumer().can_spill() {
-            let kept = held.other_bytes.max(self.size_bytes / KEPT_FROM_SPILLING);
-            let share = self.size_bytes.saturating_sub(kept) / held.num_spilling.max(1);
+            let share = self.size_bytes / SPILLING_PARTS / held.num_spilling.max(1);
             if reservation.size() + additional > share {
                 return Err(self.refusal(reservation, additional, share.saturating_sub(reservation.size())));
             }
             held.spilling_bytes += additional;
         } else {
-            let kept = match reservation.consumer().name().starts_with(MERGING) {
-                true => self.size_bytes / KEPT_FROM_MERGING,
-                false => 0,
+            let free = self.size_bytes.saturating_sub(held.other_bytes + held.spilling_bytes);
+            let available = match is_merging(reservation.consumer()) {
+                true => {
+                    let share = self.size_bytes / MERGING_PARTS / held.num_merging.max(1);
+                    free.min(share.saturating_sub(reservation.size()))
+                }
+                false => free,
             };
-            let available = self
-                .size_bytes
-                .saturating_sub(kept + held.other_bytes + held.spilling_bytes);
             if additional > available {
                 return Err(self.refusal(reservation, additional, available));
             }
@@ -134,35 +144,32 @@ mod tests {
     use super::*;
     use std::sync::Arc;
 
+    #[track_caller]
+    fn check_limit(reservation: &MemoryReservation, limit: usize) {
+        reservation.try_grow(limit).unwrap();
+        assert!(reservation.try_grow(1).is_err());
+    }
+
     #[test]
-    fn operators_that_set_aside_on_disk_share_a_half() {
-        let pool: Arc<dyn MemoryPool> = Arc::new(OperatorPool::new(400));
-        let sort = |name| MemoryConsumer::new(name).with_can_spill(true).register(&pool);
-        let (first, second) = (sort("first"), sort("second"));
-        let merge = MemoryConsumer::new("merge").register(&pool);
-        first.try_grow(100).unwrap();
-        second.try_grow(100).unwrap();
-        assert!(second.try_grow(1).is_err());
-        merge.try_grow(200).unwrap();
-        assert_eq!(pool.reserved(), 400);
-        let refused = merge.try_grow(1).unwrap_err().to_string();
-        assert!(
-            refused.contains(
-                "merge needs 1 bytes more than the 200 it has, of the 400 bytes that operators may have 0 are"
-            ),
-            "{refused}"
-        );
-        let merging = MemoryConsumer::new("ExternalSorterMerge[0]").register(&pool);
-        merge.shrink(150);
-        merging.try_grow(50).unwrap();
-        assert!(merging.try_grow(1).is_err());
-        merge.try_grow(100).unwrap();
-        drop(merging);
-        merge.try_grow(50).unwrap();
-        first.shrink(60);
-        merge.try_grow(60).unwrap();
-        assert!(first.try_grow(41).is_err());
-        drop(second);
-        first.try_grow(41).unwrap();
+    fn each_kind_of_operator_keeps_to_its_part() {
+        let pool: Arc<dyn MemoryPool> = Arc::new(OperatorPool::new(800));
+        let spilling = |name| MemoryConsumer::new(name).with_can_spill(true).register(&pool);
+        let merging = |name| MemoryConsumer::new(name).register(&pool);
+        let (first, second) = (spilling("first"), spilling("second"));
+        let (first_merge, second_merge) = (merging("ExternalSorterMerge[0]"), merging("ExternalSorterMerge[1]"));
+        let other = MemoryConsumer::new("other").register(&pool);
+        check_limit(&first, 200);
+        check_limit(&second, 200);
+        check_limit(&first_merge, 200);
+        first.shrink(150);
+        check_limit(&other, 350);
+        let refused = other.try_grow(1).unwrap_err().to_string();
+        let expected = "other needs 1 bytes more than the 350 it has; of the 800 bytes of all operators it may have 0";
+        assert!(refused.contains(expected), "{refused}");
+        other.shrink(200);
+        check_limit(&second_merge, 200);
+        drop((second, second_merge));
+        check_limit(&first_merge, 200);
+        first.try_grow(150).unwrap();
     }
 }

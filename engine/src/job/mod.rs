@@ -1,7 +1,7 @@
 //! The commands: the only place that knows every stage.
 //!
 //! Reading order: [`environment`] (what all commands stand on) with `memory`, [`run`] (a load from beginning to end) and [`stop`] (one that can be
-//! stopped), then what it is made of: `input` with `discover`, `output` with `storage`, [`rejects`] with [`replay`], [`progress`], [`report`]
+//! stopped), then what it is made of: `input` with `discover`, [`filters`], `output` with `storage`, [`rejects`] with [`replay`], [`progress`], [`report`]
 //! with [`limit`], `spans`, and what a table says of a job that died ([`committed`]); then the commands that read: [`preview`], [`explain`],
 //! [`guess`], [`tune`], [`query`], [`tables`], and how rows are shown ([`present`]).
 
@@ -9,6 +9,7 @@ pub mod committed;
 mod discover;
 pub mod environment;
 pub mod explain;
+pub mod filters;
 pub mod guess;
 mod input;
 pub mod limit;

@@ -1,12 +1,12 @@
 //! Gives the rows of a job the shape their table wants: a time column to make partitions of, and types a table can hold.
 
 use super::environment::Budgets;
-use super::run::filter_error;
+use super::filters::filter_error;
 use super::storage;
 use crate::config::plan::{JobPlan, OutputPlan};
 use crate::error::{Error, Result};
 use crate::filter::rules::{AddTimeRule, FilterRule, UnixUnit};
-use crate::filter::{self, FilterSurroundings};
+use crate::filter::{self, FilterSurroundings, WarehouseTables};
 use crate::parse::reject::RejectSink;
 use crate::table::TableLayout;
 use crate::table::schema::{partition_column_names, storable_type, type_name};
@@ -75,6 +75,7 @@ pub(super) async fn arrange(
         let surroundings = FilterSurroundings {
             started_micros: started.as_microsecond(),
             rejects,
+            tables: WarehouseTables::new(),
         };
         rows = filter::apply(session, rows, &[casts.into()], &surroundings)
             .await

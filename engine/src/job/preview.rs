@@ -2,11 +2,12 @@
 
 use super::discover::{self, Extent};
 use super::environment::{Budgets, Environment};
+use super::filters::{FilterContext, filtered_rows};
 use super::present::json_arrays;
 use super::progress::Progress;
-use super::{input, plan_error, run};
+use super::{input, plan_error};
 use crate::config::plan::{ExecPlan, JobPlan};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::parse::Reject;
 use crate::parse::reject::RejectSink;
 use crate::table::schema::type_name;
@@ -68,13 +69,29 @@ impl Preview {
     }
 }
 
+/// What of a job is shown.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PreviewOptions {
+    /// Rows; `None`: as many as the configuration says.
+    pub num_rows: Option<usize>,
+    /// The filters that the rows have gone through, the first of the list; `None`: all of them and what `out` adds.
+    pub num_filters: Option<usize>,
+}
+
 /// Reads the first rows.
 ///
 /// **Errors**: as a job's, without those of the table.
 /// **Cost**: the listing, and of the files what the rows need.
-pub async fn preview(environment: &Environment, plan: &JobPlan, num_rows: Option<usize>) -> Result<Preview> {
+pub async fn preview(environment: &Environment, plan: &JobPlan, options: PreviewOptions) -> Result<Preview> {
     let started = environment.now();
-    let num_rows = num_rows.or(plan.exec.preview_sample_rows).unwrap_or(DEFAULT_ROWS);
+    let plan = &match options.num_filters {
+        Some(num_filters) => up_to(plan, num_filters)?,
+        None => plan.clone(),
+    };
+    let num_rows = options
+        .num_rows
+        .or(plan.exec.preview_sample_rows)
+        .unwrap_or(DEFAULT_ROWS);
     // One partition reads the files in order, so the rows shown are the first ones; small batches and one request at a time,
     // so that little is read beyond them.
     let batch_rows = num_rows.clamp(MIN_BATCH_ROWS, MAX_BATCH_ROWS);
@@ -100,7 +117,13 @@ pub async fn preview(environment: &Environment, plan: &JobPlan, num_rows: Option
         Arc::clone(&progress.scan),
     )?;
     let session = environment.session(&budgets)?;
-    let rows = run::filtered_rows(&session, table, plan, started, Arc::clone(&rejects) as _).await?;
+    let context = FilterContext {
+        environment,
+        session: &session,
+        plan,
+        started,
+    };
+    let rows = filtered_rows(&context, table, Arc::clone(&rejects) as _).await?;
     let columns = rows
         .schema()
         .fields()
@@ -122,6 +145,24 @@ pub async fn preview(environment: &Environment, plan: &JobPlan, num_rows: Option
         num_rejects,
         num_files: input.listing.files.len() as u64,
     })
+}
+
+/// The job as far as its first filters go.
+fn up_to(plan: &JobPlan, num_filters: usize) -> Result<JobPlan> {
+    if num_filters > plan.filters.len() {
+        let there_are = match plan.filters.len() {
+            0 => "has no filters".to_owned(),
+            1 => "has one filter".to_owned(),
+            number => format!("has {number} filters"),
+        };
+        return Err(Error::config(format!(
+            "rows after {num_filters} filters cannot be shown: the job {there_are}"
+        )));
+    }
+    let mut plan = plan.clone();
+    plan.filters.truncate(num_filters);
+    plan.output.time_value = None;
+    Ok(plan)
 }
 
 #[derive(Debug, Default)]

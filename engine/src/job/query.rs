@@ -11,7 +11,7 @@ use crate::table::warehouse::{TableFolder, TableName};
 use crate::table::{delta, plain, rejects};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use datafusion::catalog::{MemorySchemaProvider, SchemaProvider};
+use datafusion::catalog::{MemorySchemaProvider, SchemaProvider, TableProvider};
 use datafusion::common::TableReference;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
@@ -116,17 +116,14 @@ pub async fn rejects(
     query(environment, &sql).await.map(Some)
 }
 
-/// Makes a table of the warehouse known to the session.
+/// Makes a table of the warehouse known to the session under its name.
 async fn register(environment: &Environment, session: &SessionContext, reference: &TableReference) -> Result<()> {
     let Some(database) = reference.schema() else {
         return Err(Error::config(format!("`{}` names no database", reference.table()))
             .with_hint(format!("write `DATABASE.{}`", reference.table())));
     };
     let name = TableName::new(database, reference.table())?;
-    let folder = environment.warehouse.table(&name);
-    if let Some(base) = name.table.strip_suffix("__rejects") {
-        settle(environment, &TableName::new(&name.database, base)?).await?;
-    }
+    let provider = open_table(environment, session, &name).await?;
     let catalog = session
         .catalog(&session.state().config().options().catalog.default_catalog)
         .ok_or_else(|| Error::internal("the session has no catalog"))?;
@@ -135,20 +132,6 @@ async fn register(environment: &Environment, session: &SessionContext, reference
             .register_schema(database, Arc::new(MemorySchemaProvider::new()))
             .map_err(plan_error)?;
     }
-    let provider = match delta::open(&folder).await? {
-        Some(table) => {
-            let broken = |error: deltalake_core::DeltaTableError| {
-                Error::new(Blame::Storage, format!("cannot read table `{name}`")).caused_by(error)
-            };
-            table
-                .delta_table()
-                .update_datafusion_session(&session.state())
-                .map_err(broken)?;
-            table.delta_table().table_provider().await.map_err(plan_error)?
-        }
-        None if plain::exists(&folder).await? => Arc::new(plain_table(session, &folder).await?),
-        None => return Err(no_such_table(environment, &name).await),
-    };
     let schema: Arc<dyn SchemaProvider> = catalog
         .schema(database)
         .ok_or_else(|| Error::internal("a database that was registered is gone"))?;
@@ -160,6 +143,34 @@ async fn register(environment: &Environment, session: &SessionContext, reference
     Ok(())
 }
 
+/// Opens a table of the warehouse as it is now, for queries of this session.
+///
+/// **Errors**: there is no such table, or it cannot be read.
+pub(super) async fn open_table(
+    environment: &Environment,
+    session: &SessionContext,
+    name: &TableName,
+) -> Result<Arc<dyn TableProvider>> {
+    if let Some(base) = name.table.strip_suffix("__rejects") {
+        settle(environment, &TableName::new(&name.database, base)?).await?;
+    }
+    let folder = environment.warehouse.table(name);
+    match delta::open(&folder).await? {
+        Some(table) => {
+            let broken = |error: deltalake_core::DeltaTableError| {
+                Error::new(Blame::Storage, format!("cannot read table `{name}`")).caused_by(error)
+            };
+            table
+                .delta_table()
+                .update_datafusion_session(&session.state())
+                .map_err(broken)?;
+            table.delta_table().table_provider().await.map_err(plan_error)
+        }
+        None if plain::exists(&folder).await? => Ok(Arc::new(plain_table(session, &folder).await?)),
+        None => Err(no_such_table(environment, name).await),
+    }
+}
+
 async fn settle(environment: &Environment, name: &TableName) -> Result<()> {
     match delta::open(&environment.warehouse.table(name)).await? {
         Some(table) => rejects::settle(&environment.warehouse, &table, name).await,
@@ -169,7 +180,6 @@ async fn settle(environment: &Environment, name: &TableName) -> Result<()> {
 
 /// The columns of a table without a log, as its files and folders tell.
 pub(super) async fn plain_schema(environment: &Environment, folder: &TableFolder) -> Result<SchemaRef> {
-    use datafusion::catalog::TableProvider;
     let session = environment.session(&Budgets::new(&ExecPlan::default()))?;
     Ok(plain_table(&session, folder).await?.schema())
 }

@@ -2,6 +2,7 @@
 
 use super::discover::{self, Extent};
 use super::environment::{Budgets, Environment};
+use super::filters::{FilterContext, filtered_rows};
 use super::input::{self, OpenInput};
 use super::limit::{JobTimes, LimitContext, limit};
 use super::output::{self, ArrangedOutput};
@@ -12,15 +13,12 @@ use super::replay::{self, RejectFilter, Replay};
 use super::report::{ByteCounts, CharsetErrorCounts, FileCounts, JobReport, RowCounts, Stages};
 use crate::config::plan::{JobPlan, OutputLayout};
 use crate::error::{Blame, Error, Result};
-use crate::filter::{self, FilterError};
 use crate::parse::reject::RejectSink;
-use crate::scan::table::PrefixTable;
 use crate::table::warehouse::{TableFolder, TableName};
 use crate::table::{CommittedLoad, OutputMode, StagedLoad, TableLayout, delta, plain, rejects};
 use crate::write::StagedFile;
 use crate::write::exec::{WriteServices, from_manifest};
 use crate::write::node::WriteNode;
-use datafusion::dataframe::DataFrame;
 use datafusion::prelude::SessionContext;
 use serde_json::json;
 use std::sync::Arc;
@@ -178,7 +176,13 @@ async fn load(
     )?;
     report.tasks = table.tasks().len() as u64;
     let session = environment.session(&budgets)?;
-    let rows = filtered_rows(&session, table, plan, started, Arc::clone(&sink)).await?;
+    let context = FilterContext {
+        environment,
+        session: &session,
+        plan,
+        started,
+    };
+    let rows = filtered_rows(&context, table, Arc::clone(&sink)).await?;
     let arranged = output::arrange(&session, rows, &plan.output, started, Arc::clone(&sink)).await?;
     check_fit(&existing, target, &arranged.layout, plan)?;
     progress.begin_loading(report.files.selected, input.size_bytes());
@@ -312,51 +316,6 @@ fn check_fit(existing: &Existing, target: &TableName, layout: &TableLayout, plan
             tracing::debug!(exists, "bare files fit any others");
             Ok(())
         }
-    }
-}
-
-/// The rows of the input after the configured filters.
-pub(super) async fn filtered_rows(
-    session: &SessionContext,
-    table: PrefixTable,
-    plan: &JobPlan,
-    started: jiff::Timestamp,
-    rejects: Arc<dyn RejectSink>,
-) -> Result<DataFrame> {
-    let rows = session.read_table(Arc::new(table)).map_err(plan_error)?;
-    let surroundings = filter::FilterSurroundings {
-        started_micros: started.as_microsecond(),
-        rejects,
-    };
-    let rows = filter::apply(session, rows, &plan.filters, &surroundings)
-        .await
-        .map_err(filter_error)?;
-    let rows = filter::without_origins(rows).map_err(plan_error)?;
-    match output::time_value_rule(&plan.output, rows.schema().as_arrow()) {
-        Some(rule) => filter::apply(session, rows, &[rule.into()], &surroundings)
-            .await
-            .map_err(filter_error),
-        None => Ok(rows),
-    }
-}
-
-pub(super) fn filter_error(error: FilterError) -> Error {
-    match error {
-        FilterError::Schema {
-            index,
-            kind,
-            reason,
-            hint,
-        } => Error::config(format!("{reason} (type `{kind}`)"))
-            .at(format!("filters[{index}]"))
-            .with_optional_hint(hint),
-        FilterError::Plan { index, kind, source } => {
-            let planned = plan_error(*source);
-            Error::config(format!("{planned} (type `{kind}`)"))
-                .at(format!("filters[{index}]"))
-                .caused_by(planned)
-        }
-        FilterError::Input(source) => plan_error(*source),
     }
 }
 

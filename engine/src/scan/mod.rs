@@ -4,10 +4,11 @@
 //! predicates on metadata columns leave files out before anything is fetched. Both types are thin; the work is in `source`,
 //! `decode` and `parse`.
 //!
-//! Reading order: [`metadata`] (columns that describe the file), [`queue`] (who reads which file), `exchange`, [`table`], [`exec`], `read`
-//! (one partition: fetch, decode, parse), `columns` (what a batch is made of).
+//! Reading order: [`metadata`] (columns that describe the file), `condition` (files chosen by them), [`queue`] (who reads which file),
+//! `exchange`, [`table`], [`exec`], `read` (one partition: fetch, decode, parse), `columns` (what a batch is made of).
 
 mod columns;
+pub(crate) mod condition;
 mod exchange;
 pub mod exec;
 pub mod metadata;

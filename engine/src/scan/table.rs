@@ -1,5 +1,6 @@
 //! A prefix of files as a table that any DataFusion session can query.
 
+use super::condition::{ListingColumns, verdicts};
 use super::exec::ScanExec;
 use super::metadata::MetadataColumn;
 use super::{ScanCounters, ScanOptions, ScanServices};
@@ -12,7 +13,6 @@ use crate::source::file::{FileList, SourceFile};
 use crate::source::list::list;
 use crate::source::select::SelectOptions;
 use crate::source::store::FileStore;
-use arrow::array::{Array, AsArray, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
@@ -61,7 +61,7 @@ impl PrefixTable {
         let listed_until_micros = i64::MAX;
         let (lister, select) = (Arc::clone(&store), select.clone());
         let listing = io_runtime
-            .spawn(async move { list(lister, &select, listed_until_micros).await })
+            .spawn(async move { list(lister, &select, None, listed_until_micros).await })
             .await
             .map_err(|error| Error::internal("the listing stopped").caused_by(error))??;
         let services = ScanServices {
@@ -128,31 +128,21 @@ impl PrefixTable {
         let Some(predicate) = conjunction(decided) else {
             return Ok(Arc::clone(&self.tasks));
         };
-        let known: Vec<&MetadataColumn> = self
-            .options
-            .metadata_columns
-            .iter()
+        let columns = self.options.metadata_columns.iter();
+        let known = columns
             .filter(|column| column.kind.is_known_from_listing())
+            .cloned()
             .collect();
-        let schema = Arc::new(Schema::new(
-            known.iter().map(|column| column.field()).collect::<Vec<_>>(),
-        ));
-        let predicate = state.create_physical_expr(predicate, &DFSchema::try_from(Arc::clone(&schema))?)?;
+        let known = ListingColumns::new(known);
+        let predicate = state.create_physical_expr(predicate, &DFSchema::try_from(Arc::clone(&known.schema))?)?;
         let mut kept = FileList::default();
         let mut rest = self.tasks.files().iter();
         while rest.len() > 0 {
             let files: Vec<SourceFile> = rest.by_ref().take(PRUNED_AT_A_TIME).collect();
             let urls: Vec<String> = files.iter().map(|file| self.services.store.url(&file.key)).collect();
-            let columns = known
-                .iter()
-                .filter_map(|column| column.of_files(files.iter().zip(urls.iter().map(String::as_str))))
-                .collect();
-            let row_count = RecordBatchOptions::new().with_row_count(Some(files.len()));
-            let listing = RecordBatch::try_new_with_options(Arc::clone(&schema), columns, &row_count)?;
-            let verdict = predicate.evaluate(&listing)?.into_array(files.len())?;
-            let verdict = verdict.as_boolean();
-            for (index, file) in files.iter().enumerate() {
-                if verdict.is_valid(index) && verdict.value(index) {
+            let listing = known.rows(files.iter().zip(urls.iter().map(String::as_str)), Vec::new())?;
+            for (file, is_kept) in files.iter().zip(verdicts(predicate.as_ref(), &listing)?) {
+                if is_kept {
                     kept.push(file);
                 }
             }

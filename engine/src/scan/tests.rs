@@ -9,7 +9,7 @@ use crate::parse::columns::{ColumnOptions, ColumnType, TimestampOptions};
 use crate::parse::csv::CsvOptions;
 use crate::source::error::SourceError;
 use crate::source::fetch::FetchOptions;
-use crate::source::file::SourceFile;
+use crate::source::file::{ListedFile, SourceFile};
 use crate::source::select::SelectOptions;
 use crate::source::store::{ByteStream, FileStore, ListPage, ListRequest};
 use arrow::util::pretty::pretty_format_batches;
@@ -61,7 +61,11 @@ impl FileStore for NumberedFiles {
             .map(NumberedFiles::file)
             .filter(|file| file.key.starts_with(&request.prefix));
         let files = files
-            .map(|file| crate::source::file::ListedFile { file, archive: None })
+            .map(|file| ListedFile {
+                file,
+                archive: None,
+                storage_class: None,
+            })
             .collect();
         Ok(ListPage { files, next_page: None })
     }

@@ -26,6 +26,8 @@ pub struct ListedFile {
     pub file: SourceFile,
     /// The archive class it is stored in; `None`: it can be read at any time.
     pub archive: Option<ArchiveClass>,
+    /// The storage class as the service names it; `None`: it names none.
+    pub storage_class: Option<Arc<str>>,
 }
 
 /// Storage classes whose files must be restored before they can be read.

@@ -8,7 +8,7 @@ mod parts;
 
 use super::error::SourceError;
 use super::file::{FileList, ListedFile, SourceFile};
-use super::select::{SelectError, SelectOptions, Selector, Verdict};
+use super::select::{FileCondition, SelectError, SelectOptions, Selector, Verdict};
 use super::store::{FileStore, ListPage, ListRequest};
 use parts::Part;
 use std::sync::Arc;
@@ -36,6 +36,8 @@ pub struct Listing {
     pub files: Arc<FileList>,
     /// Files seen, wanted or not.
     pub num_listed: u64,
+    /// Files that the condition passed over.
+    pub num_passed_over: u64,
     /// Archived files that were wanted and passed over.
     pub num_skipped_archived: u64,
     /// Whether `total_file_count_limit` was reached, so that there may be more.
@@ -46,7 +48,8 @@ pub struct Listing {
     pub num_requests: u64,
 }
 
-/// Lists and selects. `job_start_micros` is the moment before this call, in microseconds since the epoch.
+/// Lists and selects. `job_start_micros` is the moment before this call, in microseconds since the epoch. A file for which `condition` does
+/// not hold is passed over as one is that the pattern does not fit: it counts for no limit, and the cursor does not know it.
 ///
 /// No file at all is not an error here. **Errors**: the store's; an archived file that is wanted.
 /// **Cost**: one request per 1,000 keys below the prefix, up to a sixteenth and 16 more below a huge one; one in all for a single
@@ -55,12 +58,14 @@ pub struct Listing {
 pub async fn list(
     store: Arc<dyn FileStore>,
     options: &SelectOptions,
+    condition: Option<Arc<dyn FileCondition>>,
     job_start_micros: i64,
 ) -> Result<Listing, SourceError> {
     let selector = Selector::new(options, job_start_micros);
     let mut lister = Lister {
         store,
         selector,
+        condition,
         selected: FileList::default(),
         listing: Listing::default(),
     };
@@ -102,6 +107,7 @@ pub async fn list(
 struct Lister {
     store: Arc<dyn FileStore>,
     selector: Selector,
+    condition: Option<Arc<dyn FileCondition>>,
     selected: FileList,
     listing: Listing,
 }
@@ -110,8 +116,15 @@ impl Lister {
     async fn look_up(&mut self, path: &str) -> Result<(), SourceError> {
         self.listing.num_requests = 1;
         let file = self.store.head(path).await?;
-        if let Some(file) = self.judge(ListedFile { file, archive: None })? {
-            self.selected.push(&file);
+        let listed = ListedFile {
+            file,
+            archive: None,
+            storage_class: None,
+        };
+        for (listed, is_wanted) in self.wanted(vec![listed])? {
+            if let Some(file) = self.judge(listed, is_wanted)? {
+                self.selected.push(&file);
+            }
         }
         Ok(())
     }
@@ -153,8 +166,8 @@ impl Lister {
                     ahead.spawn(async move { store.list_page(&request).await });
                 }
             }
-            for listed in page.files {
-                if let Some(file) = self.judge(listed)? {
+            for (listed, is_wanted) in self.wanted(page.files)? {
+                if let Some(file) = self.judge(listed, is_wanted)? {
                     self.selected.push(&file);
                 }
                 if self.selector.is_full() {
@@ -237,12 +250,12 @@ impl Lister {
             part.note_page(&first.file.key, &last.file.key);
         }
         part.next_page = page.next_page;
-        for listed in page.files {
+        for (listed, is_wanted) in self.wanted(page.files)? {
             if !part.has(&listed.file.key) {
                 part.next_page = None;
                 break;
             }
-            if let Some(file) = self.judge(listed)? {
+            if let Some(file) = self.judge(listed, is_wanted)? {
                 part.files.push(&file);
             }
         }
@@ -255,9 +268,22 @@ impl Lister {
         self.store.list_page(request).await
     }
 
+    /// The files of a page, and whether the condition holds for each.
+    fn wanted(&self, files: Vec<ListedFile>) -> Result<impl Iterator<Item = (ListedFile, bool)> + use<>, SelectError> {
+        let verdicts = match &self.condition {
+            Some(condition) => condition.holds(&files)?,
+            None => vec![true; files.len()],
+        };
+        Ok(files.into_iter().zip(verdicts))
+    }
+
     /// The file, if it is selected.
-    fn judge(&mut self, listed: ListedFile) -> Result<Option<SourceFile>, SourceError> {
+    fn judge(&mut self, listed: ListedFile, is_wanted: bool) -> Result<Option<SourceFile>, SourceError> {
         self.listing.num_listed += 1;
+        if !is_wanted {
+            self.listing.num_passed_over += 1;
+            return Ok(None);
+        }
         match self.selector.admit(&listed) {
             Ok(Verdict::Selected) => return Ok(Some(listed.file)),
             Ok(Verdict::Passed) => {}

@@ -8,6 +8,7 @@
 
 use super::file::{ArchiveClass, FileList, ListedFile, SourceFile};
 use crate::pattern::{MatchError, Pattern};
+use std::fmt;
 use std::sync::Arc;
 
 /// What is asked for in section 1 of the configuration reference.
@@ -35,6 +36,22 @@ pub struct SelectOptions {
     pub incremental: bool,
 }
 
+/// A condition on files by what a listing says of them. What it means is known to whoever made it.
+pub trait FileCondition: fmt::Debug + Send + Sync {
+    /// Whether it holds, for each of the files of a page.
+    ///
+    /// **Errors**: it cannot be evaluated.
+    fn holds(&self, files: &[ListedFile]) -> Result<Vec<bool>, ConditionError>;
+}
+
+/// A condition on files that cannot be evaluated.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct ConditionError {
+    /// Why.
+    pub reason: String,
+}
+
 /// What becomes of one listed file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -52,6 +69,9 @@ pub enum SelectError {
     /// `path_match_pattern` gave up on a key.
     #[error("`path_match_pattern` cannot be decided")]
     Match(#[from] MatchError),
+    /// `where` failed on a page.
+    #[error("`where` cannot be evaluated: {0}")]
+    Condition(#[from] ConditionError),
     /// A wanted file is archived.
     #[error("`{key}` is stored in the archive class `{}`", class.name())]
     Archived {
@@ -67,6 +87,9 @@ impl SelectError {
     pub fn hint(&self) -> Option<String> {
         match self {
             SelectError::Match(_) => Some("write `path_match_pattern` without nested repetitions".to_owned()),
+            SelectError::Condition(_) => {
+                Some("write `in.where` so that it cannot fail, with `TRY_CAST` instead of `CAST`".to_owned())
+            }
             SelectError::Archived { .. } => None,
         }
     }

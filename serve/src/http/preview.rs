@@ -5,7 +5,7 @@ use super::message::{Answer, Request};
 use super::{Api, failed};
 use crate::stored::{document_of, plan_of};
 use bucketload_engine::Error;
-use bucketload_engine::job::preview::preview;
+use bucketload_engine::job::preview::{PreviewOptions, preview};
 use serde_json::json;
 use std::sync::Arc;
 
@@ -35,9 +35,13 @@ pub(super) async fn show(api: &Arc<Api>, request: &Request) -> Result<Answer, An
         .environment(&api.warehouse)
         .map_err(|error| failed(&error))?;
     let num_rows = rows.and_then(|rows| usize::try_from(rows).ok());
+    let options = PreviewOptions {
+        num_rows,
+        ..PreviewOptions::default()
+    };
     let shown = api
         .compute
-        .spawn(async move { preview(&environment, &plan, num_rows).await })
+        .spawn(async move { preview(&environment, &plan, options).await })
         .await;
     match shown {
         Ok(Ok(shown)) => Ok(Answer::json(200, &shown.document())),

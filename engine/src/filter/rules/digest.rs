@@ -46,19 +46,39 @@ pub(in crate::filter) fn compile(
         }
         is_digested[index] = true;
         stage.column_type(&schema, name)?;
-        if is_keyed(digest.algorithm) && digest.secret_key.is_none() {
-            return Err(stage.error(format!(
-                "secret key must not be null: column `{name}` uses `{}`",
-                java_name(digest.algorithm)
-            )));
-        }
-        let function = ScalarUDF::new_from_impl(DigestFunction::new(digest));
+        let key = key(stage, digest)?;
+        let function = ScalarUDF::new_from_impl(DigestFunction::new(digest.algorithm, key));
         outputs[index] = (
             digest.new_name.clone().unwrap_or_else(|| name.clone()),
             function.call(vec![column(name)]),
         );
     }
     stage.project(input, outputs)
+}
+
+/// The key of an Hmac algorithm.
+fn key(stage: &Stage<'_>, digest: &DigestColumn) -> Result<Option<String>, FilterError> {
+    let name = &digest.name;
+    if let Some(path) = &digest.key_file {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            let reason = format!("the key file `{path}` of column `{name}` cannot be read: {error}");
+            let hint = "name a text file that this user may read; a relative path starts at the working directory";
+            stage.error_with_hint(reason, Some(hint.to_owned()))
+        })?;
+        let key = text.strip_suffix('\n').unwrap_or(&text);
+        let key = key.strip_suffix('\r').unwrap_or(key);
+        if key.is_empty() {
+            return Err(stage.error(format!("the key file `{path}` of column `{name}` is empty")));
+        }
+        return Ok(Some(key.to_owned()));
+    }
+    if is_keyed(digest.algorithm) && digest.secret_key.is_none() {
+        return Err(stage.error(format!(
+            "secret key must not be null: column `{name}` uses `{}`",
+            java_name(digest.algorithm)
+        )));
+    }
+    Ok(digest.secret_key.clone())
 }
 
 fn is_keyed(algorithm: DigestAlgorithm) -> bool {
@@ -101,11 +121,11 @@ struct DigestFunction {
 }
 
 impl DigestFunction {
-    fn new(digest: &DigestColumn) -> DigestFunction {
+    fn new(algorithm: DigestAlgorithm, secret_key: Option<String>) -> DigestFunction {
         DigestFunction {
-            name: format!("digest_{}", java_name(digest.algorithm).to_lowercase().replace('-', "")),
-            algorithm: digest.algorithm,
-            secret_key: digest.secret_key.clone(),
+            name: format!("digest_{}", java_name(algorithm).to_lowercase().replace('-', "")),
+            algorithm,
+            secret_key,
             signature: Signature::any(1, Volatility::Immutable),
         }
     }

@@ -8,6 +8,7 @@ pub(super) mod column;
 pub(super) mod dedup;
 pub(super) mod digest;
 pub(super) mod expand_json;
+pub mod hidden;
 pub(super) mod remove_columns;
 pub(super) mod rename;
 
@@ -21,6 +22,22 @@ pub struct Filter {
     pub kind: &'static str,
     /// What it does.
     pub rule: FilterRule,
+}
+
+impl Filter {
+    /// The SQL in the configuration of this filter.
+    pub fn sql_texts(&self) -> Vec<&str> {
+        match &self.rule {
+            FilterRule::Row(rule) => vec![&rule.where_clause],
+            FilterRule::Sql(rule) => match &rule.text {
+                SqlText::Query(query) => vec![query],
+                SqlText::Clauses { where_clause, select } => {
+                    where_clause.iter().chain(select).map(String::as_str).collect()
+                }
+            },
+            _ => Vec::new(),
+        }
+    }
 }
 
 impl From<FilterRule> for Filter {
@@ -168,8 +185,10 @@ pub struct DigestColumn {
     pub name: String,
     /// Algorithm.
     pub algorithm: DigestAlgorithm,
-    /// Set exactly for the Hmac algorithms; never shown.
+    /// The Hmac algorithms have this or `key_file`, the others none; never shown.
     pub secret_key: Option<String>,
+    /// A file that holds the key; a line end after it does not count.
+    pub key_file: Option<String>,
     /// Name in the output; `None`: unchanged.
     pub new_name: Option<String>,
 }
@@ -181,6 +200,7 @@ impl std::fmt::Debug for DigestColumn {
             .field("name", &self.name)
             .field("algorithm", &self.algorithm)
             .field("secret_key", &self.secret_key.as_ref().map(|_| "[hidden]"))
+            .field("key_file", &self.key_file)
             .field("new_name", &self.new_name)
             .finish()
     }
@@ -341,9 +361,12 @@ pub struct RowRule {
 impl RowRule {
     /// The same as SQL.
     pub(super) fn query(&self) -> SqlRule {
-        SqlRule::Clauses {
-            where_clause: Some(self.where_clause.clone()),
-            select: None,
+        SqlRule {
+            text: SqlText::Clauses {
+                where_clause: Some(self.where_clause.clone()),
+                select: None,
+            },
+            tables: Vec::new(),
         }
     }
 }
@@ -377,7 +400,52 @@ pub enum Keep {
 
 /// Filters, computes or replaces rows by SQL over the table `input`.
 #[derive(Clone, Debug, PartialEq)]
-pub enum SqlRule {
+pub struct SqlRule {
+    /// What is done.
+    pub text: SqlText,
+    /// Files that are tables besides `input`, by name.
+    pub tables: Vec<(String, LookupFile)>,
+}
+
+/// A file that SQL can join with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LookupFile {
+    /// Path on the local disk; a relative one starts at the working directory.
+    pub path: String,
+    /// How it is read.
+    pub format: LookupFormat,
+    /// Types of single columns of a CSV file; those of the others are found out.
+    pub columns: Vec<(String, ColumnType)>,
+}
+
+/// How a [`LookupFile`] is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LookupFormat {
+    /// With a header line.
+    Csv {
+        /// Between fields.
+        delimiter: u8,
+    },
+    /// A document a line, or one array of documents.
+    Json,
+    /// Parquet.
+    Parquet,
+}
+
+impl LookupFormat {
+    /// The word of the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            LookupFormat::Csv { .. } => "csv",
+            LookupFormat::Json => "json",
+            LookupFormat::Parquet => "parquet",
+        }
+    }
+}
+
+/// The text of a [`SqlRule`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum SqlText {
     /// `where` and `select`, either of them or both.
     Clauses {
         /// Boolean expression; `None`: every row.

@@ -201,6 +201,7 @@ async fn run_in_little_memory(rules: &[FilterRule]) -> (Vec<RecordBatch>, usize)
     let surroundings = FilterSurroundings {
         started_micros: STARTED_MICROS,
         rejects: Arc::new(Collected::default()),
+        tables: WarehouseTables::new(),
     };
     let input = context.read_table(Arc::new(table)).unwrap();
     let filters: Vec<Filter> = rules.iter().cloned().map(Filter::from).collect();

@@ -6,9 +6,10 @@ use crate::config::plan::{Compression, JobPlan};
 use crate::error::{Error, Result};
 use crate::guess::sampled_indices;
 use crate::job::environment::{Budgets, Environment};
+use crate::job::filters::{FilterContext, filtered_rows};
 use crate::job::input::OpenInput;
 use crate::job::output::{self, ArrangedOutput};
-use crate::job::{plan_error, run};
+use crate::job::plan_error;
 use crate::parse::Reject;
 use crate::parse::reject::RejectSink;
 use crate::scan::ScanCounters;
@@ -308,7 +309,13 @@ impl Trial<'_> {
             Arc::clone(&counters),
         )?;
         let session = self.environment.session(&budgets)?;
-        let rows = run::filtered_rows(&session, table, self.plan, self.started, Arc::clone(&sink)).await?;
+        let context = FilterContext {
+            environment: self.environment,
+            session: &session,
+            plan: self.plan,
+            started: self.started,
+        };
+        let rows = filtered_rows(&context, table, Arc::clone(&sink)).await?;
         let arranged = output::arrange(&session, rows, &self.plan.output, self.started, sink).await?;
         let schema = Arc::clone(&arranged.layout.schema);
         let partitions = arranged

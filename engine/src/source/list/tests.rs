@@ -55,6 +55,7 @@ fn pages(num_files: usize, page_size: usize) -> Arc<Pages> {
             etag: None,
         },
         archive: None,
+        storage_class: None,
     };
     Arc::new(Pages {
         files: (0..num_files).map(listed).collect(),
@@ -69,7 +70,7 @@ fn run(store: &Arc<Pages>, options: &SelectOptions) -> Result<Listing, SourceErr
         .enable_all()
         .build()
         .unwrap();
-    runtime.block_on(list(store.clone(), options, 1_000_000))
+    runtime.block_on(list(store.clone(), options, None, 1_000_000))
 }
 
 #[track_caller]
@@ -165,6 +166,7 @@ fn check_huge(keys: Vec<String>, page_size: usize) {
             etag: None,
         },
         archive: None,
+        storage_class: None,
     };
     Arc::get_mut(&mut store).unwrap().files = keys.iter().map(listed).collect();
     let options = SelectOptions {

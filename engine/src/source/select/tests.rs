@@ -12,12 +12,14 @@ fn listed(key: &str, size_bytes: u64, modified_micros: i64) -> ListedFile {
             etag: None,
         },
         archive: None,
+        storage_class: None,
     }
 }
 
 fn archived(key: &str, class: ArchiveClass) -> ListedFile {
     ListedFile {
         archive: Some(class),
+        storage_class: None,
         ..listed(key, 1, 0)
     }
 }

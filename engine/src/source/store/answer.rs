@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use quick_xml::Reader;
 use quick_xml::events::Event;
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// Code and message of an error, as far as they were given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -100,6 +101,7 @@ pub(super) fn list_page(body: &[u8]) -> Result<ListPage, String> {
     let mut is_truncated = false;
     let mut has_result = false;
     let mut entry = Entry::default();
+    let mut class: Option<Arc<str>> = None;
     let mut entries: Vec<Entry> = Vec::with_capacity(1_000);
     each_element(body, |path, text| {
         let Some((_, inner)) = path.split_once('/') else {
@@ -112,7 +114,14 @@ pub(super) fn list_page(body: &[u8]) -> Result<ListPage, String> {
             "Contents/LastModified" => entry.modified_micros = Some(parse_time(text)?),
             "Contents/ETag" => entry.etag = Some(unquoted(text).into()),
             "Contents/Size" => entry.size_bytes = Some(text.parse().map_err(|_| format!("`{text}` is not a size"))?),
-            "Contents/StorageClass" => entry.archive = ArchiveClass::from_storage_class(text),
+            "Contents/StorageClass" => {
+                entry.archive = ArchiveClass::from_storage_class(text);
+                // Most files of a prefix are of one class.
+                if class.as_deref() != Some(text) {
+                    class = Some(text.into());
+                }
+                entry.storage_class.clone_from(&class);
+            }
             "NextContinuationToken" => page.next_page = Some(text.to_owned()),
             "IsTruncated" => is_truncated = text == "true",
             "EncodingType" => is_url_encoded = text == "url",
@@ -141,8 +150,9 @@ struct Entry {
     key: Option<String>,
     size_bytes: Option<u64>,
     modified_micros: Option<i64>,
-    etag: Option<std::sync::Arc<str>>,
+    etag: Option<Arc<str>>,
     archive: Option<ArchiveClass>,
+    storage_class: Option<Arc<str>>,
 }
 
 impl Entry {
@@ -166,6 +176,7 @@ impl Entry {
         Ok(ListedFile {
             file,
             archive: self.archive,
+            storage_class: self.storage_class,
         })
     }
 }

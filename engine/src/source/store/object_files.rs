@@ -157,6 +157,7 @@ impl FileStore for ObjectFiles {
                 files.push(ListedFile {
                     file: source_file(&key, &meta),
                     archive: None,
+                    storage_class: None,
                 });
             }
         }

@@ -1,0 +1,66 @@
+//! SQL functions of ours, for what DataFusion lacks, in filters and in queries.
+//!
+//! Each takes a text, and then constants that are compiled once: a wrong path or format is an error before any data is read. None ever
+//! fails on a value; what cannot be read is null.
+//!
+//! `datafusion-functions-json` is not used: its `json_get` gives unions, which no column can hold, and numbers lose their spelling.
+//!
+//! Reading order: [`reference`] (every function, for people), `text_function` (what all share), then what they do: `json`, `time`,
+//! `url`, `ip`, `encoding`.
+
+mod encoding;
+mod ip;
+mod json;
+pub(super) mod reference;
+mod text_function;
+mod time;
+mod url;
+
+#[cfg(test)]
+mod tests;
+
+use datafusion::common::Result;
+use datafusion::execution::FunctionRegistry;
+use datafusion::logical_expr::{Expr, ScalarUDF};
+use std::sync::Arc;
+use text_function::{Spec, TextFunction};
+
+/// Every function of ours.
+static SPECS: [&Spec; 21] = [
+    &json::GET,
+    &json::EXISTS,
+    &json::LENGTH,
+    &json::ELEMENTS,
+    &json::KEYS,
+    &json::AS_JSON,
+    &time::PARSE_TIMESTAMP,
+    &url::SCHEME,
+    &url::HOST,
+    &url::PORT,
+    &url::PATH,
+    &url::QUERY,
+    &url::FRAGMENT,
+    &url::QUERY_PARAMETER,
+    &url::DECODE,
+    &url::ENCODE,
+    &ip::IN_CIDR,
+    &ip::ANONYMIZE,
+    &ip::VERSION,
+    &encoding::TRY_DECODE,
+    &encoding::DIGEST_HEX,
+];
+
+/// Adds our functions to a session, or whatever else keeps functions.
+///
+/// **Errors**: those of the registry.
+pub fn register_functions(registry: &mut dyn FunctionRegistry) -> Result<()> {
+    for spec in SPECS {
+        registry.register_udf(Arc::new(ScalarUDF::new_from_impl(TextFunction::new(spec))))?;
+    }
+    Ok(())
+}
+
+/// Marks a text expression as a column of the type `json`; the optimizer keeps the mark, which it does not for metadata of an alias.
+pub(super) fn as_json(text: Expr) -> Expr {
+    ScalarUDF::new_from_impl(TextFunction::new(&json::AS_JSON)).call(vec![text])
+}

@@ -1,0 +1,108 @@
+//! Puts the configured filters on top of the rows of the input, with the tables of the warehouse that they name.
+
+use super::environment::Environment;
+use super::query::open_table;
+use super::{output, plan_error};
+use crate::config::plan::JobPlan;
+use crate::error::{Error, Result};
+use crate::filter::rules::Filter;
+use crate::filter::{self, FilterError, FilterSurroundings, WarehouseTables};
+use crate::parse::reject::RejectSink;
+use crate::scan::table::PrefixTable;
+use crate::table::warehouse::TableName;
+use datafusion::dataframe::DataFrame;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::prelude::SessionContext;
+use std::sync::Arc;
+
+/// What filters stand on.
+pub(super) struct FilterContext<'a> {
+    pub(super) environment: &'a Environment,
+    pub(super) session: &'a SessionContext,
+    pub(super) plan: &'a JobPlan,
+    /// When the job started.
+    pub(super) started: jiff::Timestamp,
+}
+
+/// A filter, and what it gives.
+#[derive(Clone, Debug)]
+pub struct FilterStep {
+    /// Its `type` as it was written.
+    pub kind: &'static str,
+    /// Names of the columns after it.
+    pub columns: Vec<String>,
+}
+
+/// The rows of the input after the configured filters.
+pub(super) async fn filtered_rows(
+    context: &FilterContext<'_>,
+    table: PrefixTable,
+    rejects: Arc<dyn RejectSink>,
+) -> Result<DataFrame> {
+    let (rows, _) = filtered_steps(context, table, rejects).await?;
+    Ok(rows)
+}
+
+/// The rows of the input after the configured filters, and what each filter gives.
+pub(super) async fn filtered_steps(
+    context: &FilterContext<'_>,
+    table: PrefixTable,
+    rejects: Arc<dyn RejectSink>,
+) -> Result<(DataFrame, Vec<FilterStep>)> {
+    let FilterContext { session, plan, .. } = context;
+    let rows = session.read_table(Arc::new(table)).map_err(plan_error)?;
+    let surroundings = FilterSurroundings {
+        started_micros: context.started.as_microsecond(),
+        rejects,
+        tables: warehouse_tables(context).await?,
+    };
+    let mut steps = Vec::with_capacity(plan.filters.len());
+    let note = |filter: &Filter, plan: &LogicalPlan| {
+        let (kind, columns) = (filter.kind, filter::column_names(plan));
+        steps.push(FilterStep { kind, columns });
+    };
+    let mut rows = filter::apply_noting(session, rows, &plan.filters, &surroundings, note)
+        .await
+        .map_err(filter_error)?;
+    if let Some(rule) = output::time_value_rule(&plan.output, rows.schema().as_arrow()) {
+        rows = filter::apply(session, rows, &[rule.into()], &surroundings)
+            .await
+            .map_err(filter_error)?;
+    }
+    Ok((rows, steps))
+}
+
+/// Opens the tables of the warehouse that the SQL of filters names, as they are now.
+async fn warehouse_tables(context: &FilterContext<'_>) -> Result<WarehouseTables> {
+    let mut tables = WarehouseTables::new();
+    for (index, database, table) in filter::warehouse_tables(context.session, &context.plan.filters) {
+        let name = TableName::new(&database, &table);
+        let opened = match &name {
+            Ok(name) => open_table(context.environment, context.session, name).await,
+            Err(error) => Err(error.restated()),
+        };
+        let provider = opened.map_err(|error| error.at(format!("filters[{index}]")))?;
+        tables.insert((database, table), provider);
+    }
+    Ok(tables)
+}
+
+pub(super) fn filter_error(error: FilterError) -> Error {
+    match error {
+        FilterError::Schema {
+            index,
+            kind,
+            reason,
+            hint,
+        } => Error::config(format!("{reason} (type `{kind}`)"))
+            .at(format!("filters[{index}]"))
+            .with_optional_hint(hint),
+        FilterError::Plan { index, kind, source } => {
+            let planned = plan_error(*source);
+            Error::config(format!("{planned} (type `{kind}`)"))
+                .at(format!("filters[{index}]"))
+                .caused_by(planned)
+        }
+        FilterError::Input(source) => plan_error(*source),
+    }
+}
