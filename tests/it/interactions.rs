@@ -107,6 +107,22 @@ fn one_path_wins_over_the_prefix_and_is_read_again_each_time() {
 }
 
 #[test]
+fn a_file_of_no_bytes_is_selected_by_its_path_alone() {
+    let workplace = Workplace::new();
+    let (job, folder) = five_files(&workplace, "", "");
+    let all = workplace.issue(&job, &[]);
+    assert_eq!(
+        (&all["files"]["listed"], &all["files"]["selected"]),
+        (&5.into(), &4.into())
+    );
+    let one = workplace.issue(&job, &["--set", &format!("in.path={folder}3.csv")]);
+    assert_eq!(
+        (&one["files"]["selected"], &one["rows"]["written"]),
+        (&1.into(), &0.into())
+    );
+}
+
+#[test]
 fn neither_a_path_nor_a_prefix_is_a_mistake() {
     let workplace = Workplace::new();
     let job = workplace.write(

@@ -1,4 +1,4 @@
-//! Every key of the configuration has a case or a test that sets it.
+//! Every key of the configuration has a case that loads with it, or a test that sets it.
 
 use bucketload_engine::config::Document;
 use bucketload_engine::config::keys::KEYS;
@@ -41,6 +41,9 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("in.path_prefix", "interactions.rs"),
 ];
 
+/// Keys of the original that are there to be refused; a case that fails shows each.
+const REFUSED: &[&str] = &["filters[].time_zone", "in.__end_modified_time"];
+
 /// The paths of all keys of a document, as the table of keys writes them.
 fn collect(path: &str, value: &Value, paths: &mut BTreeSet<String>) {
     match value {
@@ -70,11 +73,17 @@ fn collect(path: &str, value: &Value, paths: &mut BTreeSet<String>) {
 fn every_key_is_set_by_a_case_or_a_test() {
     let root = folders::repository().join("tests/cases");
     let mut set = BTreeSet::new();
+    // A case that fails shows what happens before its keys have an effect.
+    let mut set_by_failures = BTreeSet::new();
     for case in Case::all_below(&root) {
-        let path = root.join(case.name(&root)).join("job.yml");
-        let text = fs::read_to_string(&path).unwrap();
+        let folder = root.join(case.name(&root));
+        let text = fs::read_to_string(folder.join("job.yml")).unwrap();
         if let Ok(document) = Document::parse(&text, "job.yml") {
-            collect("", &document.root().to_json(), &mut set);
+            let paths = match folder.join("error.txt").exists() {
+                true => &mut set_by_failures,
+                false => &mut set,
+            };
+            collect("", &document.root().to_json(), paths);
         }
     }
     let mut untested: BTreeSet<&str> = KEYS.iter().map(|key| key.path).collect();
@@ -85,6 +94,13 @@ fn every_key_is_set_by_a_case_or_a_test() {
         let is_set = text.contains(&format!("{name}: ")) || text.contains(&format!(".{name}="));
         assert!(is_set, "{file} does not set `{path}`");
         assert!(untested.remove(path), "`{path}` has a case, or is no key");
+    }
+    for path in REFUSED {
+        assert!(
+            set_by_failures.contains(*path),
+            "no case shows that `{path}` is refused"
+        );
+        assert!(untested.remove(path), "`{path}` is no key, or loads");
     }
     assert!(untested.is_empty(), "no case sets {untested:#?}");
 }

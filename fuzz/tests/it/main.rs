@@ -7,6 +7,7 @@ mod decode;
 mod guess;
 mod inputs;
 mod json;
+mod json_suite;
 mod pattern;
 mod timestamp;
 

@@ -1,0 +1,1 @@
+SELECT time FROM d.t

@@ -1,0 +1,1 @@
+SELECT i, v FROM d.t ORDER BY i

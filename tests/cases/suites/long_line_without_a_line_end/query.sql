@@ -1,0 +1,1 @@
+SELECT character_length(a) AS n, b FROM d.t
