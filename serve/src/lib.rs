@@ -5,7 +5,7 @@
 //!
 //! Reading order: [`stored`] (configurations that can be kept), [`log`] (what a job logs), [`record`] (a job of this process and its
 //! record), [`service`] (what everything stands on), [`run`] (one job from the queue to its end),
-//! [`scheduler`] (all of them, until the server ends) with [`totals`], [`http`] (answers).
+//! [`scheduler`] (all of them, until the server ends) with [`totals`] and [`traces`], [`http`] (answers).
 
 pub mod http;
 pub mod log;
@@ -15,3 +15,4 @@ pub mod scheduler;
 pub mod service;
 pub mod stored;
 pub mod totals;
+pub mod traces;

@@ -227,4 +227,5 @@ async fn run_one(service: Arc<Service>, job: JobRecord, stop: Stop) {
         }
         Outcome::CommittedBefore => tracing::info!(job_id, table, "an earlier attempt had committed"),
     }
+    service.trace(job_id).await;
 }

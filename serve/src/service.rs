@@ -3,6 +3,7 @@
 use crate::log::JobLogs;
 use crate::record::{state_error, with_state};
 use crate::totals::Totals;
+use crate::traces::Traces;
 use bucketload_engine::{Environment, Result};
 use bucketload_state::{State, StateResult};
 use jiff::Timestamp;
@@ -21,6 +22,8 @@ pub struct Service {
     pub logs: JobLogs,
     /// What jobs have done since the process started.
     pub totals: Totals,
+    /// Where traces of jobs are sent; `None`: nowhere.
+    pub traces: Option<Traces>,
     clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
     variables: Box<Variables>,
     environments: Mutex<HashMap<String, Arc<Environment>>>,
@@ -47,6 +50,7 @@ impl Service {
             state,
             logs,
             totals: Totals::default(),
+            traces: Traces::from_environment(&variables),
             clock: Box::new(clock),
             variables: Box::new(variables),
             environments: Mutex::default(),
@@ -76,6 +80,16 @@ impl Service {
             environments.insert(name, Arc::clone(&environment));
         }
         Ok(environment)
+    }
+
+    /// Sends the trace of a job that has ended, if there is a collector.
+    pub async fn trace(&self, job_id: &str) {
+        let Some(traces) = &self.traces else { return };
+        let job_id = job_id.to_owned();
+        match self.ask(move |state| state.job(&job_id)).await {
+            Ok(job) => traces.send(&job).await,
+            Err(error) => tracing::debug!(%error, "a job without a record has no trace"),
+        }
     }
 
     /// Asks the state file, with its answers as errors for people.

@@ -7,6 +7,8 @@ use bucketload_tests::servers::SECRET_KEY;
 use bucketload_tests::wait::wait_until;
 use serde_json::{Value, json};
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::time::Duration;
 
 const LOCAL_JOB: &str = "examples/access-logs/load.yml";
@@ -217,4 +219,54 @@ fn the_state_file_is_in_the_users_state_directory() {
         .succeeded();
     assert_eq!(plain.json(), json!([]));
     assert!(home.join(".local/state/bucketload/state.db").exists());
+}
+
+#[test]
+fn a_collector_gets_the_trace_of_a_job() {
+    let workplace = Workplace::new();
+    let collector = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", collector.local_addr().unwrap());
+    let received = std::thread::spawn(move || {
+        let (mut stream, _) = collector.accept().unwrap();
+        let (mut bytes, mut buffer) = (Vec::new(), [0; 4096]);
+        loop {
+            let length = stream.read(&mut buffer).unwrap();
+            bytes.extend_from_slice(&buffer[..length]);
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            let body = text.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+            // The document is the body, and it is complete once it can be read.
+            if length == 0 || serde_json::from_str::<Value>(body).is_ok() {
+                write!(
+                    stream,
+                    "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{{}}"
+                )
+                .unwrap();
+                return text;
+            }
+        }
+    });
+    let finished = workplace
+        .issuing(LOCAL_JOB, &[])
+        .env("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint)
+        .env("OTEL_EXPORTER_OTLP_HEADERS", "tenant=a")
+        .run()
+        .succeeded();
+    let text = received.join().unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("POST /v1/traces HTTP/1.1"), "{head}");
+    assert!(head.contains("tenant: a"), "{head}");
+    let document: Value = serde_json::from_str(body).unwrap();
+    let spans = &document["resourceSpans"][0]["scopeSpans"][0]["spans"];
+    let trace_id = finished.json()["job_id"].as_str().unwrap().replace('-', "");
+    assert_eq!(
+        (&spans[0]["name"], &spans[0]["traceId"]),
+        (&json!("job"), &json!(trace_id))
+    );
+    // One that does not answer is no reason for a job to fail.
+    workplace
+        .issuing(LOCAL_JOB, &[])
+        .env("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint)
+        .run()
+        .succeeded()
+        .said(&["the trace of a job was not taken"]);
 }

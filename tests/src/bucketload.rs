@@ -63,7 +63,7 @@ impl Workplace {
     pub fn bucketload<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Bucketload {
         let mut command = Command::new(program());
         for (name, _) in env::vars_os() {
-            let is_ours = ["AWS_", "BUCKETLOAD_", "S3_", "RUST_"]
+            let is_ours = ["AWS_", "BUCKETLOAD_", "OTEL_", "S3_", "RUST_"]
                 .iter()
                 .any(|prefix| name.to_string_lossy().starts_with(prefix));
             if is_ours {

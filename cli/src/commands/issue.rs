@@ -1,6 +1,6 @@
 //! `bucketload issue`
 
-use super::configuration::{read_document, resolve_document};
+use super::configuration::{read_document, resolve_document, variable};
 use super::{environment, explain, rejects, state};
 use crate::args::{GlobalArguments, IssueArguments};
 use crate::exit::Exit;
@@ -20,8 +20,8 @@ use bucketload_engine::{Environment, Result};
 use bucketload_serve::log::JobLogs;
 use bucketload_serve::record::{Recorder, state_error};
 use bucketload_serve::run::ending;
+use bucketload_serve::service::Service;
 use bucketload_serve::stored::shown;
-use bucketload_state::State;
 use bucketload_state::jobs::{NewJob, Origin};
 use jiff::Timestamp;
 use serde_json::{Map, json};
@@ -94,7 +94,9 @@ pub(super) async fn run_asked(
         table: target.table.clone(),
         config: shown(&document),
     };
-    let recorder = begin_record(global, job, &environment, &progress, &stop, logs, printer).await;
+    let (service, recorder) = begin_record(global, job, &environment, &progress, &stop, logs, printer)
+        .await
+        .unzip();
     let span = recorder
         .as_ref()
         .map_or_else(Span::none, |recorder| recorder.span().clone());
@@ -118,6 +120,9 @@ pub(super) async fn run_asked(
         && let Some(error) = unwritten.error()
     {
         printer.talk(&format!("warning: how the job ended could not be recorded: {error}"));
+    }
+    if let Some(service) = service {
+        service.trace(&progress.job_id).await;
     }
     Ok(show_ended(&ended, &progress.job_id, &stop, remarked, printer))
 }
@@ -148,19 +153,9 @@ async fn begin_record(
     stop: &Stop,
     logs: &JobLogs,
     printer: &Printer,
-) -> Option<Recorder> {
-    let begun = match state::open(global) {
-        Ok(opened) => {
-            let tidied = state::tidy(&opened, global).map_err(state_error);
-            match tidied {
-                Ok(()) => begin(&opened, job, environment, progress, stop, logs).await,
-                Err(error) => Err(error),
-            }
-        }
-        Err(error) => Err(error),
-    };
-    match begun {
-        Ok(recorder) => Some(recorder),
+) -> Option<(Service, Recorder)> {
+    match begin(global, job, environment, progress, stop, logs).await {
+        Ok(begun) => Some(begun),
         Err(error) => {
             printer.talk(&format!("warning: this job is not recorded: {error}"));
             None
@@ -169,16 +164,19 @@ async fn begin_record(
 }
 
 async fn begin(
-    state: &Arc<State>,
+    global: &GlobalArguments,
     job: NewJob,
     environment: &Environment,
     progress: &Arc<Progress>,
     stop: &Stop,
     logs: &JobLogs,
-) -> Result<Recorder> {
-    Recorder::begin(state, job, progress, stop, logs, environment.io_runtime())
+) -> Result<(Service, Recorder)> {
+    let state = state::open(global)?;
+    state::tidy(&state, global).map_err(state_error)?;
+    let recorder = Recorder::begin(&state, job, progress, stop, logs, environment.io_runtime())
         .await
-        .map_err(state_error)
+        .map_err(state_error)?;
+    Ok((Service::new(state, logs.clone(), Timestamp::now, variable), recorder))
 }
 
 /// Hands Ctrl-C on to a job. It is awaited where no job computes.

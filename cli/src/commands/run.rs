@@ -46,6 +46,7 @@ pub(super) async fn run(
     let drawing = Drawing::start(&progress, global, line, environment.io_runtime());
     let outcome = run_begun(&service, &job, &progress, &stop).await;
     drawing.stop().await;
+    service.trace(&job.job.id).await;
     match outcome {
         Outcome::Ended(ended) => Ok(show_ended(&ended, &job.job.id, &stop, None, printer)),
         Outcome::Refused(error) => Err(error),
