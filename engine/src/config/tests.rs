@@ -1454,6 +1454,34 @@ fn cast_takes_a_list_or_a_map() {
     check_filter_error("{type: cast}", "filters.0.columns", "`columns` is required");
 }
 
+#[test]
+fn keys_of_digests_come_from_text_or_a_file() {
+    let digest = |key: &str| {
+        let line = format!("{{type: hash, columns: [{{name: a, algorithm: HmacMD5, {key}}}]}}");
+        let FilterRule::Digest(mut rule) = filter(&line) else {
+            panic!("not hash")
+        };
+        let column = rule.columns.remove(0);
+        (column.secret_key, column.key_file)
+    };
+    assert_eq!(digest("secret_key: k"), (Some("k".to_owned()), None));
+    assert_eq!(digest("key_file: f"), (None, Some("f".to_owned())));
+    for (key, place, message) in [
+        (
+            "secret_key: k, key_file: f",
+            "key_file",
+            "either `secret_key` or `key_file`",
+        ),
+        ("secret_key: ''", "secret_key", "must not be null"),
+    ] {
+        check_filter_error(
+            &format!("{{type: hash, columns: [{{name: a, algorithm: HmacMD5, {key}}}]}}"),
+            &format!("filters.0.columns.0.{place}"),
+            message,
+        );
+    }
+}
+
 fn sql(text: SqlText) -> FilterRule {
     let tables = Vec::new();
     FilterRule::Sql(SqlRule { text, tables })
