@@ -3,7 +3,7 @@
 use bucketload_benches::reading::batches;
 use bucketload_benches::records::Records;
 use bucketload_engine::Environment;
-use bucketload_engine::table::delta::commit;
+use bucketload_engine::table::commit::commit;
 use bucketload_engine::table::warehouse::{TableFolder, TableName};
 use bucketload_engine::table::{OutputMode, StagedLoad, TableLayout};
 use bucketload_engine::write::StagedFile;
@@ -73,20 +73,15 @@ fn staged_load(num_files: usize) -> StagedLoad {
             statistics: statistics.to_string(),
         }
     };
+    let layout = TableLayout {
+        schema: batches(&Records::log(1))[0].schema(),
+        partition_by: PartitionBy::Hour,
+        partition_columns: vec!["date".to_owned(), "hour".to_owned()],
+        timezone: "UTC".to_owned(),
+        time_column: Some("time".to_owned()),
+    };
     StagedLoad {
-        job_id: "bench".to_owned(),
-        mode: OutputMode::Append,
-        layout: TableLayout {
-            schema: batches(&Records::log(1))[0].schema(),
-            partition_by: PartitionBy::Hour,
-            partition_columns: vec!["date".to_owned(), "hour".to_owned()],
-            timezone: "UTC".to_owned(),
-            time_column: Some("time".to_owned()),
-        },
         files: (0..num_files).map(file).collect(),
-        reject_files: Vec::new(),
-        replayed: None,
-        removed: Vec::new(),
-        bookkeeping: json!({}),
+        ..StagedLoad::new("bench", OutputMode::Append, layout)
     }
 }

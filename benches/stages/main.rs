@@ -8,6 +8,7 @@ mod commit;
 mod decode;
 mod fetch;
 mod filter;
+mod ledger;
 mod list;
 mod parse;
 mod partition;
@@ -47,6 +48,7 @@ fn main() {
         .build()
         .expect("threads for requests");
     list::bench(&mut criterion, &runtime);
+    ledger::bench(&mut criterion, &runtime);
     fetch::bench(&mut criterion, &runtime);
     decode::bench(&mut criterion);
     parse::bench(&mut criterion);

@@ -143,6 +143,8 @@ pub(crate) enum Command {
     /// Show records that could not be loaded, or load them again
     #[command(subcommand)]
     Rejects(RejectsCommand),
+    /// Remove what killed jobs have left behind and what was replaced long ago
+    Vacuum(VacuumArguments),
     /// Print the JSON Schema of the configuration file
     Schema,
     /// Print the completion script of a shell
@@ -213,6 +215,9 @@ pub(crate) struct IssueArguments {
     /// Show what would be done, as `explain` does
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Go on with a job that was killed or failed: nothing that it has finished is read again
+    #[arg(long, value_name = "JOB", conflicts_with = "dry_run")]
+    pub(crate) resume: Option<String>,
     /// Understood for the sake of old scripts: a job always runs to its end before the command returns
     #[arg(short, long, hide = true)]
     pub(crate) wait: bool,
@@ -242,7 +247,7 @@ pub(crate) enum TableCommand {
     Show(TableNameArguments),
     /// Make an empty table
     Create(TableCreateArguments),
-    /// Delete a table with all its files, and its table of rejects
+    /// Delete a table with all its files, its table of rejects and its ledger
     Delete(TableDeleteArguments),
 }
 
@@ -328,6 +333,19 @@ pub(crate) struct RejectFilterArguments {
     /// Only those of this reason, as `reason_code` has it
     #[arg(long, value_name = "CODE", value_parser = parse_reject_code)]
     pub(crate) reason: Option<RejectCode>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VacuumArguments {
+    /// DATABASE.TABLE, with the tables beside it; left out: every table of the warehouse
+    #[arg(value_name = "DB.TABLE")]
+    pub(crate) name: Option<String>,
+    /// Only what nobody has listed for so long. Readers of older versions and jobs to be resumed need what is younger
+    #[arg(long, value_name = "AGE", default_value = "7d")]
+    pub(crate) older_than: String,
+    /// Show what would be removed
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Args)]

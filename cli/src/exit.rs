@@ -13,6 +13,9 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
+    /// What shells give a command that Ctrl-C ended.
+    pub(crate) const INTERRUPTED_STATUS: u8 = 130;
+
     pub(crate) fn of(blame: Blame) -> Exit {
         match blame {
             Blame::Config => Exit::Misused,
@@ -28,7 +31,7 @@ impl From<Exit> for ExitCode {
             Exit::Done => 0,
             Exit::Failed => 1,
             Exit::Misused => 2,
-            Exit::Interrupted => 130,
+            Exit::Interrupted => Exit::INTERRUPTED_STATUS,
         })
     }
 }

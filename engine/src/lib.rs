@@ -12,6 +12,7 @@
 //! The prefix can be registered in any session; `engine/examples/query_prefix.rs` does so and runs SQL over raw files.
 
 pub mod config;
+mod crash;
 pub mod decode;
 pub mod error;
 pub mod filter;

@@ -5,6 +5,7 @@
 
 use crate::source::file::{FileList, Files};
 use std::iter::Take;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// The files of a job, cut into tasks: runs of neighbours, each of which one worker processes from start to end.
@@ -65,6 +66,37 @@ pub fn pack(files: Arc<FileList>, min_task_size_bytes: u64) -> Tasks {
     Tasks { files, file_counts }
 }
 
+/// How much of a job is done before it is kept: committed, or written down for the case that the job dies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StepSize {
+    /// Compressed bytes.
+    Bytes(u64),
+    /// Files.
+    Files(u64),
+}
+
+/// Cuts `files` into steps: runs of neighbours, each of which ends with the file that makes it full.
+///
+/// **Shape**: the places of each run; together they are all places, in order. No files are no step.
+pub fn steps(files: &FileList, size: StepSize) -> Vec<Range<usize>> {
+    let mut steps = Vec::new();
+    let (mut begin, mut size_bytes) = (0, 0u64);
+    let mut rest = files.iter();
+    for place in 0..files.len() {
+        size_bytes = size_bytes.saturating_add(rest.next_size_bytes().unwrap_or_default());
+        rest.pass(1);
+        let is_full = match size {
+            StepSize::Bytes(bytes) => size_bytes >= bytes,
+            StepSize::Files(num_files) => (place + 1 - begin) as u64 >= num_files,
+        };
+        if is_full || place + 1 == files.len() {
+            steps.push(begin..place + 1);
+            (begin, size_bytes) = (place + 1, 0);
+        }
+    }
+    steps
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,6 +153,15 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_step_ends_with_the_file_that_makes_it_full() {
+        let files = files(&[4, 4, 4, 20, 1]);
+        assert_eq!(steps(&files, StepSize::Bytes(8)), [0..2, 2..4, 4..5]);
+        assert_eq!(steps(&files, StepSize::Files(2)), [0..2, 2..4, 4..5]);
+        assert_eq!(steps(&files, StepSize::Files(0)).len(), 5);
+        assert!(steps(&FileList::default(), StepSize::Files(1)).is_empty());
+    }
+
     proptest! {
         #[test]
         fn nothing_is_lost_and_the_order_is_kept(
@@ -140,6 +181,15 @@ mod tests {
             }
             let joined: FileList = tasks.iter().flatten().collect();
             prop_assert_eq!(&joined, &*files);
+        }
+
+        #[test]
+        fn steps_lose_nothing(sizes in proptest::collection::vec(0u64..9, 0..50), bytes in 0u64..20, num_files in 0u64..9) {
+            let files = files(&sizes);
+            for size in [StepSize::Bytes(bytes), StepSize::Files(num_files)] {
+                let places: Vec<usize> = steps(&files, size).into_iter().flatten().collect();
+                prop_assert_eq!(places, (0..files.len()).collect::<Vec<_>>());
+            }
         }
     }
 }

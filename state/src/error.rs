@@ -43,6 +43,9 @@ pub enum StateError {
         /// What, and where.
         what: String,
     },
+    /// A process has this job, or will have it.
+    #[error("job `{0}` is queued or running")]
+    JobRuns(String),
     /// There is no job of this id.
     #[error("there is no job `{0}`")]
     NoJob(String),
@@ -94,6 +97,7 @@ impl StateError {
             StateError::Broken { .. } => {
                 Some("put the file aside: that loses history and schedules, and no data".to_owned())
             }
+            StateError::JobRuns(job_id) => Some(format!("wait for it, or stop it with `bucketload cancel {job_id}`")),
             StateError::NoJob(_) => Some("`bucketload jobs` lists them".to_owned()),
             StateError::NoSchedule(_) => Some("`bucketload list` lists them".to_owned()),
             StateError::ScheduleExists(name) => Some(format!(

@@ -307,16 +307,19 @@ pub(crate) fn find(connection: &Connection, id: &str) -> rusqlite::Result<Option
 }
 
 impl State {
-    /// Records a job that this process begins with now.
+    /// Records a job that this process begins with now, or goes on with after another one has left it.
     pub fn begin_job(&self, job: &NewJob, now: Timestamp) -> StateResult<()> {
         let owner = self.owner_id()?;
         self.transaction(|transaction| {
             let (sql, now) = (
                 "INSERT INTO jobs (id, status, warehouse, database, table_name, config, owner, origin, created_ms, started_ms, seen_ms) \
-                 VALUES (?1, 'running', ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?8)",
+                 VALUES (?1, 'running', ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?8) \
+                 ON CONFLICT (id) DO UPDATE SET status = 'running', config = excluded.config, owner = excluded.owner, \
+                 seen_ms = excluded.seen_ms, ended_ms = NULL, is_cancelled = 0, error = NULL \
+                 WHERE status NOT IN ('queued', 'running')",
                 millis(now),
             );
-            transaction.execute(
+            let num_begun = transaction.execute(
                 sql,
                 params![
                     job.id,
@@ -329,7 +332,10 @@ impl State {
                     now
                 ],
             )?;
-            Ok(())
+            match num_begun {
+                0 => Err(StateError::JobRuns(job.id.clone()).into()),
+                _ => Ok(()),
+            }
         })
     }
 

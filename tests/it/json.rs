@@ -139,6 +139,11 @@ const USES: &[Use] = &[
         members: &[],
     },
     Use {
+        command: "vacuum",
+        arguments: &["d.t", "--dry-run"],
+        members: &["is_dry_run", "tables"],
+    },
+    Use {
         command: "table create",
         arguments: &["d.empty", "--column", "n:long", "--partition-by", "none"],
         members: &["database", "table", "status"],

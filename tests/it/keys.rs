@@ -38,6 +38,9 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("in.skip_glacier_objects", "s3.rs"),
     ("filters[].columns[].key_file", "filters.rs"),
     ("in.path", "interactions.rs"),
+    ("in.on_changed_file", "ledger.rs"),
+    ("exec.checkpoint_every", "resume.rs"),
+    ("exec.commit_every", "resume.rs"),
     ("in.path_prefix", "interactions.rs"),
 ];
 

@@ -10,6 +10,7 @@ use bucketload_engine::config::plan::JobPlan;
 use bucketload_engine::job::explain::{Explanation, explain};
 use bucketload_engine::pack::Tasks;
 use bucketload_engine::source::file::SourceFile;
+use bucketload_engine::table::warehouse::TableName;
 use serde::ser::SerializeSeq;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
@@ -23,12 +24,17 @@ pub(super) async fn run(
     printer: &Printer,
 ) -> Result<Exit, Error> {
     let plan = read_plan(&arguments.config, &arguments.overrides, global, printer)?;
-    show(global, &plan, printer).await
+    show(global, &plan, None, printer).await
 }
 
-/// Shows what a job would do.
-pub(super) async fn show(global: &GlobalArguments, plan: &JobPlan, printer: &Printer) -> Result<Exit, Error> {
-    let explanation = explain(&environment(global)?, plan).await?;
+/// Shows what a job would do; only with its table is it known which files that already has.
+pub(super) async fn show(
+    global: &GlobalArguments,
+    plan: &JobPlan,
+    target: Option<&TableName>,
+    printer: &Printer,
+) -> Result<Exit, Error> {
+    let explanation = explain(&environment(global)?, plan, target).await?;
     if printer.is_json() {
         printer.document(&document(&explanation));
     } else {

@@ -11,7 +11,7 @@ use bucketload_engine::config::plan::JobPlan;
 use bucketload_engine::config::{Document, Node};
 use bucketload_engine::job::progress::Progress;
 use bucketload_engine::job::replay::RejectFilter;
-use bucketload_engine::job::report::JobReport;
+use bucketload_engine::job::report::{JobReport, StepCounts};
 use bucketload_engine::job::stop::{Ended, Stop, StopReason, replay_stoppable, run_stoppable};
 use bucketload_engine::parse::ParserOptions;
 use bucketload_engine::table::OutputMode;
@@ -41,13 +41,14 @@ pub(super) async fn run(
     apply_flags(&mut document, arguments);
     let plan = resolve_document(&document, global, printer)?;
     if arguments.dry_run {
-        return explain::show(global, &plan, printer).await;
+        return explain::show(global, &plan, Some(&target), printer).await;
     }
     let asked = Asked {
         document,
         plan,
         target,
         work: Work::Load,
+        resumed: arguments.resume.clone(),
     };
     run_asked(global, asked, printer, line, logs).await
 }
@@ -58,6 +59,8 @@ pub(super) struct Asked {
     pub(super) plan: JobPlan,
     pub(super) target: TableName,
     pub(super) work: Work,
+    /// The job that is gone on with; `None`: a new one.
+    pub(super) resumed: Option<String>,
 }
 
 /// What a job does.
@@ -81,9 +84,13 @@ pub(super) async fn run_asked(
         plan,
         target,
         work,
+        resumed,
     } = asked;
     let environment = Arc::new(environment(global)?);
-    let progress = Arc::new(Progress::new());
+    let progress = Arc::new(match &resumed {
+        Some(job_id) => Progress::resuming(job_id),
+        None => Progress::new(),
+    });
     let plan = Arc::new(plan);
     let stop = Stop::new();
     let job = NewJob {
@@ -124,7 +131,7 @@ pub(super) async fn run_asked(
     if let Some(service) = service {
         service.trace(&progress.job_id).await;
     }
-    Ok(show_ended(&ended, &progress.job_id, &stop, remarked, printer))
+    Ok(show_ended(&ended, &progress, &stop, remarked, printer))
 }
 
 /// What the command line says of the output goes into the configuration, so that the record shows what was run.
@@ -179,27 +186,49 @@ async fn begin(
     Ok((Service::new(state, logs.clone(), Timestamp::now, variable), recorder))
 }
 
-/// Hands Ctrl-C on to a job. It is awaited where no job computes.
+/// Hands Ctrl-C on to a job. It is awaited where no job computes. Who asks a second time waits for nothing: what is committed is
+/// committed, and whatever else is there is listed nowhere.
 pub(super) fn stop_on_interrupt(stop: &Stop, runtime: &Handle) {
     let stop = stop.clone();
     runtime.spawn(async move {
         while let Ok(()) = tokio::signal::ctrl_c().await {
+            if stop.reason() == Some(StopReason::Interrupted) {
+                std::process::exit(i32::from(Exit::INTERRUPTED_STATUS));
+            }
             stop.request(StopReason::Interrupted);
         }
     });
 }
 
 /// Prints how a job ended.
-pub(super) fn show_ended(ended: &Ended, job_id: &str, stop: &Stop, plan: Option<&JobPlan>, printer: &Printer) -> Exit {
+pub(super) fn show_ended(
+    ended: &Ended,
+    progress: &Progress,
+    stop: &Stop,
+    plan: Option<&JobPlan>,
+    printer: &Printer,
+) -> Exit {
     match ended {
         Ended::Stopped => {
             let reason = match stop.reason() {
                 Some(StopReason::Cancelled) => "cancelled",
                 _ => "interrupted",
             };
-            printer.talk(&format!("{reason}; nothing was committed"));
+            let (job_id, steps) = (&progress.job_id, progress.steps());
+            let is_committed_in_steps = plan.is_some_and(|plan| plan.exec.commit_every.is_some());
+            let what = match steps.done {
+                done @ 1.. if is_committed_in_steps => format!("{done} of {} steps are committed", steps.total),
+                _ => "nothing was committed".to_owned(),
+            };
+            printer.talk(&format!("{reason}; {what}"));
+            let hint = resume_hint(steps, job_id);
+            if let Some(hint) = &hint {
+                printer.hint(&format!("hint: {hint}"));
+            }
             if printer.is_json() {
-                let ended = json!({"job_id": job_id, "status": "killed", "error": reason, "at": null, "hint": null});
+                let ended = json!({
+                    "job_id": job_id, "status": "killed", "steps": steps, "error": reason, "at": null, "hint": hint,
+                });
                 printer.document(&ended);
             }
             Exit::Interrupted
@@ -217,6 +246,9 @@ pub(super) fn show_ended(ended: &Ended, job_id: &str, stop: &Stop, plan: Option<
         }
         Ended::Failed(failed) => {
             printer.explain(&failed.error);
+            if let Some(hint) = resume_hint(failed.report.steps, &failed.report.job_id) {
+                printer.hint(&format!("hint: {hint}"));
+            }
             if printer.is_json() {
                 let mut document = json!(failed.report);
                 document["at"] = json!(failed.error.place());
@@ -228,13 +260,22 @@ pub(super) fn show_ended(ended: &Ended, job_id: &str, stop: &Stop, plan: Option<
     }
 }
 
+/// How to go on with a job of which something is done.
+fn resume_hint(steps: StepCounts, job_id: &str) -> Option<String> {
+    let StepCounts { done, total } = steps;
+    (done > 0).then(|| {
+        format!("{done} of {total} steps are done; the same command with `--resume {job_id}` goes on from there")
+    })
+}
+
 /// Why nothing was loaded, where that is hardly what was meant.
 fn remark(report: &JobReport, plan: &JobPlan) -> Option<String> {
     let select = &plan.input.select;
     let files = &report.files;
     if files.selected == 0 && files.skipped_glacier == 0 {
         let has_cursor = select.last_path.is_some() || select.last_modified_micros.is_some();
-        return Some(match (files.listed, has_cursor) {
+        let is_known = report.ledger.known + report.ledger.changed > 0;
+        return Some(match (files.listed, has_cursor || is_known) {
             (_, true) => "there are no new files".to_owned(),
             (0, false) => format!(
                 "there are no files whose path begins with `{}`; check `in.path_prefix`",
@@ -337,6 +378,8 @@ fn summary(report: &JobReport) -> String {
         bytes(report.bytes.decoded)
     ));
     for (number, what) in [
+        (report.ledger.known, "files loaded before"),
+        (report.ledger.changed, "files changed since they were loaded"),
         (report.files.skipped_glacier, "archived files skipped"),
         (report.files.skipped_errors, "files skipped because they cannot be read"),
     ] {

@@ -15,6 +15,7 @@ mod serve;
 mod state;
 mod table;
 mod tune;
+mod vacuum;
 
 use crate::args::{Arguments, Command, GlobalArguments};
 use crate::exit::Exit;
@@ -47,6 +48,7 @@ pub(crate) async fn run(arguments: Arguments, printer: &Printer, line: &StatusLi
         Command::Tables => table::list(global, printer).await,
         Command::Table(command) => table::run(global, command, printer).await,
         Command::Rejects(command) => rejects::run(global, command, printer, line, logs).await,
+        Command::Vacuum(arguments) => vacuum::run(global, &arguments, printer).await,
         Command::Schema => Ok(schema::run(printer)),
         Command::Completions(arguments) => Ok(schema::completions(&arguments, printer)),
     }

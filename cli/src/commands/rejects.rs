@@ -71,6 +71,7 @@ async fn replay(
         plan,
         target,
         work: Work::Replay(filter(&arguments.filter)),
+        resumed: None,
     };
     run_asked(global, asked, printer, line, logs).await
 }

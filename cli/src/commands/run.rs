@@ -48,7 +48,7 @@ pub(super) async fn run(
     drawing.stop().await;
     service.trace(&job.job.id).await;
     match outcome {
-        Outcome::Ended(ended) => Ok(show_ended(&ended, &job.job.id, &stop, None, printer)),
+        Outcome::Ended(ended) => Ok(show_ended(&ended, &progress, &stop, None, printer)),
         Outcome::Refused(error) => Err(error),
         Outcome::CommittedBefore => {
             // A run that somebody asks for is a first attempt, and so nobody's second one.

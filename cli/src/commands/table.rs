@@ -127,6 +127,13 @@ fn text(details: &TableDetails) -> String {
         }
         line("partitions", partitions);
     }
+    for job in &details.unfinished_jobs {
+        let state = match job.is_running {
+            true => "running".to_owned(),
+            false => format!("died, {} of {} steps are written down", job.steps.done, job.steps.total),
+        };
+        line("job", format!("{} {state}", job.job_id));
+    }
     let rows: Vec<Vec<Value>> = details
         .columns
         .iter()

@@ -37,6 +37,8 @@ pub(crate) fn read_exec(root: &Reader<'_>) -> ExecPlan {
         target_file_size_bytes: exec.size("target_file_size"),
         max_requests: exec.positive("max_requests"),
         batch_rows: exec.positive("batch_rows"),
+        commit_every: exec.step_size("commit_every"),
+        checkpoint_every: exec.step_size("checkpoint_every"),
         guess_sample_buffer_bytes,
         preview_sample_rows,
         guess_plugins: exec.texts("guess_plugins").unwrap_or_default(),

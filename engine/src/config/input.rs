@@ -4,7 +4,8 @@ use super::credentials::read_credentials;
 use super::decoders::read_decoders;
 use super::document::{Node, Value};
 use super::plan::{
-    InputPlan, Location, MetadataColumn, MetadataKind, OnError, OnFileError, ProxyOptions, RetryOptions, S3Options,
+    InputPlan, Location, MetadataColumn, MetadataKind, OnChangedFile, OnError, OnFileError, ProxyOptions, RetryOptions,
+    S3Options,
 };
 use super::reader::{Reader, nearest};
 use crate::source::select::SelectOptions;
@@ -63,6 +64,7 @@ pub(crate) fn read_input(input: &mut Reader<'_>) -> InputPlan {
             .choice("on_file_error", &on_file_error, complain)
             .unwrap_or_default(),
         charset_errors: Default::default(),
+        ledger: read_ledger(input),
     }
 }
 
@@ -137,7 +139,8 @@ fn read_select(input: &Reader<'_>, is_s3: bool) -> SelectOptions {
             .warn("path_prefix", "`/` selects keys that begin with a slash")
             .hint("write `''` for the whole bucket");
     }
-    let incremental = input.bool("incremental").unwrap_or(true);
+    // A ledger takes the place of a cursor.
+    let incremental = !is_ledger(input) && input.bool("incremental").unwrap_or(true);
     let use_modified_time = input.bool("use_modified_time").unwrap_or(false);
     let limit = input
         .integer("total_file_count_limit")
@@ -148,7 +151,7 @@ fn read_select(input: &Reader<'_>, is_s3: bool) -> SelectOptions {
                 "total_file_count_limit",
                 "`total_file_count_limit` would lose files when `use_modified_time` and `incremental` are on",
             )
-            .hint("files beyond the limit would be older than the saved time: remove the limit, or set `incremental: false`");
+            .hint("files beyond the limit would be older than the saved time: remove the limit, or set `incremental: ledger`");
     }
     SelectOptions {
         path,
@@ -164,6 +167,37 @@ fn read_select(input: &Reader<'_>, is_s3: bool) -> SelectOptions {
         stop_when_file_not_found: input.bool("stop_when_file_not_found").unwrap_or(false),
         incremental,
     }
+}
+
+fn is_ledger(input: &Reader<'_>) -> bool {
+    let text = input.value("incremental").and_then(Node::text);
+    text.is_some_and(|text| text.eq_ignore_ascii_case("ledger"))
+}
+
+/// What a ledger does with a rewritten file; `None`: there is no ledger to be asked.
+fn read_ledger(input: &Reader<'_>) -> Option<OnChangedFile> {
+    let words = [
+        ("ignore", OnChangedFile::Ignore),
+        ("load", OnChangedFile::Load),
+        ("replace", OnChangedFile::Replace),
+    ];
+    let complain =
+        |value: &str, list: &str| format!("unknown on_changed_file '{value}'. Supported values are [{list}]");
+    let on_changed_file = input.choice("on_changed_file", &words, complain);
+    if !is_ledger(input) {
+        if on_changed_file.is_some() {
+            input
+                .warn("on_changed_file", "has no effect without `incremental: ledger`")
+                .hint("set `in.incremental: ledger`");
+        }
+        return None;
+    }
+    if input.bool("use_modified_time") == Some(true) {
+        input
+            .error("use_modified_time", "a ledger knows every file, it does not go by time")
+            .hint("remove `use_modified_time`, or set `incremental: true`");
+    }
+    Some(on_changed_file.unwrap_or_default())
 }
 
 fn read_last_modified_time(input: &Reader<'_>) -> Option<i64> {

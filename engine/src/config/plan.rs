@@ -5,9 +5,11 @@ use crate::filter::rules::{Filter, UnixUnit};
 use crate::source::select::SelectOptions;
 use std::path::PathBuf;
 
+pub use crate::pack::StepSize;
 pub use crate::parse::ParserOptions;
 pub use crate::scan::metadata::{MetadataColumn, MetadataKind};
 pub use crate::scan::{CharsetErrors, OnFileError};
+pub use crate::source::known::OnChangedFile;
 pub use crate::source::options::{CredentialOptions, Location, ProxyOptions, RetryOptions, S3Options};
 pub use crate::table::OutputMode;
 pub use crate::write::encoding::Compression;
@@ -49,6 +51,9 @@ pub struct InputPlan {
     pub on_file_error: OnFileError,
     /// What bytes do that are no text in the parser's character set.
     pub charset_errors: CharsetErrors,
+    /// `incremental: ledger`: each file is loaded once, and this is what happens to one that was rewritten since. `None`: the ledger is
+    /// written and not asked.
+    pub ledger: Option<OnChangedFile>,
 }
 
 /// `in.parser.on_error` and its limits.
@@ -182,6 +187,10 @@ pub struct ExecPlan {
     pub max_requests: Option<usize>,
     /// Rows of a batch.
     pub batch_rows: Option<usize>,
+    /// What an append commits at a time; all at once.
+    pub commit_every: Option<StepSize>,
+    /// After how much input a job writes down what it has done.
+    pub checkpoint_every: Option<StepSize>,
     /// Bytes `guess` reads of each sampled file.
     pub guess_sample_buffer_bytes: Option<u64>,
     /// Rows `preview` shows.

@@ -9,6 +9,7 @@ mod units;
 use super::document::{Node, Text, Value, is_secret_key};
 use super::keys;
 use super::problem::Problem;
+use crate::pack::StepSize;
 use crate::pattern::Pattern;
 use secrecy::SecretString;
 use std::cell::RefCell;
@@ -16,7 +17,7 @@ use std::collections::BTreeSet;
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
-use units::{parse_bool, parse_duration, parse_integer, parse_size};
+use units::{parse_bool, parse_duration, parse_integer, parse_size, parse_step_size};
 
 /// Collects what is wrong while sections are read.
 pub(crate) struct Report {
@@ -355,6 +356,21 @@ impl<'a> Reader<'a> {
             let message = format!("{} cannot be read as a number of bytes", shown(key, node));
             self.error(key, message)
                 .hint("write a whole number, or one with a unit, such as `64MiB` or `256MB`");
+        }
+        size
+    }
+
+    /// Bytes as [`Reader::size`] reads them, or a number of files: `1000 files`.
+    pub(crate) fn step_size(&self, key: &'static str) -> Option<StepSize> {
+        let node = self.value(key)?;
+        let size = match &node.value {
+            Value::Int(integer, _) => u64::try_from(*integer).ok().map(StepSize::Bytes),
+            _ => node.text().and_then(parse_step_size),
+        };
+        if size.is_none() {
+            let message = format!("{} cannot be read as a number of bytes or files", shown(key, node));
+            self.error(key, message)
+                .hint("write bytes, such as `512MiB`, or files, such as `1000 files`");
         }
         size
     }

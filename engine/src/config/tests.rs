@@ -297,6 +297,16 @@ fn input_errors_name_the_key() {
         "in.total_file_count_limit",
         "would lose files",
     );
+    check_input_error(
+        "use_modified_time: true, incremental: ledger,",
+        "in.use_modified_time",
+        "a ledger knows every file",
+    );
+    check_input_error(
+        "incremental: ledger, on_changed_file: drop,",
+        "in.on_changed_file",
+        "unknown on_changed_file 'drop'",
+    );
     check_problems(
         &format!("in: {{type: gcs, path: p,\n  parser: {{{CSV}}}}}\n"),
         &[("in.type", 1, "unknown input type 'gcs'. Supported types are [s3, file]")],
@@ -1788,6 +1798,7 @@ fn tuning_sets_itself_unless_written() {
         "",
         CSV,
         "exec: {type: local, max_threads: 4, memory_limit: 2GiB, scratch_folder: /var/tmp, target_file_size: 256MB, max_requests: '8', batch_rows: 100, \
+         commit_every: 512MiB, checkpoint_every: 1000 files, \
          guess_sample_buffer_bytes: 64KiB, guess_plugins: [jsonl], exclude_guess_plugins: csv, min_output_tasks: 1}\npreview_sample_rows: 3\n",
     ));
     assert!(exec.warnings.is_empty());
@@ -1800,6 +1811,8 @@ fn tuning_sets_itself_unless_written() {
             target_file_size_bytes: Some(256_000_000),
             max_requests: Some(8),
             batch_rows: Some(100),
+            commit_every: Some(StepSize::Bytes(512 << 20)),
+            checkpoint_every: Some(StepSize::Files(1000)),
             guess_sample_buffer_bytes: Some(65_536),
             preview_sample_rows: Some(3),
             guess_plugins: vec!["jsonl".to_owned()],

@@ -40,6 +40,9 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+/// Name of the node. Each of its rows comes of one of its input.
+pub(crate) const CONVERT_NODE: &str = "Convert";
+
 /// Metadata columns that say where a record stands, where the input has them.
 const FILE_COLUMN: &str = "_file_path";
 const RECORD_COLUMN: &str = "_row_number";
@@ -249,7 +252,7 @@ impl Hash for ConvertNode {
 
 impl UserDefinedLogicalNodeCore for ConvertNode {
     fn name(&self) -> &str {
-        "Convert"
+        CONVERT_NODE
     }
 
     fn inputs(&self) -> Vec<&LogicalPlan> {

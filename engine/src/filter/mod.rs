@@ -31,6 +31,7 @@ use rules::{Filter, FilterRule};
 use std::collections::HashSet;
 use std::sync::Arc;
 
+pub(crate) use convert::CONVERT_NODE;
 pub use convert::{ConvertNode, ConvertPlanner, InvalidRecord};
 pub use functions::reference::functions_markdown;
 pub use functions::register_functions;

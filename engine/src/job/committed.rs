@@ -4,7 +4,9 @@ use super::environment::Environment;
 use crate::error::Result;
 use crate::table::delta;
 use crate::table::warehouse::TableName;
+use futures::TryStreamExt;
 use serde_json::{Value, json};
+use std::future::ready;
 
 /// What a table has of a job.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,13 +22,13 @@ pub enum Committed {
 /// Asks a table what it has of a job.
 ///
 /// **Errors**: the log of the table cannot be read; then nothing is known.
-/// **Cost**: reads the commits of the table's log.
+/// **Cost**: reads the commits of the table's log, the newest first, until there is one of the job.
 pub async fn committed(environment: &Environment, target: &TableName, job_id: &str) -> Result<Committed> {
     let Some(table) = delta::open(&environment.warehouse.table(target)).await? else {
         return Ok(Committed::Nothing);
     };
-    let commits = table.bookkeeping().await?;
-    let Some(last) = commits.into_iter().find(|commit| commit["job_id"] == job_id) else {
+    let is_its = |commit: &Value| ready(commit["job_id"] == job_id);
+    let Some(last) = table.bookkeeping().try_filter(is_its).try_next().await? else {
         return Ok(Committed::Nothing);
     };
     // A job that commits in steps says in each which one it is.

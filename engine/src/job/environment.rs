@@ -39,8 +39,11 @@ pub struct Environment {
     /// Where tables live.
     pub warehouse: Warehouse,
     io_runtime: Option<Runtime>,
-    clock: Box<dyn Fn() -> jiff::Timestamp + Send + Sync>,
+    clock: Clock,
 }
+
+/// Tells the time.
+pub(super) type Clock = Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>;
 
 impl fmt::Debug for Environment {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -67,7 +70,7 @@ impl Environment {
         Ok(Environment {
             warehouse,
             io_runtime: Some(io_runtime),
-            clock: Box::new(clock),
+            clock: Arc::new(clock),
         })
     }
 
@@ -82,6 +85,11 @@ impl Environment {
     /// The time now.
     pub fn now(&self) -> jiff::Timestamp {
         (self.clock)()
+    }
+
+    /// The clock, for tasks that outlive a borrow.
+    pub(super) fn clock(&self) -> Clock {
+        Arc::clone(&self.clock)
     }
 
     /// A DataFusion session that can plan and run jobs.

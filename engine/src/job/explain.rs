@@ -2,14 +2,18 @@
 
 use super::environment::{Budgets, Environment};
 use super::filters::{FilterContext, FilterStep, filtered_steps};
+use super::input::{self, Wanted};
 use super::progress::Progress;
-use super::{input, output, plan_error};
+use super::step::NoRejects;
+use super::{output, plan_error};
 use crate::config::plan::JobPlan;
 use crate::error::Result;
 use crate::pack::Tasks;
-use crate::parse::Reject;
 use crate::parse::reject::RejectSink;
+use crate::table::ledger::Ledger;
 use crate::table::schema::type_name;
+use crate::table::warehouse::TableName;
+use crate::table::{OutputMode, delta, promise};
 use crate::write::exec::WriteServices;
 use crate::write::node::WriteNode;
 use datafusion::physical_plan::displayable;
@@ -41,10 +45,23 @@ pub struct Explanation {
 ///
 /// **Errors**: as a job's, as far as they show without reading files.
 /// **Cost**: the listing.
-pub async fn explain(environment: &Environment, plan: &JobPlan) -> Result<Explanation> {
+pub async fn explain(environment: &Environment, plan: &JobPlan, target: Option<&TableName>) -> Result<Explanation> {
     let started = environment.now();
     let budgets = Budgets::new(&plan.exec);
-    let input = input::open(environment, &plan.input, &plan.exec, &budgets, started).await?;
+    let wanted = match (target, plan.input.ledger) {
+        (Some(target), Some(on_changed_file)) if plan.output.mode == OutputMode::Append => {
+            match delta::open(&environment.warehouse.table(target)).await? {
+                Some(table) => {
+                    promise::settle(&environment.warehouse, &table, target).await?;
+                    let folder = environment.warehouse.table(&target.files());
+                    Wanted::Unknown(Ledger::open(&table, &folder).await?, on_changed_file)
+                }
+                None => Wanted::Selected,
+            }
+        }
+        _ => Wanted::Selected,
+    };
+    let input = input::open(environment, &plan.input, &plan.exec, &budgets, started, wanted).await?;
     let progress = Progress::default();
     let rejects: Arc<dyn RejectSink> = Arc::new(NoRejects);
     let table = input.table(
@@ -95,12 +112,4 @@ pub async fn explain(environment: &Environment, plan: &JobPlan) -> Result<Explan
         size_bytes: input.size_bytes(),
         tasks,
     })
-}
-
-/// Nothing is read, so nothing is rejected.
-#[derive(Debug)]
-struct NoRejects;
-
-impl RejectSink for NoRejects {
-    fn push(&self, _rejects: Vec<Reject>) {}
 }

@@ -1,7 +1,7 @@
 //! Guesses a configuration from the heads of a few files.
 
 use super::environment::{Budgets, Environment};
-use super::input;
+use super::input::{self, Wanted};
 use crate::config::{Document, Seed};
 use crate::decode::{DecodeOptions, DecoderOptions};
 use crate::error::{Blame, Error, Result};
@@ -42,7 +42,15 @@ pub struct GuessedConfig {
 /// **Cost**: the listing, and one request a sample (a second one for bzip2).
 pub async fn guess(environment: &Environment, document: &Document, seed: &Seed) -> Result<GuessedConfig> {
     let budgets = Budgets::new(&seed.exec);
-    let input = input::open(environment, &seed.input, &seed.exec, &budgets, environment.now()).await?;
+    let input = input::open(
+        environment,
+        &seed.input,
+        &seed.exec,
+        &budgets,
+        environment.now(),
+        Wanted::Selected,
+    )
+    .await?;
     let files = &input.listing.files;
     let mut options = GuessOptions {
         sample_bytes: seed

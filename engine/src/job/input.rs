@@ -1,6 +1,7 @@
 //! Opens the input of a job: reaches the bucket, lists it, and makes a table of what was selected.
 
 use super::environment::{Budgets, Environment};
+use super::ledger::{AskedLedger, FileNames};
 use super::plan_error;
 use crate::config::plan::{ExecPlan, InputPlan, JobPlan};
 use crate::error::{Blame, Error, Result};
@@ -8,15 +9,18 @@ use crate::filter::{WrongCondition, plan_condition};
 use crate::parse::origin::ORIGIN_COLUMN_NAME;
 use crate::parse::reject::RejectSink;
 use crate::scan::condition::ListingCondition;
+use crate::scan::file_rows::FileRows;
 use crate::scan::table::PrefixTable;
 use crate::scan::{ScanCounters, ScanOptions, ScanServices};
 use crate::source::budget::ByteBudget;
 use crate::source::cursor::Cursor;
 use crate::source::fetch::{FetchOptions, RANGE_BYTES};
 use crate::source::file::FileList;
-use crate::source::list::{Listing, list};
+use crate::source::known::OnChangedFile;
+use crate::source::list::{Listing, list, list_unknown};
 use crate::source::select::{FileCondition, Selection};
 use crate::source::store::{FileStore, open_store};
+use crate::table::ledger::Ledger;
 use datafusion::prelude::SessionContext;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -34,10 +38,23 @@ const PARTITION_REQUESTS: usize = 32;
 #[derive(Debug)]
 pub(super) struct OpenInput {
     pub(super) store: Arc<dyn FileStore>,
+    /// What the ledger calls the files.
+    pub(super) names: FileNames,
     pub(super) listing: Listing,
     cursor: Cursor,
     fetch: FetchOptions,
     max_requests: usize,
+}
+
+/// Which files of the input are wanted, besides what the configuration says.
+#[derive(Debug)]
+pub(super) enum Wanted {
+    /// All that it selects.
+    Selected,
+    /// Those of them that the ledger does not know.
+    Unknown(Ledger, OnChangedFile),
+    /// Exactly these, of so many that were listed: the job is gone on with.
+    These(Arc<FileList>, u64),
 }
 
 /// Lists the files of a job.
@@ -49,20 +66,51 @@ pub(super) async fn open(
     exec: &ExecPlan,
     budgets: &Budgets,
     started: jiff::Timestamp,
+    wanted: Wanted,
 ) -> Result<OpenInput> {
     let store = open_store(&plan.location)?;
+    let names = FileNames::new(Arc::clone(&store), &plan.location)?;
+    let is_asked = matches!(wanted, Wanted::Unknown(..));
     // Requests wait on the runtime for requests, wherever this future is polled.
     let condition = match &plan.where_clause {
         Some(text) => Some(file_condition(&environment.session(budgets)?, text, started, &store)?),
         None => None,
     };
     let (lister, options) = (Arc::clone(&store), plan.select.clone());
-    let listing = environment
-        .io_runtime()
-        .spawn(async move { list(lister, &options, condition, started.as_microsecond()).await }.in_current_span())
-        .await
-        .map_err(|error| Error::internal("the listing stopped").caused_by(error))??;
-    if listing.files.is_empty() && plan.select.stop_when_file_not_found {
+    let began_micros = started.as_microsecond();
+    let listing = match wanted {
+        Wanted::These(files, num_listed) => Ok(Ok(Listing {
+            files,
+            num_listed,
+            ..Listing::default()
+        })),
+        Wanted::Selected => {
+            let listing = async move { list(lister, &options, condition, began_micros).await }.in_current_span();
+            environment.io_runtime().spawn(listing).await
+        }
+        Wanted::Unknown(ledger, on_changed_file) => {
+            let known = Arc::new(AskedLedger::new(ledger, names.clone(), on_changed_file));
+            let listing =
+                async move { list_unknown(lister, &options, condition, began_micros, known).await }.in_current_span();
+            environment.io_runtime().spawn(listing).await
+        }
+    };
+    let listing = listing.map_err(|error| Error::internal("the listing stopped").caused_by(error))??;
+    if is_asked {
+        tracing::info!(
+            num_known = listing.num_known,
+            num_changed = listing.num_changed_ignored + listing.num_changed_loaded,
+            "[{}] files are in the ledger",
+            listing.num_known
+        );
+    }
+    if listing.num_changed_ignored > 0 {
+        tracing::warn!(
+            num_files = listing.num_changed_ignored,
+            "files were rewritten since they were loaded, and `in.on_changed_file: ignore` leaves them as they were"
+        );
+    }
+    if listing.files.is_empty() && listing.num_known == 0 && plan.select.stop_when_file_not_found {
         return Err(Error::new(Blame::Data, "no input files matched")
             .at(store.url(&plan.select.path_prefix))
             .with_hint("check `in.path_prefix`, `in.path_match_pattern` and `in.where`"));
@@ -76,6 +124,7 @@ pub(super) async fn open(
     let (fetch, max_requests) = fetch_options(exec, budgets);
     Ok(OpenInput {
         store,
+        names,
         listing,
         cursor,
         fetch,
@@ -142,6 +191,7 @@ impl OpenInput {
     ) -> OpenInput {
         let (fetch, max_requests) = fetch_options(exec, budgets);
         OpenInput {
+            names: FileNames::of_store(Arc::clone(&store)),
             store,
             listing: Listing {
                 files: Arc::new(files),
@@ -157,6 +207,7 @@ impl OpenInput {
     pub(super) fn with_files(&self, store: Arc<dyn FileStore>, files: FileList) -> OpenInput {
         OpenInput {
             store,
+            names: self.names.clone(),
             listing: Listing {
                 files: Arc::new(files),
                 ..Listing::default()
@@ -202,6 +253,25 @@ impl OpenInput {
         rejects: Arc<dyn RejectSink>,
         counters: Arc<ScanCounters>,
     ) -> Result<PrefixTable> {
+        let sinks = ScanSinks {
+            rejects,
+            counters,
+            file_rows: None,
+        };
+        self.table_of(&self.listing.files, plan, environment, budgets, sinks)
+    }
+
+    /// Some of the selected files as a table.
+    ///
+    /// **Errors**: as [`OpenInput::table`].
+    pub(super) fn table_of(
+        &self,
+        files: &Arc<FileList>,
+        plan: &JobPlan,
+        environment: &Environment,
+        budgets: &Budgets,
+        sinks: ScanSinks,
+    ) -> Result<PrefixTable> {
         let parser = plan.input.parser.clone().ok_or_else(|| {
             Error::config("the configuration has no parser")
                 .at("in.parser")
@@ -222,14 +292,25 @@ impl OpenInput {
             store: Arc::clone(&self.store),
             io_runtime: environment.io_runtime().clone(),
             budget: Arc::new(ByteBudget::new(budgets.fetch_bytes)),
-            rejects,
-            counters,
+            rejects: sinks.rejects,
+            counters: sinks.counters,
+            file_rows: sinks.file_rows,
         };
         Ok(PrefixTable::new(
             options,
-            Arc::clone(&self.listing.files),
+            Arc::clone(files),
             plan.input.min_task_size_bytes,
             services,
         ))
     }
+}
+
+/// Where a scan tells what comes of its files.
+pub(super) struct ScanSinks {
+    /// Records that could not become rows.
+    pub(super) rejects: Arc<dyn RejectSink>,
+    /// Counts.
+    pub(super) counters: Arc<ScanCounters>,
+    /// Rows of each file; `None`: nobody wants to know.
+    pub(super) file_rows: Option<Arc<FileRows>>,
 }

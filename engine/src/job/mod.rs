@@ -1,33 +1,46 @@
 //! The commands: the only place that knows every stage.
 //!
-//! Reading order: [`environment`] (what all commands stand on) with `memory`, [`run`] (a load from beginning to end) and [`stop`] (one that can be
-//! stopped), then what it is made of: `input` with `discover`, [`filters`], `output` with `storage`, [`rejects`] with [`replay`], [`progress`], [`report`]
-//! with [`limit`], `spans`, and what a table says of a job that died ([`committed`]); then the commands that read: [`preview`], [`explain`],
-//! [`guess`], [`tune`], [`query`], [`tables`], and how rows are shown ([`present`]).
+//! Reading order: [`environment`] (what all commands stand on) with `memory`, [`run`] (a load from beginning to end) and [`stop`] (one that
+//! can be stopped), then what it is made of: `target`, `work` with `steps` and `notes`, `input` with `discover`, `ledger`, [`filters`], `step` with `shape`, `output` with
+//! `storage`, [`rejects`] with [`replay`], `finish` with `replaced`, [`progress`], [`report`] with [`limit`], `spans`, and what a table says of a job that died
+//! ([`committed`]); then the commands that read: [`preview`], [`explain`], [`guess`], [`tune`], [`query`], [`tables`], [`vacuum`], and how rows are
+//! shown ([`present`]).
 
 pub mod committed;
 mod discover;
 pub mod environment;
 pub mod explain;
 pub mod filters;
+mod finish;
 pub mod guess;
 mod input;
+mod ledger;
 pub mod limit;
 mod memory;
+mod notes;
 mod output;
 pub mod present;
 pub mod preview;
 pub mod progress;
 pub mod query;
 pub mod rejects;
+mod replaced;
 pub mod replay;
 pub mod report;
 pub mod run;
+mod shape;
 mod spans;
+mod step;
+mod steps;
 pub mod stop;
 mod storage;
 pub mod tables;
+mod target;
+#[cfg(test)]
+mod tests;
 pub mod tune;
+pub mod vacuum;
+mod work;
 
 use crate::error::{Blame, Error, innermost};
 use crate::filter::InvalidRecord;

@@ -3,9 +3,10 @@
 use super::discover::{self, Extent};
 use super::environment::{Budgets, Environment};
 use super::filters::{FilterContext, filtered_rows};
+use super::input::{self, Wanted};
+use super::plan_error;
 use super::present::json_arrays;
 use super::progress::Progress;
-use super::{input, plan_error};
 use crate::config::plan::{ExecPlan, JobPlan};
 use crate::error::{Error, Result};
 use crate::parse::Reject;
@@ -104,7 +105,7 @@ pub async fn preview(environment: &Environment, plan: &JobPlan, options: Preview
         max_requests: Some(1),
         ..plan.exec.clone()
     };
-    let input = input::open(environment, &plan.input, &exec, &budgets, started).await?;
+    let input = input::open(environment, &plan.input, &exec, &budgets, started, Wanted::Selected).await?;
     let plan = discover::with_new_columns(environment, plan, &input, &budgets, DISCOVERED).await?;
     let plan = plan.as_ref();
     let rejects = Arc::new(ShownRejects::default());

@@ -1,10 +1,11 @@
 //! How far a running job has come, for whoever draws it.
 
+use super::report::StepCounts;
 use crate::error::{Blame, Error, Result};
 use crate::scan::ScanCounters;
 use crate::write::exec::WriteCounters;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What a job is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,8 +28,17 @@ const STOPPING: u8 = 3;
 /// Shared between a job and its watcher; read at any time, without locks.
 #[derive(Debug)]
 pub struct Progress {
-    /// Unique to the run; part of the name of every file it writes.
+    /// Unique to the job; part of the name of every file it writes.
     pub job_id: String,
+    is_resumed: bool,
+    /// Unique to the process that runs the job.
+    process_tag: String,
+    /// Part of the names of the files of the step under way; empty before the first.
+    attempt: Mutex<String>,
+    num_steps_done: AtomicU64,
+    num_steps: AtomicU64,
+    /// Asked to stop while a step was committed.
+    is_stop_asked: AtomicBool,
     stage: AtomicU8,
     num_files: AtomicU64,
     size_bytes: AtomicU64,
@@ -73,12 +83,59 @@ impl Progress {
     pub fn of(job_id: &str) -> Progress {
         Progress {
             job_id: job_id.to_owned(),
+            is_resumed: false,
+            process_tag: uuid::Uuid::now_v7().simple().to_string().split_off(24),
+            attempt: Mutex::default(),
+            num_steps_done: AtomicU64::new(0),
+            num_steps: AtomicU64::new(1),
+            is_stop_asked: AtomicBool::new(false),
             stage: AtomicU8::new(LISTING),
             num_files: AtomicU64::new(0),
             size_bytes: AtomicU64::new(0),
             scan: Arc::default(),
             write: Arc::default(),
         }
+    }
+
+    /// The progress of a run that goes on with a job that another process has left.
+    pub fn resuming(job_id: &str) -> Progress {
+        Progress {
+            is_resumed: true,
+            ..Progress::of(job_id)
+        }
+    }
+
+    /// Whether another process has begun the job.
+    pub fn is_resumed(&self) -> bool {
+        self.is_resumed
+    }
+
+    /// Steps of the job, and those that need not be done again.
+    pub fn steps(&self) -> StepCounts {
+        StepCounts {
+            done: self.num_steps_done.load(Ordering::Relaxed),
+            total: self.num_steps.load(Ordering::Relaxed),
+        }
+    }
+
+    pub(super) fn note_steps(&self, num_done: usize, num_steps: usize) {
+        self.num_steps_done.store(num_done as u64, Ordering::Relaxed);
+        self.num_steps.store(num_steps as u64, Ordering::Relaxed);
+    }
+
+    /// What the names of all files of the step under way have in common; empty before the first.
+    pub fn attempt(&self) -> String {
+        self.attempt.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Names the files of a step. No two processes, and no two steps of one, have the same.
+    pub(super) fn begin_step(&self, step: usize) -> String {
+        let attempt = format!("{}-{}-{step}", self.job_id, self.process_tag);
+        self.attempt
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone_from(&attempt);
+        attempt
     }
 
     /// The progress now.
@@ -114,8 +171,19 @@ impl Progress {
         }
     }
 
+    /// Goes on after the commit of a step, unless the job was asked to stop meanwhile.
+    pub(super) fn end_committing(&self) {
+        self.attempt.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        let stage = match self.is_stop_asked.load(Ordering::Acquire) {
+            true => STOPPING,
+            false => LOADING,
+        };
+        self.advance(COMMITTING, stage);
+    }
+
     /// Asks the job not to commit; `false`: its commit has begun, and only the job knows how it ends.
     pub fn stop(&self) -> bool {
+        self.is_stop_asked.store(true, Ordering::Release);
         [LISTING, LOADING, STOPPING]
             .into_iter()
             .any(|stage| self.advance(stage, STOPPING))

@@ -8,7 +8,7 @@ use crate::config::plan::ExecPlan;
 use crate::error::{Blame, Error, Result};
 use crate::filter::register_functions;
 use crate::table::warehouse::{TableFolder, TableName};
-use crate::table::{delta, plain, rejects};
+use crate::table::{delta, plain, promise, rejects};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::catalog::{MemorySchemaProvider, SchemaProvider, TableProvider};
@@ -80,7 +80,7 @@ pub async fn rejects(
 ) -> Result<Option<Answer>> {
     let folder = environment.warehouse.table(name);
     match delta::open(&folder).await? {
-        Some(data) => rejects::settle(&environment.warehouse, &data, name).await?,
+        Some(data) => promise::settle(&environment.warehouse, &data, name).await?,
         None if plain::exists(&folder).await? => {}
         None => return Err(no_such_table(environment, name).await),
     }
@@ -151,8 +151,8 @@ pub(super) async fn open_table(
     session: &SessionContext,
     name: &TableName,
 ) -> Result<Arc<dyn TableProvider>> {
-    if let Some(base) = name.table.strip_suffix("__rejects") {
-        settle(environment, &TableName::new(&name.database, base)?).await?;
+    if let Some(data) = name.data() {
+        settle(environment, &data).await?;
     }
     let folder = environment.warehouse.table(name);
     match delta::open(&folder).await? {
@@ -173,7 +173,7 @@ pub(super) async fn open_table(
 
 async fn settle(environment: &Environment, name: &TableName) -> Result<()> {
     match delta::open(&environment.warehouse.table(name)).await? {
-        Some(table) => rejects::settle(&environment.warehouse, &table, name).await,
+        Some(table) => promise::settle(&environment.warehouse, &table, name).await,
         None => Ok(()),
     }
 }

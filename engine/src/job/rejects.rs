@@ -34,7 +34,7 @@ const WAITING_BATCHES: usize = 4;
 const MIN_RATIO_RECORDS: u64 = 1_000;
 
 /// Reasons that a report tells.
-const REPORTED_REASONS: usize = 3;
+pub(super) const REPORTED_REASONS: usize = 3;
 
 /// Reasons, each a code and a column, that are counted one by one. Columns of a configuration are not as many.
 const MAX_REASONS: usize = 4_096;
@@ -94,16 +94,20 @@ struct RejectWriter {
 
 impl RejectCollector {
     /// Counts rejects; with a target, also stages them there.
+    ///
+    /// `attempt` becomes part of the names of the files, and `num_before` are those of steps before this one.
     pub fn new(
+        attempt: &str,
         job_id: &str,
         limits: RejectLimits,
+        num_before: u64,
         scan: Arc<ScanCounters>,
         target: Option<RejectTarget>,
         io_runtime: &Handle,
     ) -> RejectCollector {
         let writer = target.map(|target| {
             let (batches, received) = sync_channel(WAITING_BATCHES);
-            let (runtime, attempt) = (io_runtime.clone(), job_id.to_owned());
+            let (runtime, attempt) = (io_runtime.clone(), attempt.to_owned());
             let thread = io_runtime.spawn_blocking(move || write_rejects(target, &attempt, &runtime, &received));
             RejectWriter { batches, thread }
         });
@@ -111,7 +115,7 @@ impl RejectCollector {
             job_id: job_id.to_owned(),
             limits,
             scan,
-            num_rejects: AtomicU64::new(0),
+            num_rejects: AtomicU64::new(num_before),
             state: Mutex::new(State {
                 writer,
                 ..State::default()
@@ -119,7 +123,7 @@ impl RejectCollector {
         }
     }
 
-    /// Rejects so far.
+    /// Rejects so far, those of steps before this one included.
     pub fn num_rejects(&self) -> u64 {
         self.num_rejects.load(Ordering::Relaxed)
     }

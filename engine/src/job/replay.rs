@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::parse::Reject;
 use crate::parse::reject::{RejectCode, RejectSink, TooManyRejects};
 use crate::table::warehouse::{TableFolder, TableName};
-use crate::table::{ReplayedFiles, delta, rejects};
+use crate::table::{ReplayedFiles, delta, promise, rejects};
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::Int64Type;
@@ -141,7 +141,7 @@ pub(super) async fn open(
     let Some(data) = delta::open(&environment.warehouse.table(target)).await? else {
         return Err(no_such_table(environment, target).await);
     };
-    rejects::settle(&environment.warehouse, &data, target).await?;
+    promise::settle(&environment.warehouse, &data, target).await?;
     let folder = environment.warehouse.table(&target.rejects());
     let paths = match delta::open(&folder).await? {
         Some(table) => table.file_paths()?,

@@ -20,6 +20,8 @@ pub struct JobReport {
     pub mode: String,
     /// Counts of input files.
     pub files: FileCounts,
+    /// Counts of files that the ledger knows, where it is asked.
+    pub ledger: LedgerCounts,
     /// Tasks the files were packed into.
     pub tasks: u64,
     /// Counts of bytes.
@@ -37,6 +39,8 @@ pub struct JobReport {
     pub output_files: u64,
     /// The table's version that shows the rows; null if nothing was committed or the table has no log.
     pub table_version: Option<u64>,
+    /// Steps in which the files are loaded.
+    pub steps: StepCounts,
     /// Wall time.
     pub seconds: Seconds,
     /// Where the time of `seconds.run` went.
@@ -61,6 +65,14 @@ pub struct FileCounts {
     pub read: u64,
     pub skipped_glacier: u64,
     pub skipped_errors: u64,
+}
+
+/// Counts of listed files that were loaded before: as they are now, and in another version.
+#[expect(missing_docs, reason = "the names of the JSON document")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct LedgerCounts {
+    pub known: u64,
+    pub changed: u64,
 }
 
 /// Counts of bytes: as stored, after decoding, in the table's new files.
@@ -133,6 +145,14 @@ pub struct CharsetErrorCounts {
     pub replaced: u64,
     pub files: u64,
     pub first_file: Option<String>,
+}
+
+/// Steps of a job that are committed or written down, so that they need not be done again, and all of them.
+#[expect(missing_docs, reason = "the names of the JSON document")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct StepCounts {
+    pub done: u64,
+    pub total: u64,
 }
 
 /// Wall time in seconds.

@@ -2,25 +2,31 @@
 
 use super::discover::{self, Extent};
 use super::environment::{Budgets, Environment};
-use super::filters::{FilterContext, filtered_rows};
-use super::input::{self, OpenInput};
+use super::finish::{OutputShape, commit_output};
+use super::input::ScanSinks;
+use super::ledger::{file_column, write_entries};
 use super::limit::{JobTimes, LimitContext, limit};
-use super::output::{self, ArrangedOutput};
-use super::plan_error;
+use super::notes::{JobNotes, StepOutput};
 use super::progress::{Progress, Stage};
-use super::rejects::{RejectCollector, RejectLimits, RejectTarget};
-use super::replay::{self, RejectFilter, Replay};
-use super::report::{ByteCounts, CharsetErrorCounts, FileCounts, JobReport, RowCounts, Stages};
-use crate::config::plan::{JobPlan, OutputLayout};
-use crate::error::{Blame, Error, Result};
+use super::rejects::{REPORTED_REASONS, RejectCollector, RejectLimits, RejectTarget};
+use super::replay::RejectFilter;
+use super::report::{
+    ByteCounts, CharsetErrorCounts, FileCounts, JobReport, LedgerCounts, RejectReason, RowCounts, Stages,
+};
+use super::shape::{comes_from_scan, is_row_by_row};
+use super::step::{NoRejects, explain_rejects, plan_rows, write};
+use super::target::{Existing, check_fit, existing_table};
+use super::work::{Job, Resumed, Work};
+use crate::config::plan::{JobPlan, OnChangedFile};
+use crate::crash::crash_point;
+use crate::error::{Error, Result};
 use crate::parse::reject::RejectSink;
-use crate::table::warehouse::{TableFolder, TableName};
-use crate::table::{CommittedLoad, OutputMode, StagedLoad, TableLayout, delta, plain, rejects};
-use crate::write::StagedFile;
-use crate::write::exec::{WriteServices, from_manifest};
-use crate::write::node::WriteNode;
-use datafusion::prelude::SessionContext;
-use serde_json::json;
+use crate::scan::file_rows::FileRows;
+use crate::source::file::FileList;
+use crate::table::OutputMode;
+use crate::table::warehouse::TableName;
+use crate::write::exec::WriteServices;
+use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -28,15 +34,16 @@ use std::time::Instant;
 /// A job that failed, with what is known of it.
 #[derive(Debug)]
 pub struct FailedJob {
-    /// Counts up to the failure; nothing of it is visible.
+    /// Counts up to the failure; nothing is visible but the steps that were committed by themselves.
     pub report: JobReport,
     /// Why.
     pub error: Error,
 }
 
-/// Loads the files of a plan into a table, all or nothing.
+/// Loads the files of a plan into a table, all or nothing; with `exec.commit_every`, step by step. Goes on with another process's job
+/// if that is what `progress` is for.
 ///
-/// **Errors**: nothing of the load is visible then, and the table is as it was.
+/// **Errors**: nothing of the load is visible then but the steps that were committed, and the table is as it was otherwise.
 /// **Cancel**: dropping the future before the commit began leaves nothing visible; staged files may stay until vacuumed.
 pub async fn run_job(
     environment: &Environment,
@@ -74,8 +81,9 @@ pub(super) async fn run_origin(
         ..JobReport::default()
     };
     let begun = Instant::now();
+    tracing::info!(job_id = report.job_id, table = %target, is_resumed = progress.is_resumed(), "job started");
     let outcome = load(environment, plan, target, progress, origin, &mut report).await;
-    count_scanned(&mut report, progress);
+    count_scanned(&mut report, progress, outcome.is_ok());
     if matches!(origin, Origin::Rejects(_)) {
         // Each record was a file to the scan, and none to the person who reads this.
         report.files = FileCounts::default();
@@ -83,6 +91,7 @@ pub(super) async fn run_origin(
     }
     report.seconds.total = begun.elapsed().as_secs_f64();
     report.stages = Stages::new(progress.scan.clocks.seconds(&progress.write.clocks));
+    report.steps = progress.steps();
     match outcome {
         Ok(context) => {
             let times = JobTimes {
@@ -92,7 +101,9 @@ pub(super) async fn run_origin(
                 stages: report.stages.total,
             };
             // Where nothing was read, there is nothing to speed up.
-            report.limit = limit(&times, &context).filter(|_| report.files.selected > 0);
+            report.limit = context
+                .and_then(|context| limit(&times, &context))
+                .filter(|_| report.files.selected > 0);
             report.status = "success".to_owned();
             tracing::info!(job_id = report.job_id, table = %target, rows = report.rows.written, next = %report.next, "job done");
             Ok(report)
@@ -101,7 +112,7 @@ pub(super) async fn run_origin(
             report.error = Some(error.to_string());
             // A commit that failed may have been seen by the store all the same; what it lists must stay.
             if progress.snapshot().stage != Stage::Committing {
-                discard_staged(environment, target, &progress.job_id).await;
+                discard_staged(environment, target, progress).await;
             }
             tracing::debug!(job_id = report.job_id, table = %target, %error, "job failed");
             Err(Box::new(FailedJob { report, error }))
@@ -109,15 +120,33 @@ pub(super) async fn run_origin(
     }
 }
 
-/// Deletes what a job staged and will never commit, as far as the store lets us. What stays is listed nowhere and harmless.
-pub async fn discard_staged(environment: &Environment, target: &TableName, job_id: &str) {
-    for name in [target.clone(), target.rejects()] {
-        if let Err(error) = environment.warehouse.table(&name).delete_staged(job_id).await {
+/// Deletes what a job staged and will never commit, as far as the store lets us: that of the step under way, and the job's notes
+/// unless it can be gone on with. What stays is listed nowhere and harmless.
+pub async fn discard_staged(environment: &Environment, target: &TableName, progress: &Progress) {
+    let attempt = progress.attempt();
+    for name in [target.clone(), target.rejects(), target.files()] {
+        if attempt.is_empty() {
+            break;
+        }
+        if let Err(error) = environment
+            .warehouse
+            .table(&name)
+            .delete_staged(&format!("{attempt}-"))
+            .await
+        {
             tracing::debug!(table = %name, %error, "staged files could not be deleted");
+        }
+    }
+    // A job that was to be gone on with and could not be is as it was.
+    if progress.steps().done == 0 && !progress.is_resumed() {
+        let notes = JobNotes::new(&environment.warehouse.table(target), &progress.job_id);
+        if let Err(error) = notes.delete().await {
+            tracing::debug!(table = %target, %error, "the notes of the job could not be deleted");
         }
     }
 }
 
+/// The whole of a job. `None`: there was nothing left of it to be done.
 async fn load(
     environment: &Environment,
     plan: &JobPlan,
@@ -125,78 +154,182 @@ async fn load(
     progress: &Progress,
     origin: Origin<'_>,
     report: &mut JobReport,
-) -> Result<LimitContext> {
-    let started = environment.now();
+) -> Result<Option<LimitContext>> {
     let budgets = Budgets::new(&plan.exec);
     let folder = environment.warehouse.table(target);
+    let job = Job {
+        environment,
+        plan,
+        folder: &folder,
+        budgets: &budgets,
+        progress,
+    };
     let existing = existing_table(environment, plan, &folder).await?;
 
     let begun = Instant::now();
-    let (input, mut replay) = match origin {
-        Origin::Files => {
-            let input = input::open(environment, &plan.input, &plan.exec, &budgets, started).await?;
-            (input, None)
-        }
+    let mut work = match origin {
         Origin::Rejects(filter) => {
-            let (input, replay) = replay::open(environment, plan, &budgets, target, filter).await?;
-            report.replay = Some(replay.counts);
-            (input, Some(replay))
+            let work = Work::replay(job, filter).await?;
+            report.replay = work.replay.as_ref().map(|replay| replay.counts);
+            work
         }
+        Origin::Files if !progress.is_resumed() => Work::begin(job, &existing).await?,
+        Origin::Files => match Work::resume(job, &existing).await? {
+            Resumed::Open(work) => *work,
+            Resumed::Committed(bookkeeping) => {
+                report_committed(report, &bookkeeping);
+                return Ok(None);
+            }
+        },
     };
     report.seconds.list = begun.elapsed().as_secs_f64();
-    note_listing(report, &input);
+    note_listing(report, &work);
 
     let begun = Instant::now();
-    let plan = discover::with_new_columns(environment, plan, &input, &budgets, Extent::Everything).await?;
+    let plan = discover::with_new_columns(environment, plan, &work.input, &budgets, Extent::Everything).await?;
     let plan = plan.as_ref();
+    let job = Job { plan, ..job };
+    let output = look_ahead(job, &existing, &mut work, report).await?;
+    let size_bytes = work.input.size_bytes();
+    progress.begin_loading(report.files.selected, size_bytes);
+    work.announce(job).await?;
+    crash_point("after_announce");
+    let limit_context = LimitContext::new(plan, &budgets, work.input.max_requests(), work.input.num_requests());
+    report.next = work.next.clone();
+    let is_nothing_new = report.files.selected == 0 && plan.output.mode == OutputMode::Append && existing.is_there();
+    if is_nothing_new {
+        // No rows, and the next run goes on where this one would have.
+        progress.note_steps(1, 1);
+        work.end().await;
+        return Ok(Some(limit_context));
+    }
+    for step in 0..work.steps.len() {
+        if work.is_done(step) {
+            continue;
+        }
+        let files = work.steps.files(step);
+        let done = run_step(job, &mut work, &output, step, &files, report).await?;
+        crash_point("after_step");
+        if work.is_in_vain {
+            // Every record is still what it was, so there is nothing to commit, nor anything to be left behind.
+            discard_staged(environment, target, progress).await;
+            return Ok(Some(limit_context));
+        }
+        if work.is_committed_in_steps {
+            commit_output(job, &work, &output, done, Some(step), report).await?;
+            work.note_committed(job, step);
+            crash_point("after_step_commit");
+        } else {
+            work.keep(job, step, done).await?;
+            crash_point("after_checkpoint");
+        }
+    }
+    report.seconds.run = begun.elapsed().as_secs_f64() - report.seconds.commit;
+    if !work.is_committed_in_steps {
+        let done = std::mem::take(&mut work.output);
+        commit_output(job, &work, &output, done, None, report).await?;
+    }
+    let is_slowed_down = work.input.store.num_slow_downs() > 0;
+    progress.note_steps(work.steps.len(), work.steps.len());
+    work.end().await;
+    Ok(Some(LimitContext {
+        is_slowed_down,
+        ..limit_context
+    }))
+}
+
+/// Plans the rows of all files, to find out whether they fit the table and can be loaded in steps.
+async fn look_ahead(job: Job<'_>, existing: &Existing, work: &mut Work, report: &mut JobReport) -> Result<OutputShape> {
+    let Job { environment, plan, .. } = job;
+    let table = work
+        .input
+        .table(plan, environment, job.budgets, Arc::new(NoRejects), Arc::default())?;
+    report.tasks = table.tasks().len() as u64;
+    let planned = plan_rows(environment, plan, job.budgets, work.started, table, Arc::new(NoRejects)).await?;
+    let rows = planned.arranged.rows.logical_plan();
+    let is_row_by_row = is_row_by_row(rows, plan);
+    if !is_row_by_row {
+        work.join_steps()?;
+    }
+    let file_column = file_column(&plan.input)
+        .filter(|column| is_row_by_row && comes_from_scan(rows, column, column))
+        .map(str::to_owned);
+    if plan.input.ledger == Some(OnChangedFile::Replace) && file_column.is_none() {
+        return Err(Error::config(
+            "rows of a rewritten file cannot be told from others: the table gets no column `_file_path`",
+        )
+        .at("in.on_changed_file")
+        .with_hint("add `_file_path` to `in.metadata_columns`, and let every filter keep it as it is"));
+    }
+    let layout = planned.arranged.layout;
+    check_fit(existing, &job.folder.name, &layout, plan)?;
+    Ok(OutputShape { layout, file_column })
+}
+
+/// Reads some files and stages what comes of them.
+async fn run_step(
+    job: Job<'_>,
+    work: &mut Work,
+    output: &OutputShape,
+    step: usize,
+    files: &Arc<FileList>,
+    report: &mut JobReport,
+) -> Result<StepOutput> {
+    let Job {
+        environment,
+        plan,
+        progress,
+        ..
+    } = job;
+    let target = &job.folder.name;
+    let attempt = progress.begin_step(step);
     let collector = Arc::new(RejectCollector::new(
+        &attempt,
         &report.job_id,
         RejectLimits::of(&plan.input.on_error),
+        report.rows.rejected,
         Arc::clone(&progress.scan),
         plan.input.on_error.has_rejects_table.then(|| RejectTarget {
             folder: environment.warehouse.table(&target.rejects()),
-            scratch_folder: budgets.scratch_folder.clone(),
+            scratch_folder: job.budgets.scratch_folder.clone(),
         }),
         environment.io_runtime(),
     ));
-    let watch = replay.as_mut().map(|replay| replay.watch(Arc::clone(&collector)));
-    let sink: Arc<dyn RejectSink> = match &watch {
+    let watch = work.replay.as_mut().map(|replay| replay.watch(Arc::clone(&collector)));
+    let rejects: Arc<dyn RejectSink> = match &watch {
         Some(watch) => Arc::clone(watch) as _,
         None => Arc::clone(&collector) as _,
     };
-    if let Some(replay) = &replay {
+    if let Some(replay) = &work.replay {
         replay.keep_others(&collector).await?;
     }
-    let table = input.table(
-        plan,
-        environment,
-        &budgets,
-        Arc::clone(&sink),
-        Arc::clone(&progress.scan),
-    )?;
-    report.tasks = table.tasks().len() as u64;
-    let session = environment.session(&budgets)?;
-    let context = FilterContext {
-        environment,
-        session: &session,
-        plan,
-        started,
+    let file_rows = Arc::new(FileRows::new(Arc::clone(files)));
+    let sinks = ScanSinks {
+        rejects: Arc::clone(&rejects),
+        counters: Arc::clone(&progress.scan),
+        file_rows: Some(Arc::clone(&file_rows)),
     };
-    let rows = filtered_rows(&context, table, Arc::clone(&sink)).await?;
-    let arranged = output::arrange(&session, rows, &plan.output, started, Arc::clone(&sink)).await?;
-    check_fit(&existing, target, &arranged.layout, plan)?;
-    progress.begin_loading(report.files.selected, input.size_bytes());
-
+    let scanned = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+    let records_before = scanned(&progress.scan.num_rows) + scanned(&progress.scan.num_rejects);
+    let table = work.input.table_of(files, plan, environment, job.budgets, sinks)?;
+    let planned = plan_rows(
+        environment,
+        plan,
+        job.budgets,
+        work.started,
+        table,
+        Arc::clone(&rejects),
+    )
+    .await?;
     let services = WriteServices {
-        store: folder.store(),
-        place: folder.place(),
-        rejects: sink,
+        store: job.folder.store(),
+        place: job.folder.place(),
+        rejects,
         counters: Arc::clone(&progress.write),
     };
-    let layout = arranged.layout.clone();
-    let files = write(&session, arranged, plan, &budgets, &report.job_id, services).await;
-    report.rejects = collector.reasons();
-    let (files, reject_files) = match files {
+    let staged = write(planned, plan, job.budgets, &attempt, services).await;
+    add_reasons(&mut report.rejects, collector.reasons());
+    let (files, reject_files) = match staged {
         Ok(files) => {
             let finished = collector.finish().await;
             (
@@ -206,210 +339,85 @@ async fn load(
         }
         Err(error) => return Err(explain_rejects(error, collector.as_ref())),
     };
-    report.rows.rejected = collector.num_rejects();
-    report.rows.written = files.iter().map(|file| file.num_rows).sum();
-    report.bytes.written = files.iter().map(|file| file.size_bytes).sum();
-    report.output_files = files.len() as u64;
-    report.seconds.run = begun.elapsed().as_secs_f64();
-    let limit_context = LimitContext {
-        is_slowed_down: input.store.num_slow_downs() > 0,
-        ..LimitContext::new(plan, &budgets, input.max_requests(), input.num_requests())
+    crash_point("after_write");
+    let ledger_files = match &work.replay {
+        // Records that are read again are no files.
+        Some(_) => Vec::new(),
+        None => {
+            let folder = environment.warehouse.table(&target.files());
+            let ledger_job = work.ledger_job(output.file_column.clone());
+            write_entries(&folder, &attempt, ledger_job, &work.input.names, &file_rows).await?
+        }
     };
-
-    if let (Some(replay), Some(watch)) = (&replay, &watch)
-        && report.rows.written == 0
-        && watch.num_same() == replay.counts.records
-    {
-        // Every record is still what it was, so there is nothing to commit, nor anything to be left behind.
-        discard_staged(environment, target, &report.job_id).await;
-        return Ok(limit_context);
-    }
-    report.next = input.next();
-    if report.files.selected == 0 && plan.output.mode == OutputMode::Append && existing.is_there() {
-        // Nothing new: no rows, and the next run goes on where this one would have.
-        return Ok(limit_context);
-    }
-    let begun = Instant::now();
-    progress.begin_committing()?;
-    let staged = StagedLoad {
-        job_id: report.job_id.clone(),
-        mode: plan.output.mode,
-        layout,
+    let records = scanned(&progress.scan.num_rows) + scanned(&progress.scan.num_rejects);
+    let done = StepOutput {
         files,
         reject_files,
-        replayed: replay.as_ref().map(Replay::replayed_files),
-        removed: Vec::new(),
-        bookkeeping: match &replay {
-            None => json!({"next": report.next, "rows": report.rows.written, "rejected": report.rows.rejected}),
-            // Where the next load goes on is not for a replay to say.
-            Some(_) => json!({"rows": report.rows.written, "rejected": report.rows.rejected}),
-        },
+        ledger_files,
+        num_read: records - records_before,
+        num_rejected: collector.num_rejects() - report.rows.rejected,
     };
-    report.table_version = commit(environment, plan, &folder, staged).await?.version;
-    report.seconds.commit = begun.elapsed().as_secs_f64();
-    Ok(limit_context)
-}
-
-/// What is known of the table before the job reads anything.
-enum Existing {
-    Delta(Option<Box<delta::ExistingTable>>),
-    Plain { exists: bool },
-}
-
-impl Existing {
-    fn is_there(&self) -> bool {
-        match self {
-            Existing::Delta(existing) => existing.is_some(),
-            Existing::Plain { exists } => *exists,
-        }
+    if let (Some(replay), Some(watch)) = (&work.replay, &watch) {
+        work.is_in_vain = done.num_written() == 0 && watch.num_same() == replay.counts.records;
     }
+    add_output(report, &done);
+    Ok(done)
 }
 
-async fn existing_table(environment: &Environment, plan: &JobPlan, folder: &TableFolder) -> Result<Existing> {
-    match plan.output.layout {
-        OutputLayout::Delta => {
-            let existing = delta::open(folder).await?;
-            match &existing {
-                Some(existing) => rejects::settle(&environment.warehouse, existing, &folder.name).await?,
-                None if !plan.output.auto_create_table => {
-                    return Err(missing_table(&folder.name));
-                }
-                None => {}
-            }
-            Ok(Existing::Delta(existing.map(Box::new)))
-        }
-        OutputLayout::Parquet => {
-            if delta::open(folder).await?.is_some() {
-                return Err(Error::config(format!("table `{}` is a Delta table", folder.name))
-                    .at("out.type")
-                    .with_hint("leave `out.type` out, or load into another table"));
-            }
-            let exists = plain::exists(folder).await?;
-            if !exists && !plan.output.auto_create_table {
-                return Err(missing_table(&folder.name));
-            }
-            Ok(Existing::Plain { exists })
-        }
-    }
+/// What a job that another process brought to its end has left in the log.
+fn report_committed(report: &mut JobReport, bookkeeping: &Value) {
+    tracing::info!(
+        job_id = report.job_id,
+        "the job was committed already, there is nothing left to be done"
+    );
+    report.next = bookkeeping.get("next").cloned().unwrap_or_else(|| json!({}));
+    let count = |key: &str| bookkeeping.get(key).and_then(Value::as_u64).unwrap_or_default();
+    report.rows = RowCounts {
+        read: count("read"),
+        rejected: count("rejected"),
+        written: count("rows"),
+        filtered: count("read").saturating_sub(count("rows") + count("rejected")),
+    };
 }
 
-fn missing_table(name: &TableName) -> Error {
-    Error::config(format!(
-        "database `{}` or table `{}` doesn't exist",
-        name.database, name.table
-    ))
-    .with_hint(format!(
-        "add `--auto-create-table`, or run `bucketload table create {name}` first"
-    ))
-}
-
-fn check_fit(existing: &Existing, target: &TableName, layout: &TableLayout, plan: &JobPlan) -> Result<()> {
-    match existing {
-        Existing::Delta(existing) => delta::check_fit(
-            existing.as_deref(),
-            target,
-            layout,
-            plan.output.mode,
-            plan.output.auto_create_table,
-        ),
-        Existing::Plain { exists } => {
-            tracing::debug!(exists, "bare files fit any others");
-            Ok(())
-        }
-    }
-}
-
-/// Runs the plan with the writer on top, and gives what it wrote.
-async fn write(
-    session: &SessionContext,
-    arranged: ArrangedOutput,
-    plan: &JobPlan,
-    budgets: &Budgets,
-    job_id: &str,
-    services: WriteServices,
-) -> Result<Vec<StagedFile>> {
-    let prefix = match plan.output.layout {
-        OutputLayout::Delta => "",
-        OutputLayout::Parquet => plain::STAGED_PREFIX,
-    };
-    let options = arranged.write_options(plan, budgets, format!("{prefix}{job_id}"));
-    let rows = arranged.rows.into_unoptimized_plan();
-    let write = WriteNode::plan(rows, options, services).map_err(plan_error)?;
-    let manifest = session
-        .execute_logical_plan(write)
-        .await
-        .map_err(plan_error)?
-        .collect()
-        .await;
-    from_manifest(&manifest.map_err(plan_error)?).map_err(plan_error)
-}
-
-/// A job that failed because of a reject says where that reject stands.
-fn explain_rejects(error: Error, collector: &RejectCollector) -> Error {
-    let Some(verdict) = collector.verdict() else {
-        return error;
-    };
-    let Some(first) = &verdict.first else {
-        return Error::new(Blame::Data, verdict.message.clone()).caused_by(verdict);
-    };
-    // Either the first one was enough to fail, or there is a limit that is worth a look at the first one.
-    let is_alone = verdict.message == first.reason;
-    let message = match is_alone {
-        true => verdict.message.clone(),
-        false => format!("{}; the first: {}", verdict.message, first.reason),
-    };
-    let otherwise = match is_alone {
-        true => "set `in.parser.on_error: skip` to keep going",
-        false => "raise the limit",
-    };
-    let mut explained = Error::new(Blame::Data, message).with_hint(match &first.column {
-        Some(column) => format!("set `type: string` for `{column}`, mend the record, or {otherwise}"),
-        None => format!("mend the record, or {otherwise}"),
-    });
-    if !first.position.file.is_empty() {
-        explained = explained.at(first.position.to_string());
-    }
-    explained.caused_by(verdict)
-}
-
-async fn commit(
-    environment: &Environment,
-    plan: &JobPlan,
-    folder: &TableFolder,
-    staged: StagedLoad,
-) -> Result<CommittedLoad> {
-    let reject_files = staged.reject_files.clone();
-    let committed = match plan.output.layout {
-        OutputLayout::Delta => delta::commit(folder, staged).await?,
-        OutputLayout::Parquet => {
-            let committed = plain::commit(folder, &staged).await?;
-            // Bare files have no log that could promise the rejects; they are shown right after.
-            rejects::add(&environment.warehouse, &folder.name, &staged.job_id, reject_files).await?;
-            return Ok(committed);
-        }
-    };
-    // The load is visible from here on. Rejects that cannot be shown now are shown by whoever comes next.
-    let settled = match delta::open(folder).await {
-        Ok(Some(table)) => rejects::settle(&environment.warehouse, &table, &folder.name).await,
-        Ok(None) => Ok(()),
-        Err(error) => Err(error),
-    };
-    if let Err(error) = settled {
-        tracing::warn!(%error, "the table of rejects could not be completed, the next job will");
-    }
-    Ok(committed)
-}
-
-fn note_listing(report: &mut JobReport, input: &OpenInput) {
+fn note_listing(report: &mut JobReport, work: &Work) {
+    let listing = &work.input.listing;
     report.files = FileCounts {
-        listed: input.listing.num_listed,
-        selected: input.listing.files.len() as u64,
-        skipped_glacier: input.listing.num_skipped_archived,
+        listed: listing.num_listed,
+        selected: listing.files.len() as u64,
+        skipped_glacier: listing.num_skipped_archived,
         ..FileCounts::default()
     };
+    report.ledger = LedgerCounts {
+        known: listing.num_known,
+        changed: listing.num_changed_ignored + listing.num_changed_loaded,
+    };
+    add_output(report, &work.output);
 }
 
-fn count_scanned(report: &mut JobReport, progress: &Progress) {
+/// Adds the reasons of a step to those before, the most frequent first.
+fn add_reasons(reasons: &mut Vec<RejectReason>, more: Vec<RejectReason>) {
+    for reason in more {
+        let is_same = |known: &&mut RejectReason| known.code == reason.code && known.column == reason.column;
+        match reasons.iter_mut().find(is_same) {
+            Some(known) => known.count += reason.count,
+            None => reasons.push(reason),
+        }
+    }
+    reasons.sort_by_key(|reason| std::cmp::Reverse(reason.count));
+    reasons.truncate(REPORTED_REASONS);
+}
+
+/// Adds what a step has staged, also one of another process.
+fn add_output(report: &mut JobReport, output: &StepOutput) {
+    report.rows.read += output.num_read;
+    report.rows.rejected += output.num_rejected;
+    report.rows.written += output.num_written();
+    report.bytes.written += output.files.iter().map(|file| file.size_bytes).sum::<u64>();
+    report.output_files += output.files.len() as u64;
+}
+
+fn count_scanned(report: &mut JobReport, progress: &Progress, is_success: bool) {
     let scan = &progress.scan;
     report.files.read = scan.num_files.load(Ordering::Relaxed);
     report.files.skipped_errors = scan.num_skipped_files.load(Ordering::Relaxed);
@@ -423,22 +431,12 @@ fn count_scanned(report: &mut JobReport, progress: &Progress) {
         files: scan.num_malformed_files.load(Ordering::Relaxed),
         first_file: scan.first_malformed_file.get().map(|file| file.to_string()),
     };
-    let num_rows = scan.num_rows.load(Ordering::Relaxed);
-    let num_parser_rejects = report.rows.rejected.min(scan.num_rejects.load(Ordering::Relaxed));
-    let num_later_rejects = report.rows.rejected - num_parser_rejects;
-    report.rows = RowCounts {
-        read: num_rows + num_parser_rejects,
-        filtered: num_rows.saturating_sub(report.rows.written + num_later_rejects),
-        ..report.rows
-    };
-}
-
-impl RejectLimits {
-    fn of(on_error: &crate::config::plan::OnError) -> RejectLimits {
-        RejectLimits {
-            is_fail: on_error.is_fail,
-            max_errors: on_error.max_errors,
-            max_error_ratio: on_error.max_error_ratio,
-        }
+    if !is_success {
+        // A step that failed has told nothing yet.
+        report.rows.read = report.rows.read.max(scan.num_rows.load(Ordering::Relaxed));
     }
+    report.rows.filtered = report
+        .rows
+        .read
+        .saturating_sub(report.rows.written + report.rows.rejected);
 }

@@ -73,7 +73,7 @@ pub enum Ended {
     Done(Box<JobReport>),
     /// Nothing is visible.
     Failed(Box<FailedJob>),
-    /// It was stopped, and nothing is visible.
+    /// It was stopped, and nothing is visible but the steps that were committed by themselves.
     Stopped,
 }
 
@@ -146,7 +146,7 @@ async fn until_stopped(
         None | Some(Ok(Err(_)) | Err(_)) => Ended::Stopped,
     };
     if let Ended::Stopped = ended {
-        discard_staged(environment, target, &progress.job_id).await;
+        discard_staged(environment, target, progress).await;
     }
     ended
 }

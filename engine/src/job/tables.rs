@@ -1,11 +1,13 @@
 //! Shows, makes and deletes tables.
 
 use super::environment::Environment;
+use super::notes::{UnfinishedJob, unfinished_jobs};
 use crate::error::{Error, Result};
 use crate::parse::columns::ColumnType;
+use crate::table::promise::Companion;
 use crate::table::schema::{partition_column_names, type_name};
 use crate::table::warehouse::TableName;
-use crate::table::{TableLayout, delta, plain, rejects};
+use crate::table::{TableLayout, commit, delta, plain, promise};
 use crate::write::partition::PartitionBy;
 use arrow::datatypes::Schema;
 use serde::Serialize;
@@ -47,6 +49,8 @@ pub struct TableDetails {
     pub timezone: Option<String>,
     /// All columns, partition columns included.
     pub columns: Vec<ColumnSummary>,
+    /// Jobs that are running, or that died and can be gone on with.
+    pub unfinished_jobs: Vec<UnfinishedJob>,
 }
 
 /// One column of a table.
@@ -119,7 +123,7 @@ async fn details(environment: &Environment, name: &TableName) -> Result<Option<T
         column_type: type_name(field),
     };
     if let Some(table) = delta::open(&folder).await? {
-        rejects::settle(&environment.warehouse, &table, name).await?;
+        promise::settle(&environment.warehouse, &table, name).await?;
         let totals = table.totals()?;
         return Ok(Some(TableDetails {
             summary: TableSummary {
@@ -136,6 +140,7 @@ async fn details(environment: &Environment, name: &TableName) -> Result<Option<T
             time_column: table.property("time_column")?,
             timezone: table.property("timezone")?,
             columns: table.schema()?.fields().iter().map(|field| column(field)).collect(),
+            unfinished_jobs: unfinished_jobs(&folder, environment.now()).await?,
         }));
     }
     if !plain::exists(&folder).await? {
@@ -158,6 +163,7 @@ async fn details(environment: &Environment, name: &TableName) -> Result<Option<T
         time_column: None,
         timezone: None,
         columns: schema.fields().iter().map(|field| column(field)).collect(),
+        unfinished_jobs: Vec::new(),
     }))
 }
 
@@ -194,10 +200,10 @@ pub async fn create(environment: &Environment, name: &TableName, new: &NewTable)
         timezone: new.timezone.clone().unwrap_or_else(|| "UTC".to_owned()),
         time_column,
     };
-    delta::create(&environment.warehouse.table(name), &layout, is_blank).await
+    commit::create(&environment.warehouse.table(name), &layout, is_blank).await
 }
 
-/// Deletes a table with its files, and its table of rejects.
+/// Deletes a table with its files, its table of rejects and its ledger.
 ///
 /// **Shape**: the number of files deleted.
 /// **Errors**: there is none of that name.
@@ -206,6 +212,9 @@ pub async fn delete(environment: &Environment, name: &TableName) -> Result<u64> 
     if !folder.has_any_file().await? {
         return Err(no_such_table(environment, name).await);
     }
-    let num_deleted = environment.warehouse.table(&name.rejects()).delete_all().await?;
+    let mut num_deleted = 0;
+    for companion in Companion::ALL {
+        num_deleted += environment.warehouse.table(&companion.name(name)).delete_all().await?;
+    }
     Ok(num_deleted + folder.delete_all().await?)
 }

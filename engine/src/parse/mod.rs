@@ -117,6 +117,9 @@ pub trait Parser: Send {
     /// What was handed in of this file since the last call and is no text in its character set: it was read as U+FFFD. To be asked
     /// before the next file begins.
     fn take_malformed(&mut self) -> Malformed;
+
+    /// Rows that are parsed and not yet handed on; says so once `next_batch` has given `None`.
+    fn num_held_rows(&self) -> usize;
 }
 
 /// The options of any parser.

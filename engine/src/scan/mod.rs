@@ -5,12 +5,14 @@
 //! `decode` and `parse`.
 //!
 //! Reading order: [`metadata`] (columns that describe the file), `condition` (files chosen by them), [`queue`] (who reads which file),
-//! `exchange`, [`table`], [`exec`], `read` (one partition: fetch, decode, parse), `columns` (what a batch is made of).
+//! `exchange`, [`table`], [`exec`], `read` (one partition: fetch, decode, parse), `columns` (what a batch is made of),
+//! [`file_rows`] (what came of each file).
 
 mod columns;
 pub(crate) mod condition;
 mod exchange;
 pub mod exec;
+pub mod file_rows;
 pub mod metadata;
 pub mod queue;
 mod read;
@@ -27,6 +29,7 @@ use crate::source::fetch::FetchOptions;
 use crate::source::store::FileStore;
 use crate::stages::StageClocks;
 use arrow::datatypes::Field;
+use file_rows::FileRows;
 use metadata::MetadataColumn;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
@@ -93,6 +96,8 @@ pub struct ScanServices {
     pub rejects: Arc<dyn RejectSink>,
     /// What has been read so far.
     pub counters: Arc<ScanCounters>,
+    /// Where it is noted what came of each file; `None`: nobody wants to know.
+    pub file_rows: Option<Arc<FileRows>>,
 }
 
 /// Counts of a running scan, all partitions together.

@@ -38,6 +38,10 @@ pub(super) struct PartitionReader {
     current: Option<OpenFile>,
     output: OutputColumns,
     num_rows_left: Option<usize>,
+    /// Rows that the parser has given.
+    num_rows_handed_on: u64,
+    /// Rows before those of the current file.
+    num_rows_before: u64,
     is_finished: bool,
 }
 
@@ -92,6 +96,8 @@ impl PartitionReader {
             current: None,
             output,
             num_rows_left: limit,
+            num_rows_handed_on: 0,
+            num_rows_before: 0,
             is_finished: false,
             options,
             services,
@@ -164,6 +170,9 @@ impl PartitionReader {
             verifier.tell(&self.clock);
             if let Err(error) = verdict {
                 self.services.counters.num_skipped_files.fetch_add(1, Ordering::Relaxed);
+                if let Some(file_rows) = &self.services.file_rows {
+                    file_rows.note_skipped(&file.key);
+                }
                 tracing::warn!(file = %name, %error, "a file that cannot be read is left out");
                 return Ok(());
             }
@@ -183,6 +192,7 @@ impl PartitionReader {
             }
         }
         self.unpacker.begin(Arc::clone(&name));
+        self.num_rows_before = self.num_rows_parsed();
         self.current = Some(OpenFile {
             part: self.services.store.part(&file.key),
             file,
@@ -242,6 +252,9 @@ impl PartitionReader {
             Step::FileEnded => {
                 self.unpacker.tell_malformed(&self.services.counters);
                 let rest = self.flush_if_described()?;
+                if let (Some(file_rows), Some(open)) = (&self.services.file_rows, &self.current) {
+                    file_rows.note(&open.file.key, self.num_rows_parsed() - self.num_rows_before);
+                }
                 self.current = None;
                 self.services.counters.num_files.fetch_add(1, Ordering::Relaxed);
                 Ok(rest)
@@ -258,6 +271,11 @@ impl PartitionReader {
         }
         let rest = self.flush()?;
         Ok(rest.map(|parsed| self.hand_on(parsed)).transpose()?.flatten())
+    }
+
+    /// Rows of all files so far, those included that the parser still holds.
+    fn num_rows_parsed(&self) -> u64 {
+        self.num_rows_handed_on + self.unpacker.parser.num_held_rows() as u64
     }
 
     /// The rows that the parser still holds.
@@ -284,6 +302,7 @@ impl PartitionReader {
         if batch.num_rows() == 0 {
             return Ok(None);
         }
+        self.num_rows_handed_on += batch.num_rows() as u64;
         let mut record_numbers = parsed.record_numbers;
         let mut origins = parsed.origins;
         if let Some(num_rows_left) = &mut self.num_rows_left {

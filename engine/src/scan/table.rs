@@ -70,6 +70,7 @@ impl PrefixTable {
             budget: Arc::new(ByteBudget::new(FETCH_AHEAD_BYTES)),
             rejects: Arc::new(UnwantedRejects),
             counters: Arc::default(),
+            file_rows: None,
         };
         Ok(PrefixTable::new(options, listing.files, 0, services))
     }

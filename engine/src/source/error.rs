@@ -142,6 +142,8 @@ pub enum SourceError {
     ArchivedSelected { url: String, storage_class: String },
     #[error(transparent)]
     Select(#[from] super::select::SelectError),
+    #[error("cannot look up which files were loaded before")]
+    Known(#[source] Cause),
     #[error("fetching stopped before all files were delivered")]
     Stopped,
 }
@@ -244,6 +246,7 @@ impl SourceError {
             | SourceError::Interrupted { .. }
             | SourceError::CutShort { .. }
             | SourceError::Protocol { .. }
+            | SourceError::Known(_)
             | SourceError::Stopped => return None,
         };
         Some(hint)
@@ -268,7 +271,7 @@ impl From<SourceError> for crate::error::Error {
                 "{url} (gave up {operation} after {} attempts)",
                 num_retries + 1
             )),
-            SourceError::File { source, .. } => {
+            SourceError::File { source, .. } | SourceError::Known(source) => {
                 let reason = crate::error::innermost(source.as_ref());
                 crate::error::Error::new(blame, format!("{error}: {reason}"))
             }

@@ -8,6 +8,7 @@ mod parts;
 
 use super::error::SourceError;
 use super::file::{FileList, ListedFile, SourceFile};
+use super::known::{KnownCursor, KnownFile, KnownFiles, OnChangedFile, ReplacedFile};
 use super::select::{FileCondition, SelectError, SelectOptions, Selector, Verdict};
 use super::store::{FileStore, ListPage, ListRequest};
 use parts::Part;
@@ -46,6 +47,14 @@ pub struct Listing {
     pub left_over_from_micros: Option<i64>,
     /// Pages asked for; 1 for a single path.
     pub num_requests: u64,
+    /// Files that were loaded before, as they are now.
+    pub num_known: u64,
+    /// Files that were loaded before and rewritten since, and are left as they were loaded.
+    pub num_changed_ignored: u64,
+    /// Files that were loaded before and rewritten since, and are selected again.
+    pub num_changed_loaded: u64,
+    /// Versions whose rows are to go, in the order in which they were found.
+    pub replaced: Vec<ReplacedFile>,
 }
 
 /// Lists and selects. `job_start_micros` is the moment before this call, in microseconds since the epoch. A file for which `condition` does
@@ -61,12 +70,38 @@ pub async fn list(
     condition: Option<Arc<dyn FileCondition>>,
     job_start_micros: i64,
 ) -> Result<Listing, SourceError> {
+    list_beside(store, options, condition, job_start_micros, None).await
+}
+
+/// Lists and selects as [`list`] does, but passes over files that are known.
+///
+/// **Errors**: as [`list`]; what is known cannot be read.
+/// **Cost**: as [`list`], and one walk through what is known of the prefix.
+pub async fn list_unknown(
+    store: Arc<dyn FileStore>,
+    options: &SelectOptions,
+    condition: Option<Arc<dyn FileCondition>>,
+    job_start_micros: i64,
+    known: Arc<dyn KnownFiles>,
+) -> Result<Listing, SourceError> {
+    list_beside(store, options, condition, job_start_micros, Some(known)).await
+}
+
+async fn list_beside(
+    store: Arc<dyn FileStore>,
+    options: &SelectOptions,
+    condition: Option<Arc<dyn FileCondition>>,
+    job_start_micros: i64,
+    known: Option<Arc<dyn KnownFiles>>,
+) -> Result<Listing, SourceError> {
     let selector = Selector::new(options, job_start_micros);
     let mut lister = Lister {
         store,
         selector,
         condition,
+        known,
         selected: FileList::default(),
+        is_in_order: true,
         listing: Listing::default(),
     };
     if options.total_file_count_limit != Some(0) {
@@ -77,10 +112,17 @@ pub async fn list(
     }
     let Lister {
         selector,
-        selected,
+        mut selected,
+        is_in_order,
         mut listing,
         ..
     } = lister;
+    if !is_in_order {
+        // Steps of a job, and what is remembered of files, go by their keys.
+        let mut files: Vec<SourceFile> = selected.iter().collect();
+        files.sort_unstable_by(|one, other| one.key.cmp(&other.key));
+        selected = files.into_iter().collect();
+    }
     let selection = selector.finish(selected);
     listing.files = selection.files;
     listing.is_limit_reached = selection.is_limit_reached;
@@ -108,7 +150,11 @@ struct Lister {
     store: Arc<dyn FileStore>,
     selector: Selector,
     condition: Option<Arc<dyn FileCondition>>,
+    /// What need not be loaded again; `None`: nobody asks.
+    known: Option<Arc<dyn KnownFiles>>,
     selected: FileList,
+    /// Whether all pages were. Directory buckets of S3 list in no order, and start after no key.
+    is_in_order: bool,
     listing: Listing,
 }
 
@@ -116,13 +162,15 @@ impl Lister {
     async fn look_up(&mut self, path: &str) -> Result<(), SourceError> {
         self.listing.num_requests = 1;
         let file = self.store.head(path).await?;
-        let listed = ListedFile {
+        let page = vec![ListedFile {
             file,
             archive: None,
             storage_class: None,
-        };
-        for (listed, is_wanted) in self.wanted(vec![listed])? {
-            if let Some(file) = self.judge(listed, is_wanted)? {
+        }];
+        let mut cursor = self.new_cursor();
+        let known = known_of(&mut cursor, &page).await?;
+        for ((listed, is_wanted), known) in self.wanted(page)?.zip(known) {
+            if let Some(file) = self.judge(listed, is_wanted, known)? {
                 self.selected.push(&file);
             }
         }
@@ -145,16 +193,15 @@ impl Lister {
         // Owned by this future, so that it ends with it.
         let mut ahead: JoinSet<Result<ListPage, SourceError>> = JoinSet::new();
         let mut page = self.page(&request).await?;
-        // Directory buckets of S3 list in no order, and start after no key.
-        let mut is_in_order = true;
+        let mut cursor = self.new_cursor();
         let mut reached = String::new();
         loop {
-            is_in_order &= follows(&page, &reached);
+            self.is_in_order &= follows(&page, &reached);
             if let Some(last) = page.files.last() {
                 reached = last.file.key.to_string();
             }
             let is_huge = self.listing.num_requests >= UNDIVIDED_PAGES && page.next_page.is_some();
-            if is_huge && is_asked_ahead && is_in_order {
+            if is_huge && is_asked_ahead && self.is_in_order {
                 return self.walk_parts(request, page).await;
             }
             let next_page = page.next_page.take();
@@ -166,8 +213,9 @@ impl Lister {
                     ahead.spawn(async move { store.list_page(&request).await });
                 }
             }
-            for (listed, is_wanted) in self.wanted(page.files)? {
-                if let Some(file) = self.judge(listed, is_wanted)? {
+            let known = known_of(&mut cursor, &page.files).await?;
+            for ((listed, is_wanted), known) in self.wanted(page.files)?.zip(known) {
+                if let Some(file) = self.judge(listed, is_wanted, known)? {
                     self.selected.push(&file);
                 }
                 if self.selector.is_full() {
@@ -188,7 +236,8 @@ impl Lister {
             files: std::mem::take(&mut self.selected),
             ..Part::default()
         };
-        self.take_page(&mut first, page)?;
+        first.known = self.new_cursor();
+        self.take_page(&mut first, page).await?;
         let mut parts = vec![first];
         let mut num_guesses = 0;
         let mut under_way: JoinSet<(Step, Result<ListPage, SourceError>)> = JoinSet::new();
@@ -212,7 +261,7 @@ impl Lister {
             let (step, page) = joined.map_err(|_| SourceError::Stopped)?;
             let page = page?;
             match step {
-                Step::Page(index) => self.take_page(&mut parts[index], page)?,
+                Step::Page(index) => self.take_page(&mut parts[index], page).await?,
                 Step::Guess(index, place) => {
                     let part = &mut parts[index];
                     part.is_probed = false;
@@ -229,9 +278,10 @@ impl Lister {
                         let mut found = Part {
                             after: place,
                             until,
+                            known: self.new_cursor(),
                             ..Part::default()
                         };
-                        self.take_page(&mut found, page)?;
+                        self.take_page(&mut found, page).await?;
                         parts.push(found);
                     }
                 }
@@ -245,27 +295,35 @@ impl Lister {
     }
 
     /// Judges the files of a page as far as they belong to a part.
-    fn take_page(&mut self, part: &mut Part, page: ListPage) -> Result<(), SourceError> {
+    async fn take_page(&mut self, part: &mut Part, page: ListPage) -> Result<(), SourceError> {
         if let (Some(first), Some(last)) = (page.files.first(), page.files.last()) {
             part.note_page(&first.file.key, &last.file.key);
         }
         part.next_page = page.next_page;
-        for (listed, is_wanted) in self.wanted(page.files)? {
+        let known = known_of(&mut part.known, &page.files).await?;
+        for ((listed, is_wanted), known) in self.wanted(page.files)?.zip(known) {
             if !part.has(&listed.file.key) {
                 part.next_page = None;
                 break;
             }
-            if let Some(file) = self.judge(listed, is_wanted)? {
+            if let Some(file) = self.judge(listed, is_wanted, known)? {
                 part.files.push(&file);
             }
         }
         part.is_complete = part.next_page.is_none();
+        if part.is_complete {
+            part.known = None;
+        }
         Ok(())
     }
 
     async fn page(&mut self, request: &ListRequest) -> Result<ListPage, SourceError> {
         self.listing.num_requests += 1;
         self.store.list_page(request).await
+    }
+
+    fn new_cursor(&self) -> Option<Box<dyn KnownCursor>> {
+        self.known.as_ref().map(|known| known.cursor())
     }
 
     /// The files of a page, and whether the condition holds for each.
@@ -278,14 +336,37 @@ impl Lister {
     }
 
     /// The file, if it is selected.
-    fn judge(&mut self, listed: ListedFile, is_wanted: bool) -> Result<Option<SourceFile>, SourceError> {
+    fn judge(
+        &mut self,
+        listed: ListedFile,
+        is_wanted: bool,
+        known: Option<KnownFile>,
+    ) -> Result<Option<SourceFile>, SourceError> {
         self.listing.num_listed += 1;
         if !is_wanted {
             self.listing.num_passed_over += 1;
             return Ok(None);
         }
+        let on_changed_file = self.known.as_ref().map(|known| known.on_changed_file());
+        if known.as_ref().is_some_and(|known| known.is_same_as(&listed.file)) {
+            self.listing.num_known += 1;
+            return Ok(None);
+        }
+        if known.is_some() && on_changed_file == Some(OnChangedFile::Ignore) {
+            self.listing.num_changed_ignored += 1;
+            return Ok(None);
+        }
         match self.selector.admit(&listed) {
-            Ok(Verdict::Selected) => return Ok(Some(listed.file)),
+            Ok(Verdict::Selected) => {
+                self.listing.num_changed_loaded += u64::from(known.is_some());
+                if let Some(known) = known.filter(|_| on_changed_file == Some(OnChangedFile::Replace)) {
+                    self.listing.replaced.push(ReplacedFile {
+                        key: listed.file.key.to_string(),
+                        known,
+                    });
+                }
+                return Ok(Some(listed.file));
+            }
             Ok(Verdict::Passed) => {}
             Ok(Verdict::SkippedArchived(class)) => {
                 let url = self.store.url(&listed.file.key);
@@ -303,6 +384,18 @@ impl Lister {
         }
         Ok(None)
     }
+}
+
+/// What is known of each file of a page, and nothing of any after it.
+async fn known_of(
+    cursor: &mut Option<Box<dyn KnownCursor>>,
+    files: &[ListedFile],
+) -> Result<impl Iterator<Item = Option<KnownFile>> + use<>, SourceError> {
+    let known = match cursor {
+        Some(cursor) => cursor.look_up(files).await?,
+        None => Vec::new(),
+    };
+    Ok(known.into_iter().chain(std::iter::repeat(None)))
 }
 
 /// Whether the keys of a page are in order, and after `reached`.

@@ -1,6 +1,6 @@
 //! Finds the files of a job and fetches their bytes.
 //!
-//! Reading order: [`mod@file`] (what a file is), [`store`] (where files live), [`list`], [`select`], [`cursor`],
+//! Reading order: [`mod@file`] (what a file is), [`store`] (where files live), [`list`], [`select`], [`cursor`], [`known`],
 //! [`fetch`] with [`budget`] and `window`, [`error`]. `select` and `cursor` are pure; the rest waits for stores.
 
 pub mod budget;
@@ -8,6 +8,7 @@ pub mod cursor;
 pub mod error;
 pub mod fetch;
 pub mod file;
+pub mod known;
 pub mod list;
 pub mod options;
 pub mod select;

@@ -57,6 +57,25 @@ impl TableName {
             table: format!("{}__rejects", self.table),
         }
     }
+
+    /// The table that keeps which files were loaded into this one.
+    pub fn files(&self) -> TableName {
+        TableName {
+            database: self.database.clone(),
+            table: format!("{}__files", self.table),
+        }
+    }
+
+    /// The table beside which this one is kept, if it is kept beside one.
+    pub fn data(&self) -> Option<TableName> {
+        let base = ["__rejects", "__files"]
+            .into_iter()
+            .find_map(|suffix| self.table.strip_suffix(suffix));
+        Some(TableName {
+            database: self.database.clone(),
+            table: base.filter(|base| !base.is_empty())?.to_owned(),
+        })
+    }
 }
 
 impl fmt::Display for TableName {

@@ -27,9 +27,10 @@ pub mod writer;
 
 use arrow::error::ArrowError;
 use parquet::errors::ParquetError;
+use serde::{Deserialize, Serialize};
 
 /// A file that is written and not yet visible.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StagedFile {
     /// Path relative to the table.
     pub path: String,

@@ -177,7 +177,7 @@ fn failed(error: &Error) -> Answer {
 fn refused(error: &StateError) -> Answer {
     let status = match error {
         StateError::NoJob(_) | StateError::NoSchedule(_) => 404,
-        StateError::ScheduleExists(_) | StateError::ScheduleBusy { .. } => 409,
+        StateError::JobRuns(_) | StateError::ScheduleExists(_) | StateError::ScheduleBusy { .. } => 409,
         StateError::ScheduleName(_) | StateError::Timing(_) => 422,
         StateError::Files { .. }
         | StateError::Sqlite { .. }

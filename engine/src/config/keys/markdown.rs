@@ -1,6 +1,6 @@
 //! Writes the reference page of the configuration from the table of keys.
 
-use super::{KEYS, KeyDoc};
+use super::{KEYS, KeyDoc, KeyKind};
 use std::fmt::Write;
 
 /// The sections of the page, in its order, with what is said above their keys.
@@ -71,7 +71,8 @@ fn write_row(page: &mut String, section: &str, key: &KeyDoc) {
         (false, default) => code(default),
     };
     let mut meaning = key.description.to_owned();
-    if !key.values.is_empty() {
+    // What a word means beside `true` and `false` is in the description.
+    if !key.values.is_empty() && key.kind != KeyKind::BoolOrWord {
         let words: Vec<String> = key.values.iter().map(|word| code(word)).collect();
         let _ = write!(meaning, ". One of {}", words.join(", "));
     }

@@ -33,6 +33,10 @@ pub enum KeyKind {
     Word,
     /// A text or a list of texts.
     Texts,
+    /// `true`, `false` (also as text) or one of the words in [`KeyDoc::values`].
+    BoolOrWord,
+    /// A number of bytes, or of files (`1000 files`).
+    Step,
     /// A map with keys of its own.
     Map,
     /// A map whose keys are names of the user's and whose values are maps.
@@ -65,6 +69,8 @@ impl KeyKind {
             KeyKind::Duration => "duration",
             KeyKind::Word => "word",
             KeyKind::Texts => "string or list of strings",
+            KeyKind::BoolOrWord => "boolean or word",
+            KeyKind::Step => "size or files",
             KeyKind::Map => "map",
             KeyKind::NamedMaps => "map of maps",
             KeyKind::NamedTexts => "map of strings",

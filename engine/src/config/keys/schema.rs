@@ -98,6 +98,15 @@ fn key_schema(key: &KeyDoc, kind: &str) -> Value {
             json!({"type": "integer", "minimum": 0}),
             text_or("^[0-9._]+ *(?:ms|s|sec|m|min|h|d)?$"),
         ],
+        KeyKind::BoolOrWord => vec![
+            json!({"type": "boolean"}),
+            text_or("^(?:[Tt]rue|[Ff]alse|TRUE|FALSE|yes|no|on|off)$"),
+            words(),
+        ],
+        KeyKind::Step => vec![
+            json!({"type": "integer", "minimum": 0}),
+            text_or("^[0-9._]+ *(?:[Bb]|[KkMmGgTt](?:[Ii]?[Bb])?|files?)?$"),
+        ],
         KeyKind::Word => vec![words(), variable()],
         KeyKind::Texts => vec![
             json!({"type": ["string", "number", "boolean"]}),
@@ -151,7 +160,7 @@ fn has_keys(section: &str, kind: &str) -> bool {
 /// The default as JSON: what YAML makes of it.
 fn default_value(key: &KeyDoc) -> Value {
     match key.kind {
-        KeyKind::Bool => Value::Bool(key.default == "true"),
+        KeyKind::Bool | KeyKind::BoolOrWord => Value::Bool(key.default == "true"),
         KeyKind::Integer | KeyKind::Size | KeyKind::Duration => key
             .default
             .parse::<i64>()

@@ -2,8 +2,8 @@
 
 use super::{KeyDoc, KeyKind};
 use KeyKind::{
-    Any, Bool, Duration, Integer, Map, Maps, NamedMaps, NamedTexts, Number, Size, Text, Texts, TextsOrMaps,
-    TextsOrNamedTexts, Word, WordOrMap, WordOrMaps,
+    Any, Bool, BoolOrWord, Duration, Integer, Map, Maps, NamedMaps, NamedTexts, Number, Size, Step, Text, Texts,
+    TextsOrMaps, TextsOrNamedTexts, Word, WordOrMap, WordOrMaps,
 };
 
 const fn key(path: &'static str, kind: KeyKind, description: &'static str) -> KeyDoc {
@@ -86,7 +86,8 @@ pub static KEYS: &[KeyDoc] = &[
     key("in.path_match_pattern", Text, "Java regular expression that must be found somewhere in the whole key").default(".*").example(r"\.csv(\.gz)?$"),
     key("in.where", Text, "SQL condition on files, evaluated while they are listed: `_file_path`, `_file_name`, `_file_size`, `_file_modified`, `_file_etag`, `_storage_class`. A file for which it is not true is passed over as one is that the pattern does not fit: `last_path` becomes the last file that was selected").example("_file_size < 1000000 AND _storage_class = 'STANDARD'"),
     key("in.last_path", Text, "Only keys after this one, in byte order; written by incremental runs").example("web/2026-11-21.csv.gz"),
-    key("in.incremental", Bool, "Whether the next run goes on where this one ended").default("true").example("false"),
+    key("in.incremental", BoolOrWord, "Whether the next run goes on where this one ended: after the last key, or with `use_modified_time` from the last time on. `ledger`: each file is loaded once, whatever its name and time; the table remembers them in `TABLE__files`").default("true").values(&["ledger"]).example("ledger"),
+    key("in.on_changed_file", Word, "With `incremental: ledger`, what happens to a file that was rewritten since it was loaded: nothing; it is loaded as well; or its rows take the place of the old ones in the same commit, which needs `_file_path` in `metadata_columns`").default("ignore").values(&["ignore", "load", "replace"]).example("replace"),
     key("in.use_modified_time", Bool, "Chooses files by their modified time instead of by name").default("false").example("true"),
     key("in.last_modified_time", Text, "With `use_modified_time`: only files modified at this moment or later; written by incremental runs").example("2026-11-22T00:00:00.000Z"),
     key("in.skip_glacier_objects", Bool, "Passes over archived files instead of failing").of(S3).default("false").example("true"),
@@ -319,6 +320,8 @@ pub static KEYS: &[KeyDoc] = &[
     key("exec.target_file_size", Size, "Bytes of an output file at which the next is begun").unit("bytes").example("256MiB"),
     key("exec.max_requests", Integer, "Requests in flight at most, of all threads together. Left out: 256, or 32 a thread if that is more").unit("requests").example("64"),
     key("exec.batch_rows", Integer, "Rows handled at a time").unit("rows").example("8192"),
+    key("exec.commit_every", Step, "An append commits whenever so much is loaded, in the order of the keys, each time with its cursor. Left out: once, at its end").example("10GiB"),
+    key("exec.checkpoint_every", Step, "After so much input a job writes down what it has done, so that `issue --resume` goes on from there").default("1GiB").example("1000 files"),
     key("exec.guess_sample_buffer_bytes", Size, "Bytes that `guess` reads of each sampled file; more than 40").unit("bytes").default("32768").example("128KiB"),
     key("exec.preview_sample_buffer_bytes", Size, "Accepted for compatibility: `preview` reads what its rows need").unit("bytes").default("32768").example("32768"),
     key("exec.guess_plugins", Texts, "Guess steps to add").default("[]").example("[jsonl]"),

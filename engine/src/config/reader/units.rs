@@ -1,6 +1,7 @@
 //! Reads booleans, whole numbers, sizes and durations from their text.
 
 use super::super::document::{Node, Value};
+use crate::pack::StepSize;
 use std::time::Duration;
 
 /// Reads the words of YAML 1.1 too: files of the original have them.
@@ -48,6 +49,14 @@ fn scaled(number: &str, unit_scale: u64) -> Option<u64> {
         reason = "checked to be in range"
     )]
     (product < 9e18).then_some(product as u64)
+}
+
+/// Reads a size in bytes, or a number of files: `1000 files`.
+pub(super) fn parse_step_size(text: &str) -> Option<StepSize> {
+    match text.trim().strip_suffix("files").or(text.trim().strip_suffix("file")) {
+        Some(number) => number.trim().replace('_', "").parse().ok().map(StepSize::Files),
+        None => parse_size(text).map(StepSize::Bytes),
+    }
 }
 
 /// Reads a size in bytes: `64MiB` and `64M` are binary, `256MB` is decimal, as is usual.

@@ -11,7 +11,7 @@ pub mod probe;
 pub mod sample;
 
 use super::environment::{Budgets, Environment};
-use super::input;
+use super::input::{self, Wanted};
 use super::limit::LimitContext;
 use crate::config::plan::JobPlan;
 use crate::error::{Blame, Error, Result};
@@ -77,7 +77,15 @@ pub async fn tune(environment: &Environment, plan: &JobPlan) -> Result<Tuning> {
     let started = environment.now();
     let budgets = Budgets::new(&plan.exec);
     let begun = Instant::now();
-    let input = input::open(environment, &plan.input, &plan.exec, &budgets, started).await?;
+    let input = input::open(
+        environment,
+        &plan.input,
+        &plan.exec,
+        &budgets,
+        started,
+        Wanted::Selected,
+    )
+    .await?;
     let list_seconds = begun.elapsed().as_secs_f64();
     let files = &input.listing.files;
     if files.is_empty() {

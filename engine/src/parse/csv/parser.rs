@@ -266,6 +266,10 @@ impl Parser for CsvParser {
     fn take_malformed(&mut self) -> Malformed {
         self.reader.input.take_malformed()
     }
+
+    fn num_held_rows(&self) -> usize {
+        self.reader.rows.num_held()
+    }
 }
 
 /// The part of the unread text to index.

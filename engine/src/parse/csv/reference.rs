@@ -67,6 +67,10 @@ impl Parser for ReferenceCsvParser {
     fn take_malformed(&mut self) -> Malformed {
         self.reader.input.take_malformed()
     }
+
+    fn num_held_rows(&self) -> usize {
+        self.reader.rows.num_held()
+    }
 }
 
 /// Text in, rows and rejects out, one record at a time.

@@ -243,6 +243,11 @@ impl Rows {
         self.batch_rows - self.num_rows
     }
 
+    /// Rows of the batch under construction.
+    pub(super) fn num_held(&self) -> usize {
+        self.num_rows
+    }
+
     /// Says what is wrong with a record of so many fields, if anything is.
     pub(super) fn count_refusal(&self, num_fields: usize) -> Option<Refusal> {
         let expected = self.num_fields;

@@ -111,6 +111,10 @@ impl Parser for JsonLinesParser {
     fn take_malformed(&mut self) -> Malformed {
         self.transcoder.take_malformed()
     }
+
+    fn num_held_rows(&self) -> usize {
+        self.lines.rows.num_held()
+    }
 }
 
 impl Lines {

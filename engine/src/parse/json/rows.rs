@@ -180,6 +180,11 @@ impl Rows {
         self.next_batch()
     }
 
+    /// Rows held beside full batches.
+    pub(super) fn num_held(&self) -> usize {
+        self.num_rows
+    }
+
     fn cut(&mut self) {
         let parsed = self.parsed().map_err(ParseError::Batch);
         self.ready.push_back(parsed);

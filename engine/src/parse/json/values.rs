@@ -113,6 +113,10 @@ impl Parser for JsonValuesParser {
     fn take_malformed(&mut self) -> Malformed {
         self.transcoder.take_malformed()
     }
+
+    fn num_held_rows(&self) -> usize {
+        self.values.rows.num_held()
+    }
 }
 
 impl Values {

@@ -135,6 +135,39 @@ impl FileList {
         files.nth(index - num_before)
     }
 
+    /// The place of a key in a list that is in key order. **Cost**: reads the first keys of some blocks, and half of one.
+    pub fn place_of(&self, key: &str) -> Option<usize> {
+        let (mut low, mut high) = (0, self.blocks.len() + usize::from(!self.open.is_empty()));
+        while low < high {
+            let middle = low.midpoint(high);
+            match Unread(self.block(middle)).first_key() > key {
+                true => high = middle,
+                false => low = middle + 1,
+            }
+        }
+        let block = low.checked_sub(1)?;
+        let num_before = self
+            .blocks
+            .get(block)
+            .map_or(self.num_before_open, |block| block.num_before);
+        let mut files = Files::new(self);
+        files.block = block;
+        files.num_left = self.len - num_before;
+        let mut places = num_before..self.len.min(num_before + BLOCK_FILES);
+        let place = places.find(|_| {
+            files.read_next();
+            files.key.as_str() >= key
+        })?;
+        (files.key == key).then_some(place)
+    }
+
+    /// The files from one place to another, as a list of its own.
+    pub fn slice(&self, places: std::ops::Range<usize>) -> FileList {
+        let mut files = self.iter();
+        files.pass(places.start);
+        files.take(places.len()).collect()
+    }
+
     fn block(&self, index: usize) -> &[u8] {
         self.blocks.get(index).map_or(&self.open, |block| &block.bytes)
     }
@@ -345,6 +378,14 @@ impl<'block> Unread<'block> {
         }
     }
 
+    /// The key of the first file of a block, which is written whole.
+    fn first_key(mut self) -> &'block str {
+        for _ in 0..4 {
+            self.number();
+        }
+        self.text()
+    }
+
     fn length(&mut self) -> usize {
         usize::try_from(self.number()).expect(WRITTEN_HERE)
     }
@@ -518,6 +559,22 @@ mod tests {
             files.next();
         }
         assert_eq!((files.next_size_bytes(), files.next()), (None, None));
+    }
+
+    #[test]
+    fn a_key_is_found_at_its_place() {
+        for num_files in [0, 1, BLOCK_FILES, BLOCK_FILES + 1, 3 * BLOCK_FILES] {
+            let files = numbered(num_files);
+            let list = check(&files);
+            for (index, file) in files.iter().enumerate() {
+                assert_eq!(list.place_of(&file.key), Some(index));
+                assert_eq!(list.place_of(&format!("{}0", file.key)), None);
+            }
+            assert_eq!(list.place_of(""), None);
+            assert_eq!(list.place_of("zzz"), None);
+            let half = num_files / 2;
+            assert_eq!(list.slice(half..num_files), check(&files[half..]));
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@
 //! that does not begin like this? Nothing is requested here.
 
 use crate::source::file::FileList;
+use crate::source::known::KnownCursor;
 
 /// Characters that keys are guessed with, those of one kind together. Others are listed as well, nothing is cut at them.
 const KINDS: [(char, char); 3] = [('0', '9'), ('A', 'Z'), ('a', 'z')];
@@ -22,7 +23,7 @@ const AFTER_ALL: char = '~';
 const FEW_CHARACTERS: usize = 3;
 
 /// A run of the key space that one chain of requests walks through.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Part {
     /// Only keys greater than this belong to it.
     pub(super) after: String,
@@ -40,6 +41,8 @@ pub(super) struct Part {
     pub(super) is_probed: bool,
     /// Its selected files.
     pub(super) files: FileList,
+    /// Walks through what is known of its files; `None`: nobody asks, or it is complete.
+    pub(super) known: Option<Box<dyn KnownCursor>>,
 }
 
 impl Part {

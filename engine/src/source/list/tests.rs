@@ -234,3 +234,74 @@ fn a_service_that_starts_nowhere_else_is_listed_from_end_to_end() {
     let listing = run(&store, &SelectOptions::default()).unwrap();
     assert_eq!((listing.files.len(), listing.num_listed), (900, 900));
 }
+
+/// Knows every third file, the version of 5 milliseconds.
+#[derive(Debug)]
+struct EveryThird(OnChangedFile);
+
+struct ThirdCursor;
+
+#[async_trait]
+impl KnownCursor for ThirdCursor {
+    async fn look_up(&mut self, files: &[ListedFile]) -> Result<Vec<Option<KnownFile>>, SourceError> {
+        let known = |listed: &ListedFile| {
+            let number: usize = listed.file.key[2..].parse().unwrap();
+            number.is_multiple_of(3).then(|| KnownFile {
+                key: listed.file.key.to_string(),
+                etag: None,
+                size_bytes: 1,
+                modified_micros: if number.is_multiple_of(2) { 5_000 } else { 4_000 },
+                num_rows: 1,
+                file_column: None,
+            })
+        };
+        Ok(files.iter().map(known).collect())
+    }
+}
+
+impl KnownFiles for EveryThird {
+    fn cursor(&self) -> Box<dyn KnownCursor> {
+        Box::new(ThirdCursor)
+    }
+
+    fn on_changed_file(&self) -> OnChangedFile {
+        self.0
+    }
+}
+
+#[tokio::test]
+async fn known_files_are_passed_over_however_the_prefix_is_listed() {
+    for page_size in [7, 100] {
+        for (on_changed_file, num_selected, num_ignored, num_replaced) in [
+            (OnChangedFile::Ignore, 200, 50, 0),
+            (OnChangedFile::Load, 250, 0, 0),
+            (OnChangedFile::Replace, 250, 0, 50),
+        ] {
+            let store = pages(300, page_size);
+            let known = Arc::new(EveryThird(on_changed_file));
+            let listing = list_unknown(store, &SelectOptions::default(), None, 0, known)
+                .await
+                .unwrap();
+            assert_eq!(listing.files.len(), num_selected, "{on_changed_file:?}");
+            assert_eq!((listing.num_listed, listing.num_known), (300, 50));
+            assert_eq!(listing.num_changed_ignored, num_ignored);
+            assert_eq!(listing.replaced.len(), num_replaced);
+            assert!(
+                listing.files.iter().all(|file| &*file.key != "p/000"),
+                "it is known as it is"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_limit_counts_files_that_are_not_known() {
+    let options = SelectOptions {
+        total_file_count_limit: Some(10),
+        ..SelectOptions::default()
+    };
+    let known = Arc::new(EveryThird(OnChangedFile::Ignore));
+    let listing = list_unknown(pages(300, 4), &options, None, 0, known).await.unwrap();
+    assert_eq!(listing.files.len(), 10);
+    assert_eq!(listing.files.last_key(), Some("p/014"));
+}

@@ -275,6 +275,10 @@ impl Parser for ReferenceJsonParser {
     fn take_malformed(&mut self) -> Malformed {
         self.transcoder.take_malformed()
     }
+
+    fn num_held_rows(&self) -> usize {
+        self.rows.num_held()
+    }
 }
 
 impl Reader {

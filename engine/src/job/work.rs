@@ -1,0 +1,482 @@
+//! What a job has to do: its input in steps, and which of them are done. Begun anew, or gone on with.
+
+use super::environment::{Budgets, Environment};
+use super::input::{self, OpenInput, Wanted};
+use super::ledger::AskedLedger;
+use super::notes::{Heartbeat, JobInput, JobNotes, JobRecord, StepOutput};
+use super::progress::Progress;
+use super::replay::{self, RejectFilter, Replay};
+use super::steps::Steps;
+use super::target::Existing;
+use crate::config::plan::{JobPlan, Location, OutputLayout, StepSize};
+use crate::error::{Blame, Error, Result};
+use crate::source::file::FileList;
+use crate::source::known::{OnChangedFile, ReplacedFile};
+use crate::table::delta::ExistingTable;
+use crate::table::ledger::{Ledger, LedgerJob, LedgerWriter, read_files};
+use crate::table::warehouse::TableFolder;
+use crate::table::{OutputMode, ledger};
+use futures::TryStreamExt;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// Compressed bytes after which a job writes down what it has done, where the configuration does not say: some minutes' worth, and
+/// enough that the files it completes for that are not small.
+const CHECKPOINT_BYTES: u64 = 1 << 30;
+
+/// What every part of a job stands on.
+#[derive(Clone, Copy)]
+pub(super) struct Job<'a> {
+    pub(super) environment: &'a Environment,
+    pub(super) plan: &'a JobPlan,
+    pub(super) folder: &'a TableFolder,
+    pub(super) budgets: &'a Budgets,
+    pub(super) progress: &'a Progress,
+}
+
+/// The work of a job.
+pub(super) struct Work {
+    /// When the job started, also if another process did so.
+    pub(super) started: jiff::Timestamp,
+    pub(super) input: OpenInput,
+    pub(super) steps: Steps,
+    /// Whether each step commits by itself.
+    pub(super) is_committed_in_steps: bool,
+    /// Versions of files whose rows go.
+    pub(super) replaced: Vec<ReplacedFile>,
+    /// What the next run must add to its configuration.
+    pub(super) next: Value,
+    /// The last promise to the ledger that was seen.
+    pub(super) seen: i64,
+    /// Steps that are committed.
+    pub(super) committed: BTreeSet<usize>,
+    /// Steps that are written down, and what they have staged together.
+    pub(super) kept: BTreeSet<usize>,
+    pub(super) output: StepOutput,
+    /// The rejects that are read again; `None`: files are.
+    pub(super) replay: Option<Replay>,
+    /// Whether a replay has changed nothing.
+    pub(super) is_in_vain: bool,
+    /// `None`: a table without a log keeps nothing.
+    notes: Option<JobNotes>,
+    record: JobRecord,
+    /// How often the job was taken over by another process, this one included.
+    num_takeovers: usize,
+    heartbeat: Option<Heartbeat>,
+}
+
+/// What is left of a job that another process has begun.
+pub(super) enum Resumed {
+    /// Nothing: it has committed, with this bookkeeping.
+    Committed(Value),
+    /// This.
+    Open(Box<Work>),
+}
+
+impl Work {
+    /// Lists the input.
+    pub(super) async fn begin(job: Job<'_>, existing: &Existing) -> Result<Work> {
+        let now = job.environment.now();
+        let record = JobRecord::new(&job.progress.job_id, fingerprint(job.plan), now, now);
+        Work::list(job, existing, record, now).await
+    }
+
+    /// Finds the rejects that are to be read again. That is never gone on with: it is short, and begins anew with what is left.
+    pub(super) async fn replay(job: Job<'_>, filter: &RejectFilter) -> Result<Work> {
+        let now = job.environment.now();
+        let target = &job.folder.name;
+        let (input, replay) = replay::open(job.environment, job.plan, job.budgets, target, filter).await?;
+        Ok(Work {
+            started: now,
+            steps: Steps::whole(Arc::clone(&input.listing.files)),
+            next: input.next(),
+            input,
+            is_committed_in_steps: false,
+            replaced: Vec::new(),
+            seen: 0,
+            committed: BTreeSet::new(),
+            kept: BTreeSet::new(),
+            output: StepOutput::default(),
+            replay: Some(replay),
+            is_in_vain: false,
+            notes: Some(JobNotes::new(job.folder, &job.progress.job_id)),
+            record: JobRecord::new(&job.progress.job_id, fingerprint(job.plan), now, now),
+            num_takeovers: 0,
+            heartbeat: None,
+        })
+    }
+
+    async fn list(job: Job<'_>, existing: &Existing, record: JobRecord, started: jiff::Timestamp) -> Result<Work> {
+        let seen = match existing.delta() {
+            Some(table) => Ledger::promised(table).await?,
+            None => 0,
+        };
+        let (wanted, seen) = match asked(job.plan)? {
+            None => (Wanted::Selected, seen),
+            Some(on_changed_file) => {
+                let ledger = open_ledger(job, existing.delta()).await?;
+                let seen = ledger.promised;
+                (Wanted::Unknown(ledger, on_changed_file), seen)
+            }
+        };
+        let input = input::open(
+            job.environment,
+            &job.plan.input,
+            &job.plan.exec,
+            job.budgets,
+            started,
+            wanted,
+        )
+        .await?;
+        let files = Arc::clone(&input.listing.files);
+        let (size, is_committed_in_steps) = step_size(job.plan)?;
+        let steps = match size {
+            None => Steps::whole(files),
+            Some(size) if is_committed_in_steps => Steps::by_cursor(files, size, &job.plan.input.select),
+            Some(size) => Steps::by_key(files, size),
+        };
+        Ok(Work {
+            started,
+            replaced: input.listing.replaced.clone(),
+            next: input.next(),
+            input,
+            steps,
+            is_committed_in_steps,
+            seen,
+            committed: BTreeSet::new(),
+            kept: BTreeSet::new(),
+            output: StepOutput::default(),
+            replay: None,
+            is_in_vain: false,
+            notes: (job.plan.output.layout == OutputLayout::Delta)
+                .then(|| JobNotes::new(job.folder, &job.progress.job_id)),
+            record,
+            num_takeovers: 0,
+            heartbeat: None,
+        })
+    }
+
+    /// Takes over a job.
+    ///
+    /// **Errors**: there is no such job, a process still has it, or its configuration is another one.
+    pub(super) async fn resume(job: Job<'_>, existing: &Existing) -> Result<Resumed> {
+        let job_id = &job.progress.job_id;
+        let notes = JobNotes::new(job.folder, job_id);
+        let record = notes.read_record().await?;
+        let committed = match existing.delta() {
+            Some(table) => commits_of(table, job_id).await?,
+            None => Vec::new(),
+        };
+        if let Some(last) = committed.iter().find(|commit| is_last(commit)) {
+            notes.delete().await?;
+            return Ok(Resumed::Committed(last.clone()));
+        }
+        let Some(record) = record else {
+            return Err(Error::config(format!("there is no job {job_id} to go on with in table `{}`", job.folder.name))
+                .at("--resume")
+                .with_hint("it was never begun, has failed before anything was kept, or was removed by `vacuum`; leave `--resume` out"));
+        };
+        let now = job.environment.now();
+        if record.is_running(now) {
+            return Err(Error::new(Blame::Storage, format!("job {job_id} is still running"))
+                .with_hint("wait for its end, or stop it first"));
+        }
+        if record.fingerprint != fingerprint(job.plan) {
+            return Err(Error::config(format!("the configuration is not that of job {job_id}"))
+                .at("--resume")
+                .with_hint(
+                    "go on with the configuration that it was begun with, or leave `--resume` out to start a new job",
+                ));
+        }
+        let started = jiff::Timestamp::from_microsecond(record.started_micros).unwrap_or(now);
+        let record = record.taken_over(now);
+        let num_takeovers = notes.take_over().await?;
+        let work = match record.input.clone() {
+            None => Work::list(job, existing, record, started).await?,
+            Some(known) => Work::go_on(job, existing, record, known, started, &committed).await?,
+        };
+        Ok(Resumed::Open(Box::new(Work { num_takeovers, ..work })))
+    }
+
+    async fn go_on(
+        job: Job<'_>,
+        existing: &Existing,
+        record: JobRecord,
+        known: JobInput,
+        started: jiff::Timestamp,
+        committed: &[Value],
+    ) -> Result<Work> {
+        let notes = JobNotes::new(job.folder, &job.progress.job_id);
+        let list_path = format!("{}-files.parquet", notes.list_attempt());
+        let files = Arc::new(read_files(job.folder, &list_path).await?);
+        let wanted = Wanted::These(Arc::clone(&files), known.num_listed);
+        let input = input::open(
+            job.environment,
+            &job.plan.input,
+            &job.plan.exec,
+            job.budgets,
+            started,
+            wanted,
+        )
+        .await?;
+        let replaced = match asked(job.plan)? {
+            Some(OnChangedFile::Replace) => {
+                let ledger = open_ledger(job, existing.delta()).await?;
+                let asked = AskedLedger::new(ledger, input.names.clone(), OnChangedFile::Replace);
+                asked.replaced_by(&files).await?
+            }
+            _ => Vec::new(),
+        };
+        let size = match (known.step_bytes, known.step_files) {
+            (Some(bytes), _) => StepSize::Bytes(bytes),
+            (None, num_files) => StepSize::Files(num_files.unwrap_or(u64::MAX)),
+        };
+        let steps = match known.is_committed_in_steps {
+            true => Steps::by_cursor(files, size, &job.plan.input.select),
+            false => Steps::by_key(files, size),
+        };
+        let mut work = Work {
+            started,
+            input,
+            steps,
+            is_committed_in_steps: known.is_committed_in_steps,
+            replaced,
+            next: known.next,
+            seen: known.seen,
+            committed: committed.iter().filter_map(step_of).collect(),
+            kept: BTreeSet::new(),
+            output: StepOutput::default(),
+            replay: None,
+            is_in_vain: false,
+            notes: Some(notes.clone()),
+            record,
+            num_takeovers: 0,
+            heartbeat: None,
+        };
+        if !work.is_committed_in_steps {
+            for step in 0..work.steps.len() {
+                if let Some(output) = notes.read_step(step).await? {
+                    work.output.join(output);
+                    work.kept.insert(step);
+                }
+            }
+        }
+        job.progress.note_steps(work.num_done(), work.steps.len());
+        Ok(work)
+    }
+
+    /// Steps that need not be done again.
+    pub(super) fn num_done(&self) -> usize {
+        self.committed.len() + self.kept.len()
+    }
+
+    /// Whether a step is done.
+    pub(super) fn is_done(&self, step: usize) -> bool {
+        self.committed.contains(&step) || self.kept.contains(&step)
+    }
+
+    /// Makes one step of all, for rows that cannot be told apart.
+    ///
+    /// **Errors**: each step was to be committed.
+    pub(super) fn join_steps(&mut self) -> Result<()> {
+        if self.is_committed_in_steps && self.steps.len() > 1 {
+            return Err(Error::config(
+                "a filter makes rows of several records, so the rows of some files cannot be committed without the others",
+            )
+            .at("exec.commit_every")
+            .with_hint("remove `exec.commit_every`, or the aggregation, order or limit in `filters`"));
+        }
+        self.steps = Steps::whole(Arc::clone(self.steps.all_files()));
+        Ok(())
+    }
+
+    /// Writes down that this process has the job, and its input if it is done in steps. From here on the job can be gone on with.
+    pub(super) async fn announce(&mut self, job: Job<'_>) -> Result<()> {
+        let Some(notes) = &self.notes else {
+            return Ok(());
+        };
+        // First of all, so that `vacuum` knows that what follows is somebody's.
+        notes.write_record(&self.record).await?;
+        if self.steps.len() > 1 && self.record.input.is_none() {
+            let list = LedgerJob {
+                job_id: self.record.job_id.clone(),
+                loaded_at_micros: self.started.as_microsecond(),
+                sequence: 0,
+                file_column: None,
+            };
+            let mut writer = LedgerWriter::new(job.folder, &notes.list_attempt(), list)?;
+            for file in self.steps.all_files().iter() {
+                writer.push(&self.input.names.name(&file.key), &file, 0).await?;
+            }
+            writer.finish().await?;
+            let (size, is_committed_in_steps) = step_size(job.plan)?;
+            self.record.input = Some(JobInput {
+                num_listed: self.input.listing.num_listed,
+                num_steps: self.steps.len(),
+                step_bytes: match size {
+                    Some(StepSize::Bytes(bytes)) => Some(bytes),
+                    _ => None,
+                },
+                step_files: match size {
+                    Some(StepSize::Files(num_files)) => Some(num_files),
+                    _ => None,
+                },
+                is_committed_in_steps,
+                next: self.next.clone(),
+                seen: self.seen,
+            });
+            notes.write_record(&self.record).await?;
+        }
+        let clock = job.environment.clock();
+        self.heartbeat = Some(notes.keep_alive(self.record.clone(), job.environment.io_runtime(), move || clock()));
+        job.progress.note_steps(self.num_done(), self.steps.len());
+        Ok(())
+    }
+
+    /// Keeps what a step has staged: in memory, and written down if there are others.
+    pub(super) async fn keep(&mut self, job: Job<'_>, step: usize, output: StepOutput) -> Result<()> {
+        if self.steps.len() > 1
+            && let Some(notes) = &self.notes
+        {
+            notes.write_step(step, &output).await?;
+            self.kept.insert(step);
+            job.progress.note_steps(self.num_done(), self.steps.len());
+        }
+        self.output.join(output);
+        Ok(())
+    }
+
+    /// Makes sure, before a commit, that the job is still that of this process.
+    ///
+    /// **Errors**: another process has taken it over.
+    pub(super) async fn check_ours(&self) -> Result<()> {
+        match &self.notes {
+            Some(notes) => notes.check_ours(self.num_takeovers).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Notes that a step is committed.
+    pub(super) fn note_committed(&mut self, job: Job<'_>, step: usize) {
+        self.committed.insert(step);
+        job.progress.note_steps(self.num_done(), self.steps.len());
+    }
+
+    /// What the ledger's entries of the job have in common.
+    pub(super) fn ledger_job(&self, file_column: Option<String>) -> LedgerJob {
+        LedgerJob {
+            job_id: self.record.job_id.clone(),
+            loaded_at_micros: self.started.as_microsecond(),
+            sequence: self.seen + 1,
+            file_column,
+        }
+    }
+
+    /// Versions whose rows go with some files.
+    pub(super) fn replaced_by<'w>(&'w self, files: &'w FileList) -> impl Iterator<Item = &'w ReplacedFile> {
+        self.replaced
+            .iter()
+            .filter(|replaced| files.place_of(&replaced.key).is_some())
+    }
+
+    /// Removes what was written down, once the job has come to its end.
+    pub(super) async fn end(self) {
+        drop(self.heartbeat);
+        if let Some(notes) = &self.notes
+            && let Err(error) = notes.delete().await
+        {
+            tracing::debug!(%error, "the notes of the job stay until `vacuum` removes them");
+        }
+    }
+}
+
+/// What happens to rewritten files, if the ledger decides which files are loaded. A table that is replaced has no file loaded before.
+fn asked(plan: &JobPlan) -> Result<Option<OnChangedFile>> {
+    if plan.input.ledger.is_some() && plan.output.layout == OutputLayout::Parquet {
+        return Err(
+            Error::config("bare files have no log that could tell which files were loaded")
+                .at("in.incremental")
+                .with_hint("leave `out.type` out, or set `in.incremental: true`"),
+        );
+    }
+    Ok(plan.input.ledger.filter(|_| plan.output.mode == OutputMode::Append))
+}
+
+async fn open_ledger(job: Job<'_>, table: Option<&ExistingTable>) -> Result<Ledger> {
+    let folder = job.environment.warehouse.table(&job.folder.name.files());
+    match table {
+        Some(table) => Ledger::open(table, &folder).await,
+        None => Ok(ledger::Ledger::empty()),
+    }
+}
+
+/// Of what size the steps of a job are, and whether each is committed. `None`: the job has one.
+fn step_size(plan: &JobPlan) -> Result<(Option<StepSize>, bool)> {
+    if let Some(size) = plan.exec.commit_every {
+        if plan.output.mode != OutputMode::Append {
+            return Err(Error::config(format!(
+                "a load with mode `{}` commits once, or readers would see a part of it",
+                plan.output.mode.name()
+            ))
+            .at("exec.commit_every")
+            .with_hint("remove it: a job that dies can be gone on with by `--resume` all the same"));
+        }
+        return Ok((Some(size), true));
+    }
+    let size = plan.exec.checkpoint_every.unwrap_or(StepSize::Bytes(CHECKPOINT_BYTES));
+    Ok((Some(size).filter(|_| plan.output.layout == OutputLayout::Delta), false))
+}
+
+/// A digest of everything in the configuration that decides which rows come out. Secrets and what only decides how fast they come
+/// take no part, so both may be changed in between.
+fn fingerprint(plan: &JobPlan) -> String {
+    let input = &plan.input;
+    let location = match &input.location {
+        // The same bucket may be reached by another address.
+        Location::S3(options) => options.bucket.clone(),
+        Location::Local => std::env::current_dir().unwrap_or_default().display().to_string(),
+    };
+    let mut output = plan.output.clone();
+    // Whether the table may be made says nothing of its rows.
+    output.auto_create_table = false;
+    let text = format!(
+        "{location} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
+        input.select,
+        input.where_clause,
+        input.decode,
+        input.parser,
+        input.metadata_columns,
+        input.on_error,
+        input.on_file_error,
+        input.charset_errors,
+        input.ledger,
+        plan.filters,
+        output
+    );
+    let digest = Sha256::digest(text.as_bytes());
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What the commits of a job keep of it, newest first.
+async fn commits_of(table: &ExistingTable, job_id: &str) -> Result<Vec<Value>> {
+    let commits = table.bookkeeping().try_filter(|commit| {
+        let is_its = commit.get("job_id").and_then(Value::as_str) == Some(job_id);
+        std::future::ready(is_its)
+    });
+    commits.try_collect().await
+}
+
+/// The number of the step that a commit is of.
+fn step_of(commit: &Value) -> Option<usize> {
+    usize::try_from(commit.get("step")?.get("number")?.as_u64()?).ok()
+}
+
+/// Whether a job was over with this commit.
+fn is_last(commit: &Value) -> bool {
+    match commit.get("step") {
+        None => true,
+        Some(step) => step.get("is_last").and_then(Value::as_bool).unwrap_or(true),
+    }
+}
