@@ -37,6 +37,8 @@ pub struct Seed {
     pub allow_extra_columns: Option<bool>,
     /// `skip_header_lines`, or `header_line` as 0 or 1.
     pub skip_header_lines: Option<u64>,
+    /// Whether `header` is `by_name`: then the header is not skipped.
+    pub has_header_by_name: bool,
     /// The number of `columns`, if they are listed.
     pub num_columns: Option<usize>,
     /// `root` of a JSON parser.
@@ -108,6 +110,7 @@ impl Seed {
             skip_header_lines: text("skip_header_lines")
                 .and_then(|text| text.parse().ok())
                 .or(header_line),
+            has_header_by_name: text("header").as_deref() == Some("by_name"),
             num_columns: parser
                 .get("columns")
                 .and_then(Value::as_array)

@@ -85,6 +85,13 @@ pub(crate) fn names_of(
         note: "no header: names are made up".to_owned(),
         ..Names::none()
     };
+    if seed.has_header_by_name {
+        names.cells = majority(&headers(tables));
+        names.note = "names from the header, by which columns are found".to_owned();
+        names.is_first_header = true;
+        names.skip = (preamble_lines(tables, false), "the header is not skipped".to_owned());
+        return names;
+    }
     if seed.skip_header_lines.is_some() {
         let line = skipped.iter().flatten().next();
         let cells: Vec<String> = line

@@ -300,6 +300,17 @@ fn seed_is_kept_and_steers() {
 }
 
 #[test]
+fn header_that_a_seed_finds_columns_by_is_not_skipped() {
+    let seed = Seed::from_document(&json!({"in": {"parser": {"type": "csv", "header": "by_name"}}}));
+    for (above, num_lines) in [("", 0), ("Deliveries of May\n", 1)] {
+        let text = format!("{above}name,town,day\nBob,Paris,2024-01-01\nAlice,Rome,2024-01-02\n");
+        let guess = guess(vec![whole("k", text)], &seed, &GuessOptions::default()).unwrap();
+        check_setting(&guess, "skip_header_lines", json!(num_lines));
+        assert_eq!(columns_of(&guess), "name:string, town:string, day:timestamp %Y-%m-%d");
+    }
+}
+
+#[test]
 fn listed_columns_of_a_seed_stay() {
     let document = json!({"in": {"parser": {"type": "csv", "columns": [{"name": "x", "type": "string"}, {"name": "y", "type": "long"}]}}});
     let guess = guess(
