@@ -5,7 +5,7 @@
 //!
 //! `datafusion-functions-json` is not used: its `json_get` gives unions, which no column can hold, and numbers lose their spelling.
 //!
-//! Reading order: [`reference`] (every function, for people), `text_function` (what all share), then what they do: `json`, `time`,
+//! Reading order: [`mod@reference`] (every function, for people), `text_function` (what all share), then what they do: `json`, `time`,
 //! `url`, `ip`, `encoding`.
 
 mod encoding;

@@ -75,8 +75,8 @@ impl Layout {
         let rest = &text[self.head.num_bytes()..];
         let (fraction, rest) = rest.split_at_checked(self.fraction_digits)?;
         let mut nanos = 0;
-        for index in 0..self.fraction_digits.min(NANO_DIGITS) {
-            let digit = fraction[index].wrapping_sub(b'0');
+        for byte in fraction {
+            let digit = byte.wrapping_sub(b'0');
             if digit > 9 {
                 return None;
             }
