@@ -3,8 +3,8 @@
 use crate::inputs::{self, Case};
 use bucketload_fuzz::readers::{CHUNK_BYTES, read_all_ways};
 
-/// Files longer than this are not cut into single bytes: the largest case would take longer than all the others.
-const MAX_SINGLE_BYTES: usize = 100_000;
+/// Files longer than this are cut into large chunks only: the largest cases would take longer than all the others.
+const MAX_FINE_BYTES: usize = 100_000;
 
 #[test]
 fn both_readers_agree_on_every_case_however_it_is_cut() {
@@ -17,8 +17,8 @@ fn both_readers_agree_on_every_case_however_it_is_cut() {
     } in &cases
     {
         let num_bytes: usize = files.iter().map(Vec::len).sum();
-        let cuts = if num_bytes > MAX_SINGLE_BYTES {
-            &CHUNK_BYTES[1..]
+        let cuts = if num_bytes > MAX_FINE_BYTES {
+            &CHUNK_BYTES[2..]
         } else {
             &CHUNK_BYTES
         };
