@@ -52,7 +52,7 @@ pub(super) async fn commit_output(
     });
     // Where the next load goes on is not for a replay to say.
     if work.replay.is_none() {
-        bookkeeping["next"] = next;
+        bookkeeping["next"] = next.clone();
     }
     if let Some(number) = step {
         let is_last = number + 1 == work.steps.len();
@@ -79,6 +79,10 @@ pub(super) async fn commit_output(
     };
     let committed = commit(job.environment, job.plan, job.folder, staged).await?;
     report.table_version = committed.version.or(report.table_version);
+    // Only what is committed is behind the next run; a job that fails later says no more than that.
+    if work.replay.is_none() {
+        report.next = next;
+    }
     report.seconds.commit += begun.elapsed().as_secs_f64();
     job.progress.end_committing();
     Ok(())

@@ -195,10 +195,10 @@ async fn load(
     work.announce(job).await?;
     crash_point("after_announce");
     let limit_context = LimitContext::new(plan, &budgets, work.input.max_requests(), work.input.num_requests());
-    report.next = work.next.clone();
     let is_nothing_new = report.files.selected == 0 && plan.output.mode == OutputMode::Append && existing.is_there();
     if is_nothing_new {
         // No rows, and the next run goes on where this one would have.
+        report.next = work.next.clone();
         progress.note_steps(1, 1);
         work.end().await;
         return Ok(Some(limit_context));
