@@ -257,7 +257,7 @@ mod tests {
         // What another input left behind does no harm.
         snappy.compress(
             b"another input, which is another input, and another input again",
-            &mut vec![0; 200],
+            &mut [0; 200],
         );
         let num_bytes = snappy.compress(input, &mut output);
         let back = snap::raw::Decoder::new().decompress_vec(&output[..num_bytes]).unwrap();
