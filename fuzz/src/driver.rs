@@ -1,7 +1,7 @@
-//! Runs one target on its corpus and then on mutations, until its time is up or something is wrong.
+//! Runs one target on its corpus and then on mutations, until there were enough of them or something is wrong.
 //!
-//! `FUZZ_SECONDS` is the time of each target, 2 if it is not set; `FUZZ_SEED` chooses other mutations. What fails is made
-//! shorter, stored and named; as a file of `fuzz/corpus/<target>/` it is then run first every time.
+//! Without settings these are the same on every machine, so that a change is judged by what it changes. `FUZZ_SECONDS` gives each
+//! target a time instead, and `FUZZ_SEED` chooses other mutations. What fails is made shorter, stored and named; as a file of `fuzz/corpus/<target>/` it is then run first every time.
 
 use crate::corpus;
 use crate::memory;
@@ -19,7 +19,8 @@ use std::sync::{Arc, Condvar, Mutex, Once, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-const DEFAULT_SECONDS: u64 = 2;
+/// Mutations of a target without a time of its own.
+const DEFAULT_MUTATIONS: u64 = 1_000;
 /// An input that takes longer hangs. A thousand times what any takes, since tests share their processors with others.
 const MAX_INPUT_TIME: Duration = Duration::from_secs(60);
 /// Inputs that are mutated at most; more would only be visited more seldom.
@@ -63,10 +64,10 @@ pub fn fuzz(target: &Target, seeds: Vec<Vec<u8>>, check: impl Fn(&[u8]) -> u64) 
         kinds.insert(run.once(&input, "a seed"));
         pool.push(input);
     }
-    let deadline = Instant::now() + Duration::from_secs(number_from("FUZZ_SECONDS", DEFAULT_SECONDS));
-    let mut random = Random::new(number_from("FUZZ_SEED", 0));
+    let deadline = number_from("FUZZ_SECONDS").map(|seconds| Instant::now() + Duration::from_secs(seconds));
+    let mut random = Random::new(number_from("FUZZ_SEED").unwrap_or(0));
     let mut num_inputs = 0_u64;
-    while Instant::now() < deadline {
+    while deadline.map_or(num_inputs < DEFAULT_MUTATIONS, |deadline| Instant::now() < deadline) {
         // What was found last is tried most: it has been mutated least.
         let newest = pool.len().saturating_sub(50);
         let index = match random.below(3) {
@@ -87,13 +88,10 @@ pub fn fuzz(target: &Target, seeds: Vec<Vec<u8>>, check: impl Fn(&[u8]) -> u64) 
     )
 }
 
-fn number_from(variable: &str, default: u64) -> u64 {
-    match env::var(variable) {
-        Ok(text) => text
-            .parse()
-            .unwrap_or_else(|_| panic!("{variable} is `{text}`, which is no number")),
-        Err(_) => default,
-    }
+fn number_from(variable: &str) -> Option<u64> {
+    let text = env::var(variable).ok()?;
+    let number = text.parse();
+    Some(number.unwrap_or_else(|_| panic!("{variable} is `{text}`, which is no number")))
 }
 
 struct Run<'a, C> {

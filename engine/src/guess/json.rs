@@ -295,7 +295,7 @@ fn columns(records: &[&Map<String, Value>], doubts: &mut Vec<String>) -> Option<
     let mut order: Vec<&str> = Vec::new();
     let mut members: HashMap<&str, Vec<&Value>> = HashMap::new();
     for record in records {
-        for (key, value) in *record {
+        for (key, value) in record.iter().filter(|(key, _)| !key.is_empty()) {
             members
                 .entry(key)
                 .or_insert_with(|| {
@@ -304,6 +304,12 @@ fn columns(records: &[&Map<String, Value>], doubts: &mut Vec<String>) -> Option<
                 })
                 .push(value);
         }
+    }
+    if records.iter().any(|record| record.contains_key("")) {
+        doubts.push(
+            "columns: a key is empty, which is no name for a column; one with `element_at: /` would have its values"
+                .to_owned(),
+        );
     }
     if order.len() > MAX_COLUMNS {
         doubts.push(format!(
