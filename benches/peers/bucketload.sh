@@ -34,6 +34,7 @@ set -- "${BUCKETLOAD:-bucketload}" --quiet --warehouse "$out" --json issue "$(di
 
 # The measured process is the loader itself, with nothing around it.
 [ "$RIG_OUT_TYPE" = delta ] || exec "$@"
-# The rig's check reads every file that is not hidden as Parquet, so the log is hidden from it once the load is over.
+# The rig's check reads every file that is not hidden as Parquet, so the log and the ledger are hidden from it once the load is over.
 "$@"
 mv "$out/rig/$shape/_delta_log" "$out/rig/$shape/.delta_log"
+mv "$out/rig/${shape}__files" "$out/rig/.${shape}__files"

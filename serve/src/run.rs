@@ -84,7 +84,8 @@ struct Attempt {
 /// Makes a job ready; `None` if it turned out to be done and was withdrawn.
 async fn prepare(service: &Arc<Service>, job: &JobRecord) -> Result<Option<Attempt>> {
     let environment = service.environment(&job.job.warehouse)?;
-    if settle(service, &environment, job).await? {
+    let before = settle(service, &environment, job).await?;
+    if before.is_done {
         let job_id = job.job.id.clone();
         service.ask(move |state| state.withdraw_job(&job_id)).await?;
         return Ok(None);
@@ -117,6 +118,17 @@ async fn prepare(service: &Arc<Service>, job: &JobRecord) -> Result<Option<Attem
     for warning in warnings {
         tracing::warn!(job_id = job.job.id, "{}", told(&warning));
     }
+    if let Some(part_of) = before.part_of
+        && !plan.input.select.incremental
+        && plan.input.ledger.is_none()
+    {
+        return Err(Error::config(format!(
+            "job `{part_of}` of this run committed some of its steps, and its configuration has nothing to go on from"
+        ))
+        .with_hint(format!(
+            "go on with `bucketload issue --resume {part_of}`, or set `in.incremental` to `true` or `ledger`"
+        )));
+    }
     Ok(Some(Attempt {
         environment,
         plan: Arc::new(plan),
@@ -124,21 +136,34 @@ async fn prepare(service: &Arc<Service>, job: &JobRecord) -> Result<Option<Attem
     }))
 }
 
-/// Asks the table about jobs of the same schedule that did not end well; its word counts. `true`: one of them was for the same scheduled
-/// time and had committed.
-async fn settle(service: &Arc<Service>, environment: &Environment, job: &JobRecord) -> Result<bool> {
-    let Some(run) = &job.run else { return Ok(false) };
+/// What jobs of the same schedule that did not end well have left in the table.
+#[derive(Default)]
+struct Before {
+    /// One of them was for the same scheduled time and had committed.
+    is_done: bool,
+    /// The one for the same scheduled time that had committed some of its steps.
+    part_of: Option<String>,
+}
+
+/// Asks the table about jobs of the same schedule that did not end well; its word counts.
+async fn settle(service: &Arc<Service>, environment: &Environment, job: &JobRecord) -> Result<Before> {
+    let mut left = Before::default();
+    let Some(run) = &job.run else { return Ok(left) };
     let schedule_id = run.schedule_id;
-    let mut is_done = false;
     for before in service.ask(move |state| state.unsettled(schedule_id)).await? {
         let target = TableName::new(&before.job.database, &before.job.table)?;
+        let is_same_run = before.run.as_ref().map(|before| before.scheduled) == Some(run.scheduled);
         let settled = match committed(environment, &target, &before.job.id).await? {
             Committed::Nothing => Settled::Nothing,
-            Committed::Part(next) => Settled::Part(next),
+            Committed::Part(next) => {
+                if is_same_run {
+                    left.part_of = Some(before.job.id.clone());
+                }
+                Settled::Part(next)
+            }
             Committed::All(report) => {
                 tracing::info!(job_id = before.job.id, "the table shows that this job has committed");
-                let is_same_run = before.run.as_ref().map(|before| before.scheduled) == Some(run.scheduled);
-                is_done |= is_same_run && job.attempt > 1;
+                left.is_done |= is_same_run && job.attempt > 1;
                 Settled::All(report)
             }
         };
@@ -147,7 +172,7 @@ async fn settle(service: &Arc<Service>, environment: &Environment, job: &JobReco
             .ask(move |state| state.settle_job(&job_id, &settled, now))
             .await?;
     }
-    Ok(is_done)
+    Ok(left)
 }
 
 fn refused(error: &Error, job: &JobRecord, now: Timestamp) -> Ending {
@@ -162,6 +187,9 @@ fn refused(error: &Error, job: &JobRecord, now: Timestamp) -> Ending {
 
 /// What the record says of an end; `job` is the one that a schedule may try again.
 pub fn ending(ended: &Ended, job: Option<&JobRecord>, stop: &Stop, now: Timestamp) -> Ending {
+    // Steps may have committed before the end, and a store that failed in a commit may have it all the same. The next job of the
+    // schedule asks the table; without a schedule nobody needs to know.
+    let is_settled = job.is_none_or(|job| job.run.is_none());
     match ended {
         Ended::Done(report) => Ending {
             status: JobStatus::Success,
@@ -174,15 +202,14 @@ pub fn ending(ended: &Ended, job: Option<&JobRecord>, stop: &Stop, now: Timestam
             status: JobStatus::Error,
             report: Some(json!(failed.report)),
             error: Some(error_document(&failed.error)),
-            // Before the commit there is nothing to be seen, and a store that failed in it may have it all the same.
-            is_settled: failed.error.blame() != Blame::Storage && failed.error.blame() != Blame::Internal,
+            is_settled,
             retry: job.and_then(|job| retry(&failed.error, job, now)),
         },
         Ended::Stopped => Ending {
             status: JobStatus::Killed,
             report: None,
             error: Some(stopped(stop.reason())),
-            is_settled: true,
+            is_settled,
             // The next server begins again; that this one ended is no fault of the job.
             retry: job
                 .filter(|job| job.job.origin == Origin::Schedule && stop.reason() == Some(StopReason::Shutdown))

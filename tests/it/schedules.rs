@@ -283,3 +283,29 @@ fn a_schedule_never_runs_twice_at_once() {
         (&json!("success"), &json!("killed"))
     );
 }
+
+#[test]
+fn a_run_that_committed_some_steps_is_gone_on_with_or_refused() {
+    for incremental in [true, false] {
+        let workplace = Workplace::new();
+        growing(&workplace);
+        (2..=3).for_each(|number| add_file(&workplace, number));
+        let config = format!(
+            "in: {{type: file, path_prefix: '{}/', incremental: {incremental}, parser: {{type: jsonl, columns: [{{name: n, type: long}}]}}}}\n\
+             out: {{partition_by: none}}\nexec: {{commit_every: 1 files}}\n",
+            workplace.path("input").display()
+        );
+        create(&workplace, "s", "", &workplace.write("steps.yml", config), &[]);
+        let run = || workplace.bucketload(["run", "s", "2026-01-01T00:00:00Z"]);
+        let killed = run().env("BUCKETLOAD_CRASH_AT", "after_step_commit").run();
+        assert_eq!((killed.status, workplace.num_rows()), (None, 1), "{killed}");
+        let again = run().run();
+        if incremental {
+            again.succeeded();
+            assert_eq!(workplace.num_rows(), 3, "each file once");
+        } else {
+            again.said(&["committed some of its steps", "bucketload issue --resume"]);
+            assert_eq!(workplace.num_rows(), 1, "no row twice");
+        }
+    }
+}

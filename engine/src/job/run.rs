@@ -17,7 +17,7 @@ use super::shape::{comes_from_scan, is_row_by_row};
 use super::step::{NoRejects, explain_rejects, plan_rows, write};
 use super::target::{Existing, check_fit, existing_table};
 use super::work::{Job, Resumed, Work};
-use crate::config::plan::{JobPlan, OnChangedFile};
+use crate::config::plan::{JobPlan, OnChangedFile, OutputLayout};
 use crate::crash::crash_point;
 use crate::error::{Error, Result};
 use crate::parse::reject::RejectSink;
@@ -340,14 +340,15 @@ async fn run_step(
         Err(error) => return Err(explain_rejects(error, collector.as_ref())),
     };
     crash_point("after_write");
-    let ledger_files = match &work.replay {
-        // Records that are read again are no files.
-        Some(_) => Vec::new(),
-        None => {
+    // Records that are read again are no files, and who only globs must not find the ledger beside the rows.
+    let has_entries = work.replay.is_none() && plan.output.layout == OutputLayout::Delta;
+    let ledger_files = match has_entries {
+        true => {
             let folder = environment.warehouse.table(&target.files());
             let ledger_job = work.ledger_job(output.file_column.clone());
             write_entries(&folder, &attempt, ledger_job, &work.input.names, &file_rows).await?
         }
+        false => Vec::new(),
     };
     let records = scanned(&progress.scan.num_rows) + scanned(&progress.scan.num_rejects);
     let done = StepOutput {
