@@ -2,7 +2,8 @@
 //!
 //! A record whose empty fields at the end were not written is complete; one that lost a delimiter is not, and its values stand in
 //! wrong columns. The values tell: short records are read if all they have fits the types of their columns, long ones if what they
-//! have too much is empty. All others stay rejects, which nobody overlooks.
+//! have too much is empty. All others stay rejects, which nobody overlooks; so do a very few short ones among many, which are rather
+//! cut off than written so.
 
 use super::dialect;
 use super::kind::{Kind, kind_of};
@@ -10,6 +11,9 @@ use super::num_of;
 use super::split::Record;
 use super::table::{Names, Table, rows};
 use crate::parse::columns::ColumnType;
+
+/// With fewer short records than one in so many, they are taken to be damaged.
+const MAX_ROWS_PER_SHORT: usize = 200;
 
 /// What short and long records are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,11 +26,15 @@ pub(crate) struct Ragged {
 
 /// Looks at the records of all tables that are not `width` fields wide.
 pub(crate) fn judge(tables: &[Table<'_>], width: usize, names: &Names, column_types: &[ColumnType]) -> Ragged {
-    let (mut num_short, mut num_long) = (0, 0);
+    let (mut num_rows, mut num_short, mut num_long) = (0, 0, 0);
     let (mut is_short_complete, mut is_long_empty) = (true, true);
     for table in tables {
         let footer_start = footer_start(table, width);
-        for record in rows(table, names).filter(|record| !record.is_broken && record.width() != width) {
+        for record in rows(table, names).filter(|record| !record.is_broken) {
+            num_rows += 1;
+            if record.width() == width {
+                continue;
+            }
             if record.width() > width {
                 num_long += 1;
                 is_long_empty &= record.cells[width..].iter().all(|cell| cell.text.is_empty());
@@ -37,8 +45,9 @@ pub(crate) fn judge(tables: &[Table<'_>], width: usize, names: &Names, column_ty
             }
         }
     }
+    let is_short_usual = num_short > 0 && num_short * MAX_ROWS_PER_SHORT >= num_rows;
     Ragged {
-        short: (num_short > 0 && is_short_complete).then(|| {
+        short: (is_short_usual && is_short_complete).then(|| {
             format!(
                 "{} without the last fields, whose values fit",
                 num_of(num_short, "record")

@@ -361,6 +361,10 @@ fn short_records_are_read_if_their_values_fit() {
     );
     let footer = guess_one(format!("{table}Total,3\n"));
     check_setting(&footer, "allow_optional_columns", json!(false));
+    // One among hundreds was rather cut off.
+    let many: String = (6..400).map(|n| format!("{n},e,2024-01-05,{n}.5,v\n")).collect();
+    let cut_off = guess_one(format!("{table}4,d,2024-01-04\n{many}"));
+    check_setting(&cut_off, "allow_optional_columns", json!(false));
 }
 
 #[test]
