@@ -158,6 +158,9 @@ impl ReferenceJsonParser {
             self.rows.reject(place, no_root(&self.reader.root_text), line);
         }
         for found_at_root in found {
+            if self.has_failed {
+                return;
+            }
             match &found_at_root.value {
                 Value::Array(elements) => {
                     for element in elements {
@@ -179,6 +182,9 @@ impl ReferenceJsonParser {
         let mut found = Vec::new();
         let stopped = grammar.stream(&mut found);
         for item in found {
+            if self.has_failed {
+                return;
+            }
             match item {
                 Found::Record(node) => {
                     let place = self.place(node.range.start);

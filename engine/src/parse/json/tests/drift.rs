@@ -89,6 +89,9 @@ fn a_new_member_of_an_element_fails_its_file() {
         };
         let text = "{\"x\":1,\"r\":[{\"a\":1},{\"a\":2,\"y\":0},{\"a\":3}]}\n{\"r\":[{\"a\":4}]}\n";
         check_with_error(&options, text, &["1 | null"], &[], &["new column `y` at line 1"]);
+        // Nothing after it is judged.
+        let text = "{\"r\":[{\"y\":0}]}\n{\"r\":{}}\n{\"r\":null}\n";
+        check_with_error(&options, text, &[], &[], &["new column `y` at line 1"]);
     }
 }
 
