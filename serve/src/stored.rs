@@ -133,7 +133,7 @@ mod tests {
     }
 
     fn kept_of(text: &str) -> Result<Value> {
-        kept(&document(text), Path::new("/work"))
+        kept(&document(text), Path::new("/srv"))
     }
 
     #[test]
@@ -165,17 +165,17 @@ mod tests {
             let kept = kept_of(&format!("in: {{type: file, path_prefix: '{text}'}}")).unwrap();
             kept["in"]["path_prefix"].as_str().unwrap().to_owned()
         };
-        assert_eq!(prefix("web/2026-"), "/work/web/2026-");
-        assert_eq!(prefix("./web/"), "/work/web/");
-        assert_eq!(prefix(""), "/work/");
+        assert_eq!(prefix("web/2026-"), "/srv/web/2026-");
+        assert_eq!(prefix("./web/"), "/srv/web/");
+        assert_eq!(prefix(""), "/srv/");
         assert_eq!(prefix("/data/"), "/data/");
         assert_eq!(prefix("${ROOT}/web"), "${ROOT}/web");
         let kept = kept_of("in: {type: s3, path_prefix: a, profile_file: creds}\nexec: {scratch_folder: tmp}").unwrap();
         assert_eq!(
             kept["in"],
-            json!({"type": "s3", "path_prefix": "a", "profile_file": "/work/creds"})
+            json!({"type": "s3", "path_prefix": "a", "profile_file": "/srv/creds"})
         );
-        assert_eq!(kept["exec"]["scratch_folder"], "/work/tmp");
+        assert_eq!(kept["exec"]["scratch_folder"], "/srv/tmp");
     }
 
     #[test]
