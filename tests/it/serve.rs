@@ -127,14 +127,12 @@ fn the_table_knows_better_than_the_state_file_what_was_loaded() {
     assert_eq!(history[1]["records"], 1);
 }
 
-#[test]
-fn a_server_that_ends_leaves_its_jobs_to_the_next_one() {
-    let workplace = Workplace::new();
-    let (bucket, proxy) = stuck_bucket();
+/// A schedule `hourly` that loads a bucket into the table `d.t`, and one run of which is due.
+fn create_due(workplace: &Workplace, endpoint: &str, bucket: &str) {
     workplace.bucketload(["table", "create", "d.t"]).run().succeeded();
     workplace
         .bucketload(["create", "s", "", "d", "t", "examples/s3/load.yml"])
-        .s3(&proxy.endpoint(), bucket.name())
+        .s3(endpoint, bucket)
         .run()
         .succeeded();
     let state = State::open(&workplace.path("state.db")).unwrap();
@@ -144,6 +142,13 @@ fn a_server_that_ends_leaves_its_jobs_to_the_next_one() {
     state
         .create_schedule(&template, Timestamp::now() - SignedDuration::from_hours(1))
         .unwrap();
+}
+
+#[test]
+fn a_server_that_ends_leaves_its_jobs_to_the_next_one() {
+    let workplace = Workplace::new();
+    let (bucket, proxy) = stuck_bucket();
+    create_due(&workplace, &proxy.endpoint(), bucket.name());
     let mut server = workplace
         .bucketload(["serve", "--listen", "none", "--shutdown-wait", "0", "--json"])
         .s3(&proxy.endpoint(), bucket.name())
@@ -174,19 +179,7 @@ fn a_server_that_ends_leaves_its_jobs_to_the_next_one() {
 fn a_killed_server_leaves_a_job_that_is_tried_again() {
     let workplace = Workplace::new();
     let (bucket, proxy) = stuck_bucket();
-    workplace.bucketload(["table", "create", "d.t"]).run().succeeded();
-    workplace
-        .bucketload(["create", "s", "", "d", "t", "examples/s3/load.yml"])
-        .s3(&proxy.endpoint(), bucket.name())
-        .run()
-        .succeeded();
-    let state = State::open(&workplace.path("state.db")).unwrap();
-    let mut template = state.schedule("s").unwrap().definition;
-    template.name = "hourly".to_owned();
-    template.cron = "@hourly".to_owned();
-    state
-        .create_schedule(&template, Timestamp::now() - SignedDuration::from_hours(1))
-        .unwrap();
+    create_due(&workplace, &proxy.endpoint(), bucket.name());
     let mut server = workplace
         .bucketload(["serve", "--listen", "none"])
         .s3(&proxy.endpoint(), bucket.name())
