@@ -24,6 +24,7 @@ fn column(name: &str, column_type: ColumnType, element_at: Option<&str>) -> Colu
         column_type,
         timestamp,
         element_at: element_at.map(str::to_owned),
+        members: Vec::new(),
     }
 }
 

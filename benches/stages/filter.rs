@@ -60,6 +60,7 @@ fn bench_members(criterion: &mut Criterion, runtime: &Runtime) {
         column_type,
         timestamp: TimestampOptions::default(),
         element_at,
+        members: Vec::new(),
     };
     let whole = JsonOptions {
         columns: vec![column("doc", ColumnType::Json, Some(String::new()))],
@@ -195,6 +196,7 @@ fn actors() -> Vec<RecordBatch> {
         column_type: ColumnType::Json,
         timestamp: TimestampOptions::default(),
         element_at: None,
+        members: Vec::new(),
     };
     let options = event_options();
     let time = options.columns[0].clone();

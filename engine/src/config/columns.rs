@@ -77,6 +77,10 @@ pub(crate) fn read_columns(
             true => read_pointer(&entry, "element_at"),
             false => None,
         };
+        let members = match is_json {
+            true => read_members(&entry, column_type),
+            false => Vec::new(),
+        };
         if parser.kind() == "jsonl" && entry.bool("typecast") == Some(false) {
             entry.warn("typecast", "values are always converted to the type of their column");
         }
@@ -95,10 +99,29 @@ pub(crate) fn read_columns(
                 column_type,
                 timestamp,
                 element_at,
+                members,
             });
         }
     }
     Some(columns)
+}
+
+/// Reads the members that a column of type json keeps.
+fn read_members(entry: &Reader<'_>, column_type: Option<ColumnType>) -> Vec<String> {
+    let Some(members) = entry.texts("members") else {
+        return Vec::new();
+    };
+    if column_type.is_some_and(|column_type| column_type != ColumnType::Json) {
+        entry
+            .error("members", "only a column of type `json` has members")
+            .hint("write `type: json`, or take one member with `element_at`");
+    }
+    if members.is_empty() {
+        entry
+            .error("members", "names no member")
+            .hint("leave it out to keep all of them");
+    }
+    members
 }
 
 /// Reads a JSON Pointer; an empty one is the whole value.

@@ -94,6 +94,7 @@ pub(super) async fn with_new_columns<'p>(
         column_type: ColumnType::String,
         timestamp: TimestampOptions::default(),
         element_at: None,
+        members: Vec::new(),
     }));
     Ok(Cow::Owned(plan))
 }

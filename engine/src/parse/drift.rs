@@ -43,6 +43,7 @@ pub fn rescued_column(on_new_columns: OnNewColumns, on_bad_value: OnBadValue) ->
         column_type: ColumnType::Json,
         timestamp: TimestampOptions::default(),
         element_at: None,
+        members: Vec::new(),
     })
 }
 

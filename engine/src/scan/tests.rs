@@ -94,6 +94,7 @@ async fn session() -> (SessionContext, Arc<NumberedFiles>, Arc<PrefixTable>) {
         column_type,
         timestamp: TimestampOptions::default(),
         element_at: None,
+        members: Vec::new(),
     };
     let columns = [
         ("number", ColumnType::Long),

@@ -119,4 +119,7 @@ pub struct ColumnOptions {
     pub timestamp: TimestampOptions,
     /// JSON Pointer to the value (`json` and `jsonl` parsers); `None`: the top-level member called `name`.
     pub element_at: Option<String>,
+    /// Of an object in a column of type json, or of each object in an array there, the members that are kept (`json` and `jsonl`
+    /// parsers); empty: all of them.
+    pub members: Vec<String>,
 }

@@ -396,6 +396,7 @@ mod tests {
             column_type,
             timestamp: Default::default(),
             element_at: None,
+            members: Vec::new(),
         })
         .unwrap()
     }

@@ -27,6 +27,7 @@ fn columns(types: &str) -> Vec<ColumnOptions> {
         },
         timestamp: Default::default(),
         element_at: None,
+        members: Vec::new(),
     };
     types.chars().enumerate().map(column).collect()
 }

@@ -6,7 +6,7 @@ use super::pointer::{Pointer, Token};
 use super::rows::{Refusal, no_root, not_an_object, projected_columns, untypable};
 use super::unexpected::{ExpectedMembers, Member, members};
 use super::walk::{Kind, Walker};
-use super::wanted::{NodeIndex, Slot, Slots, Wanted};
+use super::wanted::{KeptIndex, NodeIndex, Slot, Slots, Wanted};
 use super::{InvalidStringEscapes, JsonOptions, JsonOptionsError, text};
 use crate::parse::columns::{ColumnOptions, ColumnType};
 use crate::parse::drift::{OnBadValue, OnNewColumns, RESCUED_COLUMN_NAME, RescuedValues};
@@ -19,7 +19,7 @@ pub(super) struct Extractor {
     /// Where the record stands in a value.
     record: NodeIndex,
     /// Where the field of each column stands.
-    fields: Vec<NodeIndex>,
+    fields: Vec<Field>,
     root: String,
     escapes: InvalidStringEscapes,
     scratch: Vec<u8>,
@@ -31,6 +31,13 @@ pub(super) struct Extractor {
     /// What the value of each column is called there.
     keys: Vec<String>,
     values: RescuedValues,
+}
+
+/// Where the field of a column stands.
+struct Field {
+    node: NodeIndex,
+    /// The text of an object or array, where the column keeps some members only.
+    kept: Option<KeptIndex>,
 }
 
 impl Extractor {
@@ -45,8 +52,11 @@ impl Extractor {
             record = wanted.add(0, &root);
         }
         let mut fields = Vec::new();
-        for pointer in field_pointers(options)? {
-            fields.push(wanted.add(record, &pointer));
+        let columns = projected_columns(options)?;
+        for (pointer, column) in field_pointers(options)?.iter().zip(&columns) {
+            let node = wanted.add(record, pointer);
+            let kept = (!column.members.is_empty()).then(|| wanted.keep(node, &column.members));
+            fields.push(Field { node, kept });
         }
         Ok(Extractor {
             slots: Slots::new(&wanted),
@@ -60,7 +70,7 @@ impl Extractor {
             on_bad_value: options.on_bad_value,
             expected: ExpectedMembers::new(options)?,
             rescued: rescued_index(options)?.unwrap_or(usize::MAX),
-            keys: projected_columns(options)?.iter().map(rescued_key).collect(),
+            keys: columns.iter().map(rescued_key).collect(),
             values: RescuedValues::default(),
         })
     }
@@ -87,11 +97,14 @@ impl Extractor {
                 // What it gets is known when all others have theirs.
                 continue;
             }
-            let Some(slot) = self.slots.get(*field).filter(|slot| slot.kind != Kind::Null) else {
+            let Some(slot) = self.slots.get(field.node).filter(|slot| slot.kind != Kind::Null) else {
                 cells.push_null();
                 continue;
             };
-            let field_text = field_text(text, slot, cells.column_type(), self.escapes, &mut self.scratch);
+            let field_text = match field.kept {
+                Some(kept) if matches!(slot.kind, Kind::Array | Kind::Object) => self.slots.kept(kept),
+                _ => field_text(text, slot, cells.column_type(), self.escapes, &mut self.scratch),
+            };
             if cells.push_text(field_text).is_err() {
                 if self.on_bad_value == OnBadValue::Reject {
                     return Err(untypable(index, cells, field_text));

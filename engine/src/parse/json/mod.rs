@@ -203,6 +203,7 @@ fn record_column() -> ColumnOptions {
         column_type: ColumnType::Json,
         timestamp: TimestampOptions::default(),
         element_at: None,
+        members: Vec::new(),
     }
 }
 

@@ -156,6 +156,7 @@ fn column(name: &str, column_type: ColumnType) -> ColumnOptions {
             ..TimestampOptions::default()
         },
         element_at: None,
+        members: Vec::new(),
     }
 }
 
@@ -163,6 +164,13 @@ fn column_at(name: &str, column_type: ColumnType, pointer: &str) -> ColumnOption
     ColumnOptions {
         element_at: Some(pointer.to_owned()),
         ..column(name, column_type)
+    }
+}
+
+fn keeping(members: &[&str], column: ColumnOptions) -> ColumnOptions {
+    ColumnOptions {
+        members: members.iter().map(|member| (*member).to_owned()).collect(),
+        ..column
     }
 }
 
@@ -457,6 +465,38 @@ mod records {
             r#"{"a":"bad","a":4,"x":{"b":1,"b":2}}"#,
         );
         check(&lines(columns), input, &["2 | null", "null | null", "4 | 2"], &[]);
+    }
+
+    #[test]
+    fn a_json_column_keeps_the_members_that_it_names() {
+        let columns = || {
+            vec![
+                keeping(&["sha", "n"], column("c", ColumnType::Json)),
+                keeping(&["é\""], column_at("d", ColumnType::Json, "/c")),
+                column_at("e", ColumnType::String, "/c/0/sha"),
+            ]
+        };
+        for options in [lines(columns()), values(columns())] {
+            check(
+                &options,
+                concat!(
+                    r#"{"c": [ {"sha":"a", "x":{"sha":1}, "n" : {"x": NaN}}, 7, [{"n":[ ]}], {} ]}"#,
+                    "\n",
+                    r#"{"c": {"x":1,"\u0073ha":"\u0041","sha":2,"\u00e9\"":null}}"#,
+                    "\n",
+                    r#"{"c":"sha"}"#,
+                    "\n",
+                    r#"{"c":null}"#,
+                ),
+                &[
+                    r#"[{"sha":"a","n":{"x":"NaN"}},7,[{"n":[]}],{}] | [{},7,[{}],{}] | a"#,
+                    r#"{"sha":"A","sha":2} | {"é\"":null} | null"#,
+                    r#""sha" | "sha" | null"#,
+                    "null | null | null",
+                ],
+                &[],
+            );
+        }
     }
 
     #[test]
@@ -1441,6 +1481,8 @@ mod properties {
             column_at("e", ColumnType::Boolean, "/c"),
             column_at("f", ColumnType::Long, "/r/a"),
             column_at("g", ColumnType::Double, "/0/1"),
+            keeping(&["a", "r"], column_at("h", ColumnType::Json, "")),
+            keeping(&["b", "é"], column_at("i", ColumnType::Json, "/b")),
         ]
     }
 

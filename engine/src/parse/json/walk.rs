@@ -193,6 +193,7 @@ impl<'t> Walker<'t> {
         let was_compact = std::mem::replace(&mut self.is_compact, true);
         let is_leaf = wanted.is_leaf(node);
         let kind = match self.peek() {
+            b'{' | b'[' if !wanted.kept(node).is_empty() => self.kept(wanted, node, slots, depth)?,
             b'{' if !is_leaf => self.wanted_object(wanted, node, slots, depth)?,
             b'[' if !is_leaf => self.wanted_array(wanted, node, slots, depth)?,
             _ => self.skip(depth)?,
@@ -211,6 +212,28 @@ impl<'t> Walker<'t> {
         );
         self.is_plain &= was_plain;
         self.is_compact &= was_compact;
+        Ok(kind)
+    }
+
+    /// Passes an object or array of which some members are kept in texts.
+    fn kept(&mut self, wanted: &Wanted, node: NodeIndex, slots: &mut Slots, depth: usize) -> Result<Kind, Fault> {
+        let start = self.at;
+        let kind = match self.peek() {
+            b'{' => Kind::Object,
+            _ => Kind::Array,
+        };
+        if !wanted.is_leaf(node) {
+            match kind {
+                Kind::Object => self.wanted_object(wanted, node, slots, depth)?,
+                _ => self.wanted_array(wanted, node, slots, depth)?,
+            };
+        }
+        for index in wanted.kept(node) {
+            self.at = start;
+            let out = slots.kept_mut(*index);
+            out.clear();
+            self.keep(wanted.kept_names(*index), out, depth)?;
+        }
         Ok(kind)
     }
 
@@ -303,6 +326,113 @@ impl<'t> Walker<'t> {
             }
             index += 1;
         }
+    }
+
+    /// Passes a value, and appends to `out` what `names` leave of it as compact JSON: of an object these members, of an array what
+    /// they leave of each element, of anything else the whole.
+    fn keep(&mut self, names: &[String], out: &mut Vec<u8>, depth: usize) -> Result<(), Fault> {
+        match self.peek() {
+            b'{' => self.keep_members(names, out, depth),
+            b'[' => self.keep_elements(names, out, depth),
+            _ => self.copy(out, depth),
+        }
+    }
+
+    fn keep_elements(&mut self, names: &[String], out: &mut Vec<u8>, depth: usize) -> Result<(), Fault> {
+        if depth >= MAX_DEPTH {
+            return Err(self.fault(Expected::LessNesting));
+        }
+        self.at += 1;
+        self.space();
+        out.push(b'[');
+        if self.peek() != b']' {
+            loop {
+                self.keep(names, out, depth + 1)?;
+                self.space();
+                match self.peek() {
+                    b',' => {
+                        self.at += 1;
+                        self.space();
+                        out.push(b',');
+                    }
+                    b']' => break,
+                    _ => return Err(self.fault(Expected::CommaOrBracket)),
+                }
+            }
+        }
+        self.at += 1;
+        out.push(b']');
+        Ok(())
+    }
+
+    fn keep_members(&mut self, names: &[String], out: &mut Vec<u8>, depth: usize) -> Result<(), Fault> {
+        if depth >= MAX_DEPTH {
+            return Err(self.fault(Expected::LessNesting));
+        }
+        self.at += 1;
+        self.space();
+        out.push(b'{');
+        if self.peek() == b'}' {
+            self.at += 1;
+            out.push(b'}');
+            return Ok(());
+        }
+        let mut separator = None;
+        let mut expected = Expected::NameOrClose;
+        loop {
+            let name = self.member_name(expected)?;
+            self.space();
+            if self.is_among(names, name.clone()) {
+                out.extend(separator);
+                text::compact(&self.text[name.start - 1..=name.end], self.escapes, out);
+                out.push(b':');
+                self.copy(out, depth + 1)?;
+                separator = Some(b',');
+            } else {
+                self.skip(depth + 1)?;
+            }
+            self.space();
+            match self.peek() {
+                b',' => {
+                    self.at += 1;
+                    self.space();
+                }
+                b'}' => {
+                    self.at += 1;
+                    out.push(b'}');
+                    return Ok(());
+                }
+                _ => return Err(self.fault(Expected::CommaOrBrace)),
+            }
+            expected = Expected::Name;
+        }
+    }
+
+    /// True if the member name between its quotes at `place` is one of `names`.
+    #[inline]
+    fn is_among(&self, names: &[String], place: Range<usize>) -> bool {
+        let raw = &self.text[place];
+        if memchr::memchr(b'\\', raw).is_none() {
+            return names.iter().any(|name| name.as_bytes() == raw);
+        }
+        let mut decoded = Vec::with_capacity(raw.len());
+        text::decode(raw, self.escapes, &mut decoded);
+        names.iter().any(|name| name.as_bytes() == decoded)
+    }
+
+    /// Passes the value that begins here, and appends it to `out` as compact JSON.
+    fn copy(&mut self, out: &mut Vec<u8>, depth: usize) -> Result<(), Fault> {
+        let start = self.at;
+        let was_compact = std::mem::replace(&mut self.is_compact, true);
+        self.skip(depth)?;
+        let raw = &self.text[start..self.at];
+        if self.is_compact && !text::has_control(raw) {
+            out.extend_from_slice(raw);
+        } else {
+            text::compact(raw, self.escapes, out);
+        }
+        self.is_compact &= was_compact;
+        Ok(())
     }
 
     /// Passes one value that is wanted at each of `nodes`.

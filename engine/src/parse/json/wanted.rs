@@ -20,7 +20,12 @@ pub(super) struct Slot {
 #[derive(Debug)]
 pub(super) struct Wanted {
     nodes: Vec<Node>,
+    /// The names of each text that keeps some members only.
+    kept: Vec<Vec<String>>,
 }
+
+/// A text of [`Slots`] that keeps some members only.
+pub(super) type KeptIndex = usize;
 
 /// A place in the wanted parts; 0 is the whole value.
 pub(super) type NodeIndex = usize;
@@ -31,6 +36,8 @@ struct Node {
     children: Vec<Child>,
     /// `children[starts[n]..starts[n + 1]]` have names of n bytes. Most members of a record are refused by their length alone.
     starts: Vec<usize>,
+    /// The texts that are made of an object or array here.
+    kept: Vec<KeptIndex>,
 }
 
 /// Names of one length that are compared one by one; more are searched by halves.
@@ -53,6 +60,7 @@ impl Wanted {
     pub(super) fn new() -> Wanted {
         Wanted {
             nodes: vec![Node::default()],
+            kept: Vec::new(),
         }
     }
 
@@ -85,6 +93,25 @@ impl Wanted {
             .map(|length| parent.children.partition_point(|child| child.token.name.len() < length))
             .collect();
         node
+    }
+
+    /// Wants a text of the object or array at `node` that has no other members than `names`, and gives its place.
+    pub(super) fn keep(&mut self, node: NodeIndex, names: &[String]) -> KeptIndex {
+        let index = self.kept.len();
+        self.kept.push(names.to_vec());
+        self.nodes[node].kept.push(index);
+        index
+    }
+
+    /// The texts that are wanted of an object or array at `node`.
+    #[inline]
+    pub(super) fn kept(&self, node: NodeIndex) -> &[KeptIndex] {
+        &self.nodes[node].kept
+    }
+
+    /// The members that a text has.
+    pub(super) fn kept_names(&self, index: KeptIndex) -> &[String] {
+        &self.kept[index]
     }
 
     /// True if nothing is wanted inside the value at `node`.
@@ -133,6 +160,8 @@ impl Wanted {
 #[derive(Debug)]
 pub(super) struct Slots {
     slots: Vec<Option<Slot>>,
+    /// Each is of its node's slot, if there is one and it is an object or array.
+    kept: Vec<Vec<u8>>,
 }
 
 impl Slots {
@@ -140,6 +169,7 @@ impl Slots {
     pub(super) fn new(wanted: &Wanted) -> Slots {
         Slots {
             slots: vec![None; wanted.num_nodes()],
+            kept: vec![Vec::new(); wanted.kept.len()],
         }
     }
 
@@ -153,6 +183,17 @@ impl Slots {
     #[inline]
     pub(super) fn set(&mut self, node: NodeIndex, slot: Slot) {
         self.slots[node] = Some(slot);
+    }
+
+    /// The text that keeps some members only.
+    #[inline]
+    pub(super) fn kept(&self, index: KeptIndex) -> &[u8] {
+        &self.kept[index]
+    }
+
+    /// The place for that text.
+    pub(super) fn kept_mut(&mut self, index: KeptIndex) -> &mut Vec<u8> {
+        &mut self.kept[index]
     }
 
     /// Forgets everything.

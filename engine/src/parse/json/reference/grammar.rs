@@ -66,8 +66,24 @@ impl Node {
         Some(node)
     }
 
+    /// The value as compact JSON, without the members of objects that `names` leave out.
+    pub(super) fn json_of(&self, names: &[String]) -> String {
+        match &self.value {
+            Value::Array(elements) => {
+                let elements: Vec<String> = elements.iter().map(|element| element.json_of(names)).collect();
+                format!("[{}]", elements.join(","))
+            }
+            Value::Object(members) => {
+                let members = members.iter().filter(|(name, _)| names.contains(name));
+                let members = members.map(|(name, member)| format!("{}:{}", quoted(name), member.json()));
+                format!("{{{}}}", members.collect::<Vec<_>>().join(","))
+            }
+            _ => self.json(),
+        }
+    }
+
+    /// The value as compact JSON.
     pub(super) fn json(&self) -> String {
-        let quoted = |text: &String| serde_json::Value::String(text.clone()).to_string();
         match &self.value {
             Value::Null => "null".to_owned(),
             Value::Boolean(value) => value.to_string(),
@@ -90,6 +106,11 @@ impl Node {
             }
         }
     }
+}
+
+/// The string `text` as JSON.
+fn quoted(text: &str) -> String {
+    serde_json::Value::String(text.to_owned()).to_string()
 }
 
 /// A place in a text, and the rules by which the text is read.

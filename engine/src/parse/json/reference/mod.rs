@@ -44,6 +44,8 @@ struct Reader {
     root: Pointer,
     root_text: String,
     fields: Vec<Pointer>,
+    /// The members that each column keeps; empty: all.
+    kept: Vec<Vec<String>>,
     is_flattened: bool,
     escapes: InvalidStringEscapes,
     max_record_bytes: usize,
@@ -71,6 +73,10 @@ impl ReferenceJsonParser {
                 root: root_pointer(options)?,
                 root_text: options.root.clone().unwrap_or_default(),
                 fields: field_pointers(options)?,
+                kept: projected_columns(options)?
+                    .into_iter()
+                    .map(|column| column.members)
+                    .collect(),
                 is_flattened: options.flatten_json_array,
                 escapes: options.invalid_string_escapes,
                 max_record_bytes: effective_max_record_bytes(options),
@@ -332,6 +338,7 @@ impl Reader {
                     let text = match &field.value {
                         Value::String(content) if cells.column_type() != ColumnType::Json => content.clone(),
                         Value::Number { text, .. } if cells.column_type() != ColumnType::Json => text.clone(),
+                        _ if !self.kept[index].is_empty() => field.json_of(&self.kept[index]),
                         _ => field.json(),
                     };
                     if cells.push_text(text.as_bytes()).is_ok() {
