@@ -4,7 +4,7 @@
 //! [`commit::PreparedCommit`] (what the commit will say) and [`CommittedLoad`]. Only the last is success; any step before it may
 //! die and be repeated.
 //!
-//! Reading order: [`warehouse`] (where tables live), [`schema`] (what a table's columns are), [`delta`] (the log), [`commit`];
+//! Reading order: [`warehouse`] (where tables live) with [`local`] (its files, if they are local), [`schema`] (what a table's columns are), [`delta`] (the log), [`commit`];
 //! [`promise`] (what a commit promises to the tables beside it), [`rejects`] and [`ledger`] (these tables) with [`runs`] (the ledger
 //! read in the order of its files) on top of [`stored_parquet`];
 //! [`plain`] (bare files, without a log).
@@ -12,6 +12,7 @@
 pub mod commit;
 pub mod delta;
 pub mod ledger;
+mod local;
 pub mod plain;
 pub mod promise;
 pub mod rejects;

@@ -1,10 +1,10 @@
 //! Where tables live: a directory, or a prefix of a bucket.
 
+use super::local::LocalFiles;
 use crate::error::{Blame, Error, Result, innermost};
 use futures::TryStreamExt;
 use object_store::aws::AmazonS3Builder;
 use object_store::client::SpawnedReqwestConnector;
-use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use object_store::{ObjectStore, ObjectStoreExt};
@@ -132,7 +132,7 @@ impl Warehouse {
         let prefix = Path::from_absolute_path(&directory).map_err(|error| broken(error.to_string()))?;
         Ok(Warehouse {
             root_url,
-            root_store: Arc::new(LocalFileSystem::new()),
+            root_store: Arc::new(LocalFiles::default()),
             prefix,
         })
     }
