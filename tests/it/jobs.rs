@@ -101,7 +101,8 @@ fn a_failed_job_keeps_its_error() {
     assert_eq!((&shown["status"], &shown["records"]), (&json!("error"), &json!(0)));
     assert_eq!(shown["error"]["error"], failed.json()["error"]);
     assert_eq!(shown["error"]["blame"], "data");
-    assert!(shown["error"]["at"].as_str().unwrap().contains("line 42"), "{shown}");
+    // More than one file has a bad record; which is met first depends on the cores.
+    assert!(shown["error"]["at"].as_str().unwrap().contains(".csv.gz line "), "{shown}");
 }
 
 #[test]
