@@ -102,7 +102,10 @@ fn a_failed_job_keeps_its_error() {
     assert_eq!(shown["error"]["error"], failed.json()["error"]);
     assert_eq!(shown["error"]["blame"], "data");
     // More than one file has a bad record; which is met first depends on the cores.
-    assert!(shown["error"]["at"].as_str().unwrap().contains(".csv.gz line "), "{shown}");
+    assert!(
+        shown["error"]["at"].as_str().unwrap().contains(".csv.gz line "),
+        "{shown}"
+    );
 }
 
 #[test]

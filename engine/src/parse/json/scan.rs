@@ -17,12 +17,11 @@ pub(super) fn quote_backslash_or_control(text: &[u8], from: usize) -> usize {
 #[inline]
 fn first_special<const HAS_CONTROL: bool>(text: &[u8], from: usize) -> usize {
     let mut at = from;
-    while let Some(block) = text.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
-        let mask = special_mask::<HAS_CONTROL>(u64::from_le_bytes(*block));
-        if mask != 0 {
-            return at + mask.trailing_zeros() as usize / 8;
+    while let Some(block) = text.get(at..).and_then(|rest| rest.first_chunk()) {
+        if let Some(place) = block::first_special::<HAS_CONTROL>(block) {
+            return at + place;
         }
-        at += 8;
+        at += block.len();
     }
     while at < text.len() && !is_special::<HAS_CONTROL>(text[at]) {
         at += 1;
@@ -35,17 +34,55 @@ fn is_special<const HAS_CONTROL: bool>(byte: u8) -> bool {
     matches!(byte, b'"' | b'\\') || (HAS_CONTROL && byte < b' ')
 }
 
-/// Sets the highest bit of the first special byte of `block`, and none before it; those behind it mean nothing.
-#[inline]
-fn special_mask<const HAS_CONTROL: bool>(block: u64) -> u64 {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    // A byte borrows from its neighbour's only if it is special itself, so the first one is right.
-    let less_than = |bytes: u64, limit: u8| bytes.wrapping_sub(ONES * u64::from(limit)) & !bytes;
-    let mut mask = less_than(block ^ (ONES * u64::from(b'"')), 1) | less_than(block ^ (ONES * u64::from(b'\\')), 1);
-    if HAS_CONTROL {
-        mask |= less_than(block, b' ');
+/// Looks at many bytes at once: with the vectors that every x86-64 has.
+#[cfg(target_arch = "x86_64")]
+mod block {
+    use std::arch::x86_64::{
+        _mm_cmpeq_epi8, _mm_loadu_si128, _mm_min_epu8, _mm_movemask_epi8, _mm_or_si128, _mm_set1_epi8,
+    };
+
+    /// The place of the first special byte.
+    #[inline]
+    pub(super) fn first_special<const HAS_CONTROL: bool>(block: &[u8; 16]) -> Option<usize> {
+        // SAFETY: every x86-64 has SSE2.
+        let mask = unsafe { special_mask::<HAS_CONTROL>(block) };
+        (mask != 0).then(|| mask.trailing_zeros() as usize)
     }
-    mask & (ONES << 7)
+
+    /// One bit for each byte, set for those that are special.
+    #[inline]
+    #[target_feature(enable = "sse2")]
+    fn special_mask<const HAS_CONTROL: bool>(block: &[u8; 16]) -> u32 {
+        // SAFETY: the block has the 16 bytes that are read, and the load asks for no alignment.
+        let bytes = unsafe { _mm_loadu_si128(block.as_ptr().cast()) };
+        let quotes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(b'"'.cast_signed()));
+        let backslashes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(b'\\'.cast_signed()));
+        let mut special = _mm_or_si128(quotes, backslashes);
+        if HAS_CONTROL {
+            let controls = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(31)), bytes);
+            special = _mm_or_si128(special, controls);
+        }
+        _mm_movemask_epi8(special).cast_unsigned()
+    }
+}
+
+/// Looks at many bytes at once: with the arithmetic of a word.
+#[cfg(not(target_arch = "x86_64"))]
+mod block {
+    /// The place of the first special byte.
+    #[inline]
+    pub(super) fn first_special<const HAS_CONTROL: bool>(block: &[u8; 8]) -> Option<usize> {
+        const ONES: u64 = 0x0101_0101_0101_0101;
+        let block = u64::from_le_bytes(*block);
+        // A byte borrows from its neighbour's only if it is special itself, so the first one is right.
+        let less_than = |bytes: u64, limit: u8| bytes.wrapping_sub(ONES * u64::from(limit)) & !bytes;
+        let mut mask = less_than(block ^ (ONES * u64::from(b'"')), 1) | less_than(block ^ (ONES * u64::from(b'\\')), 1);
+        if HAS_CONTROL {
+            mask |= less_than(block, b' ');
+        }
+        let mask = mask & (ONES << 7);
+        (mask != 0).then(|| mask.trailing_zeros() as usize / 8)
+    }
 }
 
 /// Finds the first byte of `text` at or after `from` that is not white space.

@@ -12,9 +12,12 @@
 
 use super::fault::{Expected, Fault};
 use super::scan;
-use super::wanted::{NodeIndex, Slot, Slots, Wanted};
+use super::wanted::{KeptText, NodeIndex, Slot, Slots, Wanted};
 use super::{InvalidStringEscapes, MAX_DEPTH, text};
 use std::ops::Range;
+
+/// Bytes of `"name":` that are not the name's.
+const KEY_MARKS: usize = 3;
 
 /// What a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -231,7 +234,7 @@ impl<'t> Walker<'t> {
         for index in wanted.kept(node) {
             self.at = start;
             let out = slots.kept_mut(*index);
-            out.clear();
+            out.text.clear();
             self.keep(wanted.kept_names(*index), out, depth)?;
         }
         Ok(kind)
@@ -254,16 +257,19 @@ impl<'t> Walker<'t> {
             return Ok(Kind::Object);
         }
         let mut expected = Expected::NameOrClose;
+        let mut turn = 0;
         loop {
-            let name = self.member_name(expected)?;
-            self.space();
-            let name = &self.text[name];
-            if memchr::memchr(b'\\', name).is_some() {
-                let mut decoded = Vec::with_capacity(name.len());
-                text::decode(name, self.escapes, &mut decoded);
-                self.member(wanted, node, &decoded, slots, depth)?;
+            if let Some(known) = slots.known_member(node, turn, &self.text[self.at..]) {
+                self.at += known.key_bytes;
+                self.space();
+                turn = known.next;
+                match known.node {
+                    Some(child) => self.child(wanted, child, slots, depth)?,
+                    None => self.skip(depth + 1)?,
+                };
             } else {
-                self.member(wanted, node, name, slots, depth)?;
+                self.new_member(wanted, node, turn, expected, slots, depth)?;
+                turn += 1;
             }
             self.space();
             match self.peek() {
@@ -281,16 +287,47 @@ impl<'t> Walker<'t> {
         }
     }
 
-    #[inline]
-    fn member(
+    /// Passes a member that has not come before in its turn.
+    fn new_member(
         &mut self,
         wanted: &Wanted,
         node: NodeIndex,
-        name: &[u8],
+        turn: usize,
+        expected: Expected,
         slots: &mut Slots,
         depth: usize,
     ) -> Result<Kind, Fault> {
-        self.each(wanted, wanted.members(node, name), slots, depth)
+        let start = self.at;
+        let name = self.member_name(expected)?;
+        let key = &self.text[start..self.at];
+        self.space();
+        let name = &self.text[name];
+        if memchr::memchr(b'\\', name).is_some() {
+            let mut decoded = Vec::with_capacity(name.len());
+            text::decode(name, self.escapes, &mut decoded);
+            return self.each(wanted, wanted.members(node, &decoded), slots, depth);
+        }
+        let mut children = wanted.members(node, name);
+        let child = children.next();
+        if children.next().is_some() {
+            return self.each(wanted, wanted.members(node, name), slots, depth);
+        }
+        if key.len() == name.len() + KEY_MARKS {
+            slots.remember_member(node, turn, key, child);
+        }
+        match child {
+            Some(child) => self.child(wanted, child, slots, depth),
+            None => self.skip(depth + 1),
+        }
+    }
+
+    /// Passes the value of a member, which is wanted at `child` and may have come before.
+    #[inline]
+    fn child(&mut self, wanted: &Wanted, child: NodeIndex, slots: &mut Slots, depth: usize) -> Result<Kind, Fault> {
+        if slots.get(child).is_some() {
+            slots.forget(wanted, child);
+        }
+        self.noted(wanted, child, slots, depth + 1)
     }
 
     fn wanted_array(
@@ -330,21 +367,21 @@ impl<'t> Walker<'t> {
 
     /// Passes a value, and appends to `out` what `names` leave of it as compact JSON: of an object these members, of an array what
     /// they leave of each element, of anything else the whole.
-    fn keep(&mut self, names: &[String], out: &mut Vec<u8>, depth: usize) -> Result<(), Fault> {
+    fn keep(&mut self, names: &[String], out: &mut KeptText, depth: usize) -> Result<(), Fault> {
         match self.peek() {
             b'{' => self.keep_members(names, out, depth),
             b'[' => self.keep_elements(names, out, depth),
-            _ => self.copy(out, depth),
+            _ => self.copy(&mut out.text, depth),
         }
     }
 
-    fn keep_elements(&mut self, names: &[String], out: &mut Vec<u8>, depth: usize) -> Result<(), Fault> {
+    fn keep_elements(&mut self, names: &[String], out: &mut KeptText, depth: usize) -> Result<(), Fault> {
         if depth >= MAX_DEPTH {
             return Err(self.fault(Expected::LessNesting));
         }
         self.at += 1;
         self.space();
-        out.push(b'[');
+        out.text.push(b'[');
         if self.peek() != b']' {
             loop {
                 self.keep(names, out, depth + 1)?;
@@ -353,7 +390,7 @@ impl<'t> Walker<'t> {
                     b',' => {
                         self.at += 1;
                         self.space();
-                        out.push(b',');
+                        out.text.push(b',');
                     }
                     b']' => break,
                     _ => return Err(self.fault(Expected::CommaOrBracket)),
@@ -361,32 +398,54 @@ impl<'t> Walker<'t> {
             }
         }
         self.at += 1;
-        out.push(b']');
+        out.text.push(b']');
         Ok(())
     }
 
-    fn keep_members(&mut self, names: &[String], out: &mut Vec<u8>, depth: usize) -> Result<(), Fault> {
+    fn keep_members(&mut self, names: &[String], out: &mut KeptText, depth: usize) -> Result<(), Fault> {
         if depth >= MAX_DEPTH {
             return Err(self.fault(Expected::LessNesting));
         }
         self.at += 1;
         self.space();
-        out.push(b'{');
+        out.text.push(b'{');
         if self.peek() == b'}' {
             self.at += 1;
-            out.push(b'}');
+            out.text.push(b'}');
             return Ok(());
         }
         let mut separator = None;
         let mut expected = Expected::NameOrClose;
+        let mut turn = 0;
         loop {
-            let name = self.member_name(expected)?;
+            let is_kept;
+            if let Some(known) = out.order.known(turn, &self.text[self.at..]) {
+                let key = &self.text[self.at..self.at + known.key_bytes];
+                self.at += known.key_bytes;
+                turn = known.next;
+                is_kept = known.node.is_some();
+                if is_kept {
+                    out.text.extend(separator);
+                    out.text.extend_from_slice(key);
+                }
+            } else {
+                let start = self.at;
+                let name = self.member_name(expected)?;
+                is_kept = self.is_among(names, name.clone());
+                if is_kept {
+                    out.text.extend(separator);
+                    text::compact(&self.text[name.start - 1..=name.end], self.escapes, &mut out.text);
+                    out.text.push(b':');
+                }
+                let key = &self.text[start..self.at];
+                if key.len() == name.len() + KEY_MARKS && !key.contains(&b'\\') && !text::has_control(key) {
+                    out.order.remember(turn, key, is_kept.then_some(0));
+                }
+                turn += 1;
+            }
             self.space();
-            if self.is_among(names, name.clone()) {
-                out.extend(separator);
-                text::compact(&self.text[name.start - 1..=name.end], self.escapes, out);
-                out.push(b':');
-                self.copy(out, depth + 1)?;
+            if is_kept {
+                self.copy(&mut out.text, depth + 1)?;
                 separator = Some(b',');
             } else {
                 self.skip(depth + 1)?;
@@ -399,7 +458,7 @@ impl<'t> Walker<'t> {
                 }
                 b'}' => {
                     self.at += 1;
-                    out.push(b'}');
+                    out.text.push(b'}');
                     return Ok(());
                 }
                 _ => return Err(self.fault(Expected::CommaOrBrace)),
@@ -448,16 +507,10 @@ impl<'t> Walker<'t> {
             return self.skip(depth + 1);
         };
         let start = self.at;
-        if slots.get(first).is_some() {
-            slots.forget(wanted, first);
-        }
-        let mut kind = self.noted(wanted, first, slots, depth + 1)?;
+        let mut kind = self.child(wanted, first, slots, depth)?;
         for other in nodes {
             self.at = start;
-            if slots.get(other).is_some() {
-                slots.forget(wanted, other);
-            }
-            kind = self.noted(wanted, other, slots, depth + 1)?;
+            kind = self.child(wanted, other, slots, depth)?;
         }
         Ok(kind)
     }

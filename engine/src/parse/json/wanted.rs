@@ -1,5 +1,6 @@
 //! Says which parts of a value are wanted, as a tree of names, and where they were found.
 
+use super::order::{Known, Order};
 use super::pointer::{Pointer, Token};
 use super::walk::Kind;
 use std::ops::Range;
@@ -160,8 +161,18 @@ impl Wanted {
 #[derive(Debug)]
 pub(super) struct Slots {
     slots: Vec<Option<Slot>>,
+    /// Of the objects at each node.
+    orders: Vec<Order>,
     /// Each is of its node's slot, if there is one and it is an object or array.
-    kept: Vec<Vec<u8>>,
+    kept: Vec<KeptText>,
+}
+
+/// The text of a value that keeps some members only.
+#[derive(Debug, Default)]
+pub(super) struct KeptText {
+    pub(super) text: Vec<u8>,
+    /// Of the objects in it; those that are kept have a place, whichever it is.
+    pub(super) order: Order,
 }
 
 impl Slots {
@@ -169,7 +180,8 @@ impl Slots {
     pub(super) fn new(wanted: &Wanted) -> Slots {
         Slots {
             slots: vec![None; wanted.num_nodes()],
-            kept: vec![Vec::new(); wanted.kept.len()],
+            orders: wanted.nodes.iter().map(|_| Order::default()).collect(),
+            kept: wanted.kept.iter().map(|_| KeptText::default()).collect(),
         }
     }
 
@@ -185,14 +197,25 @@ impl Slots {
         self.slots[node] = Some(slot);
     }
 
+    /// The member at the beginning of `text`, if it comes in the object at `node` in its turn.
+    #[inline]
+    pub(super) fn known_member(&self, node: NodeIndex, expected: usize, text: &[u8]) -> Option<Known> {
+        self.orders[node].known(expected, text)
+    }
+
+    /// Remembers that a member with `key` came at its turn in the object at `node`.
+    pub(super) fn remember_member(&mut self, node: NodeIndex, expected: usize, key: &[u8], child: Option<NodeIndex>) {
+        self.orders[node].remember(expected, key, child);
+    }
+
     /// The text that keeps some members only.
     #[inline]
     pub(super) fn kept(&self, index: KeptIndex) -> &[u8] {
-        &self.kept[index]
+        &self.kept[index].text
     }
 
     /// The place for that text.
-    pub(super) fn kept_mut(&mut self, index: KeptIndex) -> &mut Vec<u8> {
+    pub(super) fn kept_mut(&mut self, index: KeptIndex) -> &mut KeptText {
         &mut self.kept[index]
     }
 
