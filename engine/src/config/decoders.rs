@@ -4,10 +4,11 @@ use super::document::{Node, Value};
 use super::reader::{Reader, nearest};
 use crate::decode::{DecodeOptions, DecoderOptions, EntryOptions};
 
-const TYPES: [&str; 8] = [
+const TYPES: [&str; 9] = [
     "gzip",
     "bzip2",
     "zstd",
+    "xz",
     "zlib",
     "zip",
     "tar",
@@ -78,6 +79,7 @@ fn read_step(input: &Reader<'_>, index: usize, item: &Node) -> Option<Step> {
         "gzip" => Step::Listed(vec![DecoderOptions::Gzip]),
         "bzip2" => Step::Listed(vec![DecoderOptions::Bzip2]),
         "zstd" => Step::Listed(vec![DecoderOptions::Zstd]),
+        "xz" => Step::Listed(vec![DecoderOptions::Xz]),
         "zlib" => Step::Listed(vec![DecoderOptions::Zlib]),
         "zip" => Step::Listed(vec![DecoderOptions::Zip(read_entries(&entry))]),
         "tar" => Step::Listed(vec![DecoderOptions::Tar(read_entries(&entry))]),
@@ -121,11 +123,14 @@ fn read_commons_compress(entry: &Reader<'_>) -> Option<Step> {
         "gzip" | "gz" => vec![DecoderOptions::Gzip],
         "bzip2" | "bz2" => vec![DecoderOptions::Bzip2],
         "zstd" => vec![DecoderOptions::Zstd],
+        "xz" => vec![DecoderOptions::Xz],
         "deflate" | "zlib" => vec![DecoderOptions::Zlib],
         "tgz" | "tar.gz" => vec![DecoderOptions::Gzip, DecoderOptions::Tar(entries)],
         "tbz" | "tbz2" | "tb2" | "tar.bz2" => vec![DecoderOptions::Bzip2, DecoderOptions::Tar(entries)],
+        "txz" | "tar.xz" => vec![DecoderOptions::Xz, DecoderOptions::Tar(entries)],
         _ => {
-            let supported = "zip, jar, tar, gzip, bzip2, zstd, deflate, tgz, tar.gz, tbz, tbz2, tb2, tar.bz2";
+            let supported =
+                "zip, jar, tar, gzip, bzip2, zstd, xz, deflate, tgz, tar.gz, tbz, tbz2, tb2, tar.bz2, txz, tar.xz";
             entry.error(
                 "format",
                 format!("unsupported format '{format}'. Supported formats are [{supported}]"),

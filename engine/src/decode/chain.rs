@@ -14,7 +14,7 @@ use super::magic::{HEAD_BYTES, detect};
 use super::whole::WholeGzip;
 use super::{
     Bzip2Decoder, DecodeError, DecodeOptions, Decoder, DecoderOptions, Event, GzipDecoder, Progress, TarDecoder,
-    ZipDecoder, ZlibDecoder, ZstdDecoder,
+    XzDecoder, ZipDecoder, ZlibDecoder, ZstdDecoder,
 };
 
 /// Most layers that are detected in one file. Two are common (`.tar.gz`, gzip in zip); endless ones are an attack.
@@ -475,6 +475,7 @@ fn build(options: &DecoderOptions) -> Box<dyn Decoder> {
         DecoderOptions::Gzip => Box::new(GzipDecoder::new()),
         DecoderOptions::Bzip2 => Box::new(Bzip2Decoder::new()),
         DecoderOptions::Zstd => Box::new(ZstdDecoder::new()),
+        DecoderOptions::Xz => Box::new(XzDecoder::new()),
         DecoderOptions::Zlib => Box::new(ZlibDecoder::new()),
         DecoderOptions::Zip(entries) => Box::new(ZipDecoder::new(entries)),
         DecoderOptions::Tar(entries) => Box::new(TarDecoder::new(entries)),
@@ -490,6 +491,7 @@ fn format_name(options: &DecoderOptions) -> &'static str {
         DecoderOptions::Gzip => "gzip",
         DecoderOptions::Bzip2 => "bzip2",
         DecoderOptions::Zstd => "zstd",
+        DecoderOptions::Xz => "xz",
         DecoderOptions::Zlib => "zlib",
         DecoderOptions::Zip(_) => "zip",
         DecoderOptions::Tar(_) => "tar",

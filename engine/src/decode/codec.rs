@@ -127,6 +127,10 @@ impl<C: Codec> Streams<C> {
         }
     }
 
+    pub(super) fn codec_mut(&mut self) -> &mut C {
+        &mut self.codec
+    }
+
     fn run(&mut self, io: &mut Io<'_>) -> Result<Event, (Fault, usize)> {
         loop {
             if !self.is_open {

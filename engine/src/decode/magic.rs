@@ -20,6 +20,9 @@ pub fn detect(head: &[u8]) -> Option<DecoderOptions> {
     if is_zstd(head) {
         return Some(DecoderOptions::Zstd);
     }
+    if head.starts_with(b"\xfd7zXZ\0") {
+        return Some(DecoderOptions::Xz);
+    }
     if head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06") {
         return Some(DecoderOptions::Zip(EntryOptions::default()));
     }

@@ -6,7 +6,7 @@
 //! are checked and never allocated.
 //!
 //! Reading order: `chain` (the whole way of one file), `whole` (its fast path), `magic`; one file per format: `plain`, `gzip`,
-//! `zlib`, `bzip2`, `zstd`, `zip`, `tar`; and what they share: `codec`, `inflate`, `entry`. Deliberately not here: charsets (see
+//! `zlib`, `bzip2`, `zstd`, `xz`, `zip`, `tar`; and what they share: `codec`, `inflate`, `entry`. Deliberately not here: charsets (see
 //! `parse`), extensions of file names (nobody looks at them), and writing any of these formats.
 
 mod bzip2;
@@ -19,6 +19,7 @@ mod magic;
 mod plain;
 mod tar;
 mod whole;
+mod xz;
 mod zip;
 mod zlib;
 mod zstd;
@@ -32,6 +33,7 @@ pub use self::gzip::GzipDecoder;
 pub use self::magic::detect;
 pub use self::plain::PlainDecoder;
 pub use self::tar::TarDecoder;
+pub use self::xz::XzDecoder;
 pub use self::zip::ZipDecoder;
 pub use self::zlib::ZlibDecoder;
 pub use self::zstd::ZstdDecoder;
@@ -56,6 +58,8 @@ pub enum DecoderOptions {
     Bzip2,
     /// RFC 8878, any number of frames, skippable ones included.
     Zstd,
+    /// xz, any number of streams.
+    Xz,
     /// RFC 1950.
     Zlib,
     /// A zip archive; every entry is a file for the parser.

@@ -8,6 +8,7 @@ mod other;
 mod single;
 mod tar;
 mod writers;
+mod xz;
 mod zip;
 mod zstd;
 
@@ -188,7 +189,7 @@ proptest! {
     #[test]
     fn any_cut_gives_the_same_entries(
         data in prop::collection::vec((prop::collection::vec(any::<u8>(), 0..2000), 0..6_usize), 1..5),
-        outer in 0..6_usize,
+        outer in 0..7_usize,
         is_archive in 0..3_u8,
         chunk_bytes in prop::collection::vec(1..700_usize, 1..8),
         output_bytes in prop::collection::vec(1..900_usize, 1..8),
@@ -198,6 +199,7 @@ proptest! {
             1 => bzip2(data),
             2 => zstd(data),
             3 => gzip(&zstd(data)),
+            4 => xz(data),
             _ => data.to_vec(),
         };
         let name = |index: usize| format!("{index}.csv");

@@ -158,7 +158,7 @@ pub(crate) fn decode(encoding: &'static Encoding, bytes: &[u8], is_whole: bool) 
 
 /// What well-known binary file starts like this.
 fn known_binary(bytes: &[u8]) -> Option<&'static str> {
-    const MAGICS: [(&[u8], &str); 14] = [
+    const MAGICS: [(&[u8], &str); 13] = [
         (b"PAR1", "a Parquet file"),
         (b"Obj\x01", "an Avro file"),
         (b"ORC", "an ORC file"),
@@ -166,7 +166,6 @@ fn known_binary(bytes: &[u8]) -> Option<&'static str> {
         (b"\xFF\xD8\xFF", "a JPEG image"),
         (b"GIF8", "a GIF image"),
         (b"%PDF-", "a PDF document"),
-        (b"\xFD7zXZ\0", "xz data, which is not supported"),
         (b"7z\xBC\xAF\x27\x1C", "a 7-Zip archive, which is not supported"),
         (b"\x04\x22\x4D\x18", "lz4 data, which is not supported"),
         (b"\xFF\x06\0\0sNaPpY", "snappy data, which is not supported"),
@@ -216,7 +215,18 @@ fn is_control(byte: u8) -> bool {
 }
 
 fn check_is_text(key: &str, bytes: &[u8]) -> Result<(), GuessError> {
-    let num_control = bytes.iter().filter(|byte| is_control(**byte)).count();
+    let mut counts = [0_usize; 256];
+    for byte in bytes.iter().filter(|byte| is_control(**byte)) {
+        counts[usize::from(*byte)] += 1;
+    }
+    // One of them, but for NUL, may be the delimiter.
+    let most = counts[1..]
+        .iter()
+        .filter(|count| **count > 1)
+        .max()
+        .copied()
+        .unwrap_or_default();
+    let num_control = counts.iter().sum::<usize>() - most;
     #[expect(clippy::cast_precision_loss, reason = "a share needs no exact count")]
     let share = num_control as f64 / bytes.len().max(1) as f64;
     if share <= MAX_CONTROL_SHARE {

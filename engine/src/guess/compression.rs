@@ -31,6 +31,7 @@ pub(crate) fn name(decoder: &DecoderOptions) -> &'static str {
         DecoderOptions::Gzip => "gzip",
         DecoderOptions::Bzip2 => "bzip2",
         DecoderOptions::Zstd => "zstd",
+        DecoderOptions::Xz => "xz",
         DecoderOptions::Zlib => "zlib",
         DecoderOptions::Zip(_) => "zip",
         DecoderOptions::Tar(_) => "tar",
@@ -51,6 +52,9 @@ pub(crate) fn detect(bytes: &[u8]) -> Option<DecoderOptions> {
     let is_zstd_skippable = matches!(bytes.first(), Some(0x50..=0x5F)) && bytes.get(1..4) == Some(&[0x2A, 0x4D, 0x18]);
     if bytes.starts_with(&[0x28, 0xB5, 0x2F, 0xFD]) || is_zstd_skippable {
         return Some(DecoderOptions::Zstd);
+    }
+    if bytes.starts_with(b"\xFD7zXZ\0") {
+        return Some(DecoderOptions::Xz);
     }
     if bytes.starts_with(b"PK\x03\x04") && !is_office_document(bytes) {
         return Some(DecoderOptions::Zip(Default::default()));
@@ -120,6 +124,7 @@ fn decode_layer(
     let head = match decoder {
         DecoderOptions::Gzip => read_head(flate2::read::MultiGzDecoder::new(bytes)),
         DecoderOptions::Bzip2 => read_head(bzip2::read::MultiBzDecoder::new(bytes)),
+        DecoderOptions::Xz => read_head(liblzma::bufread::XzDecoder::new_multi_decoder(bytes)),
         DecoderOptions::Zlib => read_head(flate2::read::ZlibDecoder::new(bytes)),
         DecoderOptions::Zstd => match zstd::stream::read::Decoder::with_buffer(bytes) {
             Ok(decoder) => read_head(decoder),

@@ -202,6 +202,7 @@ fn decoder(value: &Value) -> Option<DecoderOptions> {
         "gzip" => Some(DecoderOptions::Gzip),
         "bzip2" => Some(DecoderOptions::Bzip2),
         "zstd" => Some(DecoderOptions::Zstd),
+        "xz" => Some(DecoderOptions::Xz),
         "zlib" => Some(DecoderOptions::Zlib),
         "zip" => Some(DecoderOptions::Zip(entries())),
         "tar" => Some(DecoderOptions::Tar(entries())),

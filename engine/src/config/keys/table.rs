@@ -125,9 +125,9 @@ pub static KEYS: &[KeyDoc] = &[
     key("in.filename_mode", Word, "Whether `filename_column` holds the last segment of the key or the whole path").default("name").values(&["name", "key"]).example("key"),
     key("in.__end_modified_time", Text, "Internal to the original; must not be set").example("null"),
     key("in.decoders", WordOrMaps, "Decompressors and unpackers, outermost first; `[]` for none. Left out: by the magic bytes of each file").default("auto").values(&["auto", "none"]).example("[{type: gzip}]"),
-    key("in.decoders[].type", Word, "Format").required().values(&["gzip", "bzip2", "zstd", "zlib", "zip", "tar", "commons-compress", "auto"]).example("gzip"),
+    key("in.decoders[].type", Word, "Format").required().values(&["gzip", "bzip2", "zstd", "xz", "zlib", "zip", "tar", "commons-compress", "auto"]).example("gzip"),
     key("in.decoders[].match_name", Text, "Java regular expression that must be found in the name of an archive's entry; with `commons-compress` it must match the whole name").of(&["zip", "tar", "commons-compress"]).example(r"\.csv$"),
-    key("in.decoders[].format", Text, "Format in the original's words: `zip`, `jar`, `tar`, `gzip`, `bzip2`, `deflate`, `zstd`, `tgz`, `tar.gz`, `tbz`, `tbz2`, `tb2`, `tar.bz2`. Empty: by magic bytes").of(&["commons-compress"]).default("''").example("tgz"),
+    key("in.decoders[].format", Text, "Format in the original's words: `zip`, `jar`, `tar`, `gzip`, `bzip2`, `deflate`, `zstd`, `xz`, `tgz`, `tar.gz`, `tbz`, `tbz2`, `tb2`, `tar.bz2`, `txz`, `tar.xz`. Empty: by magic bytes").of(&["commons-compress"]).default("''").example("tgz"),
     key("in.decoders[].decompress_concatenated", Bool, "Accepted for compatibility: concatenated streams are always read").of(&["commons-compress"]).default("true").example("true"),
     key("in.parser", Map, "How bytes become rows; required except for `guess`").required().example("{type: csv, columns: […]}"),
 

@@ -32,6 +32,7 @@ fn files() -> Vec<String> {
         "gzip",
         "bzip2",
         "zstd",
+        "xz",
         "zlib",
         "zip",
         "tar",

@@ -15,6 +15,7 @@ fn formats_are_told_by_their_first_bytes() {
     check_detected(&bzip2(&csv(3000)), Some(DecoderOptions::Bzip2));
     check_detected(&zstd(b"x"), Some(DecoderOptions::Zstd));
     check_detected(&zstd_skippable(b"x"), Some(DecoderOptions::Zstd));
+    check_detected(&xz(b"x"), Some(DecoderOptions::Xz));
     check_detected(&zip(&[]), Some(zip_options()));
     check_detected(&zip(&[zip_entry("a", 0, b"")]), Some(zip_options()));
     for flavour in [Flavour::Ustar, Flavour::Gnu] {
@@ -28,6 +29,7 @@ fn what_is_shorter_than_a_magic_is_plain() {
     check_detected(&gzip(b"x")[..2], None);
     check_detected(&bzip2(b"x")[..17], None);
     check_detected(&zstd(b"x")[..3], None);
+    check_detected(&xz(b"x")[..5], None);
     check_detected(&zip(&[])[..3], None);
     check_detected(&tar_entry(Flavour::Ustar, b'0', "a", b"")[..511], None);
 }

@@ -4,11 +4,12 @@ use super::*;
 
 type Write = fn(&[u8]) -> Vec<u8>;
 
-fn all() -> [(DecoderOptions, Write); 4] {
+fn all() -> [(DecoderOptions, Write); 5] {
     [
         (DecoderOptions::Gzip, gzip),
         (DecoderOptions::Bzip2, bzip2),
         (DecoderOptions::Zstd, zstd),
+        (DecoderOptions::Xz, xz),
         (DecoderOptions::Zlib, zlib),
     ]
 }

@@ -40,6 +40,13 @@ pub(super) fn bzip2(data: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
+/// One stream with the check that `xz` writes.
+pub(super) fn xz(data: &[u8]) -> Vec<u8> {
+    let mut encoder = ::liblzma::write::XzEncoder::new(Vec::new(), 1);
+    encoder.write_all(data).unwrap();
+    encoder.finish().unwrap()
+}
+
 /// One frame with a checksum.
 pub(super) fn zstd(data: &[u8]) -> Vec<u8> {
     let mut encoder = ::zstd::stream::write::Encoder::new(Vec::new(), 3).unwrap();

@@ -1,0 +1,142 @@
+//! Turns an xz file (any number of streams, padding between and after them) into bytes.
+
+use ::liblzma::stream::{Action, Error, Status, Stream};
+
+use super::codec::{Codec, Fault, Step, StepError, Streams};
+use super::{DecodeError, Decoder, Progress};
+
+/// Largest dictionary accepted: what `xz -9` writes, twice. It is the only memory that a file can ask for here.
+const MAX_DICTIONARY_BYTES: u64 = 128 * 1024 * 1024;
+
+/// What the library needs beside the dictionary.
+const OTHER_MEMORY_BYTES: u64 = 1024 * 1024;
+
+/// The decoder of xz; see the module.
+pub struct XzDecoder {
+    streams: Streams<XzCodec>,
+}
+
+impl XzDecoder {
+    /// Makes one, ready for its first file.
+    pub fn new() -> Self {
+        XzDecoder {
+            streams: Streams::new(XzCodec::new()),
+        }
+    }
+}
+
+impl Default for XzDecoder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Decoder for XzDecoder {
+    fn begin(&mut self) {
+        self.streams.codec_mut().is_behind_stream = false;
+        self.streams.begin();
+    }
+
+    fn decode(&mut self, input: &[u8], output: &mut [u8]) -> Result<Progress, DecodeError> {
+        self.streams.decode(input, output)
+    }
+
+    fn finish(&mut self) -> Result<(), DecodeError> {
+        self.streams.finish()
+    }
+}
+
+/// One xz stream, or the padding behind one.
+pub(super) struct XzCodec {
+    stream: Stream,
+    is_used: bool,
+    /// A stream of the file has ended, so zeros may follow.
+    is_behind_stream: bool,
+}
+
+impl XzCodec {
+    pub(super) fn new() -> Self {
+        XzCodec {
+            stream: Stream::new_stream_decoder(MAX_DICTIONARY_BYTES + OTHER_MEMORY_BYTES, 0)
+                .expect("a decoder without flags fails for want of a few kilobytes of memory only"),
+            is_used: false,
+            is_behind_stream: false,
+        }
+    }
+}
+
+impl Codec for XzCodec {
+    const FORMAT: &'static str = "xz";
+    const IS_CONCATENABLE: bool = true;
+
+    fn begin(&mut self) {
+        // The library cannot reset one; its cost disappears beside a block of xz.
+        if self.is_used {
+            *self = XzCodec {
+                is_behind_stream: self.is_behind_stream,
+                ..XzCodec::new()
+            };
+        }
+    }
+
+    fn step(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, StepError> {
+        if self.is_behind_stream && !self.is_used {
+            let num_zeros = input.iter().take_while(|byte| **byte == 0).count();
+            if num_zeros > 0 {
+                return Ok(Step {
+                    consumed: num_zeros,
+                    produced: 0,
+                    has_ended: true,
+                });
+            }
+        }
+        self.is_used = true;
+        let (total_in, total_out) = (self.stream.total_in(), self.stream.total_out());
+        let result = self.stream.process(input, output, Action::Run);
+        // Both differences are bounded by the slices' lengths.
+        let consumed = (self.stream.total_in() - total_in) as usize;
+        let produced = (self.stream.total_out() - total_out) as usize;
+        let fault = match result {
+            Ok(Status::StreamEnd) => {
+                self.is_behind_stream = true;
+                return Ok(Step {
+                    consumed,
+                    produced,
+                    has_ended: true,
+                });
+            }
+            Ok(_) => {
+                let is_stuck = consumed == 0 && produced == 0 && !input.is_empty() && !output.is_empty();
+                if !is_stuck {
+                    return Ok(Step {
+                        consumed,
+                        produced,
+                        has_ended: false,
+                    });
+                }
+                Fault::Corrupt("the stream does not go on".to_owned())
+            }
+            Err(Error::Format) => {
+                // The stream's begin, or the chunk's if they are not in the same.
+                let begin = consumed.saturating_sub(usize::try_from(self.stream.total_in()).unwrap_or(usize::MAX));
+                return Err(StepError {
+                    fault: Fault::Corrupt("not the first bytes of an xz stream".to_owned()),
+                    consumed: begin,
+                });
+            }
+            Err(error) => fault(&error),
+        };
+        Err(StepError { fault, consumed })
+    }
+}
+
+fn fault(error: &Error) -> Fault {
+    match error {
+        Error::MemLimit => Fault::Unsupported(format!(
+            "a dictionary of more than `{}` MiB",
+            MAX_DICTIONARY_BYTES / (1024 * 1024)
+        )),
+        Error::Options => Fault::Unsupported("a filter or a check that is not known".to_owned()),
+        _ => Fault::Corrupt("a block is invalid or its checksum is wrong".to_owned()),
+    }
+}
