@@ -18,13 +18,15 @@ pub(crate) struct GuessedComment {
     pub(crate) num_lines: usize,
 }
 
-/// The marker of lines that are likely comments: only some of the lines have it, and either they open the file or they are few.
+/// The marker of lines that are likely comments: only some of the lines have it, and either they open the file or they are the
+/// fewer. If some open the file, they may be as many as the others, and any number if a blank follows each marker.
 pub(crate) fn candidate(samples: &[TextSample]) -> Option<GuessedComment> {
     let mut best: Option<GuessedComment> = None;
     for marker in MARKERS {
         let mut num_comments = 0;
         let mut num_others = 0;
         let mut num_leading = 0;
+        let mut are_spaced = true;
         for sample in samples {
             let mut is_leading = true;
             for line in lines(sample.text(), sample.is_whole)
@@ -34,14 +36,16 @@ pub(crate) fn candidate(samples: &[TextSample]) -> Option<GuessedComment> {
                 if line.starts_with(marker) && !line.starts_with("#N/A") {
                     num_comments += 1;
                     num_leading += usize::from(is_leading);
+                    are_spaced &= line[marker.len()..].starts_with(' ') || line.len() == marker.len();
                 } else {
                     num_others += 1;
                     is_leading = false;
                 }
             }
         }
-        let is_likely =
-            num_comments > 0 && num_others > 0 && (num_leading == num_comments || num_comments * 2 < num_others);
+        let is_fewer = num_comments < num_others || (num_leading > 0 && num_comments == num_others);
+        let are_marked_off = num_leading == num_comments || is_fewer || are_spaced;
+        let is_likely = num_comments > 0 && num_others > 0 && are_marked_off;
         if is_likely && best.as_ref().is_none_or(|best| num_comments > best.num_lines) {
             best = Some(GuessedComment {
                 marker,
@@ -52,13 +56,15 @@ pub(crate) fn candidate(samples: &[TextSample]) -> Option<GuessedComment> {
     best
 }
 
-/// Whether records that start with `marker` are rows after all: they have as many fields as the others, stand among them, and
-/// their first field fits the others' first fields.
+/// Whether records that start with `marker` are rows after all: they have as many fields as the others, stand among them or are
+/// several, and their first field fits the others' first fields. A blank after the marker is that of a comment.
 pub(crate) fn are_rows(records: &[Record<'_>], text: &str, marker: &str, width: usize) -> bool {
     let is_marked = |record: &&Record<'_>| text[record.start..].starts_with(marker);
-    let first_plain = records.iter().position(|record| !is_marked(&record)).unwrap_or(0);
-    let marked: Vec<&Record<'_>> = records[first_plain..].iter().filter(is_marked).collect();
-    if marked.is_empty() || width < 2 || !marked.iter().all(|record| record.width() == width) {
+    let is_spaced = |record: &&Record<'_>| text[record.start + marker.len()..].starts_with(' ');
+    let marked: Vec<&Record<'_>> = records.iter().filter(is_marked).collect();
+    let is_header_only = marked.len() == 1 && records.first().is_some_and(|first| is_marked(&first));
+    let are_as_wide = width > 1 && marked.iter().all(|record| record.width() == width);
+    if marked.is_empty() || is_header_only || !are_as_wide || marked.iter().any(is_spaced) {
         return false;
     }
     let plain = records
@@ -123,6 +129,9 @@ mod tests {
     fn few_marked_lines_are_comments() {
         check("#a\n#b\n1,2\n", Some(("#", 2)));
         check("1,2\n// x\n3,4\n5,6\n", Some(("//", 1)));
+        check("# x\n1,2\n# y\n3,4\n", Some(("#", 2)));
+        check("1,2\n# x\n3,4\n# y\n", Some(("#", 2)));
+        check("1,2\n#x\n3,4\n#y\n", None);
         check("#fff,1\n#000,2\n", None);
         check("#N/A,1\n2,3\n4,5\n", None);
         check("a,b\n", None);
@@ -149,6 +158,9 @@ mod tests {
         check("red,1\n#fff,2\nblue,3\n", true);
         check("1,1\n#2,2\n3,3\n", false);
         check("red,1\n# note\nblue,3\n", false);
+        check("red,1\n# green,2\nblue,3\n", false);
+        check("#fff,1\n#000,2\nred,3\n", true);
+        check("#colour,number\nred,3\n", false);
     }
 
     #[test]

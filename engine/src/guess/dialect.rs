@@ -6,8 +6,9 @@
 //! cut at their colons. The reference's measure, the spread of separator counts per line, is the special case without quotes.
 
 use super::TextSample;
-use super::kind::{Kind, kind_of};
-use super::split::{Cell, Record, SplitOptions, lines, split};
+use super::delimiters;
+use super::purity::ColumnScore;
+use super::split::{Record, SplitOptions, split};
 use std::collections::HashMap;
 
 /// Text that is scored, all samples together; more does not change the answer.
@@ -27,39 +28,6 @@ const OUTSIDE_WEIGHT: f64 = 0.3;
 
 /// What a file of one column weighs; between two clean columns (0.5) and three.
 const SINGLE_COLUMN_WEIGHT: f64 = 0.55;
-
-/// Lines of each sample that are searched for delimiters of several characters, the longest such delimiter, and how many are tried.
-const SEARCHED_LINES: usize = 50;
-const MAX_DELIMITER_CHARS: usize = 5;
-const MAX_FOUND_DELIMITERS: usize = 4;
-
-/// Signs in a row that are searched; a line of a thousand dashes holds no delimiter.
-const MAX_RUN_CHARS: usize = 16;
-
-/// Delimiters tried, the likelier first, and how likely each is beside a comma: colons and blanks stand inside values too.
-pub(super) const DELIMITERS: [(&str, f64); 21] = [
-    (",", 1.0),
-    ("\t", 1.0),
-    ("|", 1.0),
-    (";", 1.0),
-    ("\u{1}", 1.0),
-    ("\u{1f}", 1.0),
-    ("||", 1.0),
-    ("::", 1.0),
-    ("\t|", 1.0),
-    ("|\t", 1.0),
-    ("|~|", 1.0),
-    ("~|~", 1.0),
-    ("^|^", 1.0),
-    ("^^", 1.0),
-    ("~~", 1.0),
-    (";;", 1.0),
-    ("@@", 1.0),
-    ("^", 0.95),
-    ("~", 0.95),
-    (" ", 0.8),
-    (":", 0.75),
-];
 
 /// How fields and records are told apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,7 +96,7 @@ pub(crate) fn guess(samples: &[TextSample], comment: Option<&str>, fixed: &Fixed
     let mut scored: Vec<(Dialect, Measure)> = Vec::new();
     let delimiters: Vec<(&str, f64)> = match &fixed.delimiter {
         Some(delimiter) => vec![(delimiter.as_str(), 1.0)],
-        None => DELIMITERS.into_iter().chain(delimiters_in(&texts)).collect(),
+        None => delimiters::candidates(&texts),
     };
     for (delimiter, prior) in delimiters {
         if !texts.iter().any(|(text, _)| text.contains(delimiter)) {
@@ -151,10 +119,13 @@ pub(crate) fn guess(samples: &[TextSample], comment: Option<&str>, fixed: &Fixed
     }
     let mut best: Option<(Dialect, Measure)> = None;
     for (dialect, measure) in &scored {
-        if best
-            .as_ref()
-            .is_none_or(|(_, best)| measure.score > best.score * (1.0 + 1e-9))
-        {
+        let is_better = best.as_ref().is_none_or(|(other, best)| {
+            let is_less_broken = dialect.delimiter == other.delimiter
+                && measure.score > best.score * (1.0 - 1e-9)
+                && measure.num_broken < best.num_broken;
+            is_less_broken || measure.score > best.score * (1.0 + 1e-9)
+        });
+        if is_better {
             best = Some((dialect.clone(), measure.clone()));
         }
     }
@@ -182,77 +153,6 @@ pub(crate) fn guess(samples: &[TextSample], comment: Option<&str>, fixed: &Fixed
         measure,
         rival,
     }
-}
-
-/// Delimiters of several characters that the text itself shows: the same few signs, in nearly every line.
-fn delimiters_in<'a>(texts: &[(&'a str, bool)]) -> Vec<(&'a str, f64)> {
-    let mut num_lines = 0;
-    let mut found: HashMap<&str, usize> = HashMap::new();
-    for (text, _) in texts {
-        for line in lines(text, true)
-            .into_iter()
-            .filter(|line| !line.is_empty())
-            .take(SEARCHED_LINES)
-        {
-            num_lines += 1;
-            let mut parts: Vec<&str> = line
-                .split(|character: char| !is_sign(character))
-                .flat_map(delimiters_of_run)
-                .collect();
-            parts.sort_unstable();
-            parts.dedup();
-            for part in parts {
-                *found.entry(part).or_default() += 1;
-            }
-        }
-    }
-    let mut often: Vec<(&str, usize)> = found
-        .into_iter()
-        .filter(|(_, count)| *count > 1 && count * 10 >= num_lines * 8)
-        .collect();
-    // The longest first, so that no part of a delimiter comes before it.
-    often.sort_by_key(|(part, count)| (std::cmp::Reverse((*count, part.len())), *part));
-    let mut chosen: Vec<(&str, usize)> = Vec::new();
-    for (part, count) in often {
-        let is_listed = DELIMITERS.iter().any(|(delimiter, _)| *delimiter == part);
-        let is_part = chosen
-            .iter()
-            .any(|(other, others)| *others == count && other.contains(part));
-        if !is_listed && !is_part && chosen.len() < MAX_FOUND_DELIMITERS {
-            chosen.push((part, count));
-        }
-    }
-    chosen.into_iter().map(|(part, _)| (part, 1.0)).collect()
-}
-
-/// What can be a delimiter of several characters in a run of signs: it may stand beside other signs, and beside itself.
-fn delimiters_of_run(run: &str) -> impl Iterator<Item = &str> {
-    let places: Vec<(usize, usize)> = run
-        .char_indices()
-        .map(|(at, character)| (at, at + character.len_utf8()))
-        .take(MAX_RUN_CHARS)
-        .collect();
-    let num_places = places.len();
-    let of_start = move |first: usize| {
-        let places = places.clone();
-        (first + 1..(first + MAX_DELIMITER_CHARS).min(num_places))
-            .map(move |last| &run[places[first].0..places[last].1])
-    };
-    // A delimiter beside itself is one delimiter.
-    (0..num_places).flat_map(of_start).filter(|part| !is_repeated(part))
-}
-
-/// Whether `part` is something shorter, more than once.
-fn is_repeated(part: &str) -> bool {
-    (1..part.len())
-        .filter(|length| part.is_char_boundary(*length) && part.len().is_multiple_of(*length))
-        .any(|length| part[..length].repeat(part.len() / length) == part)
-}
-
-/// Whether a delimiter of several characters may hold it: no letter, digit, blank or quote, and nothing that
-/// numbers, dates and web addresses are written with.
-fn is_sign(character: char) -> bool {
-    !character.is_alphanumeric() && !character.is_whitespace() && !"\"'.-+_/".contains(character)
 }
 
 /// The heads of the samples, and whether each is complete.
@@ -335,70 +235,6 @@ fn single_column(texts: &[(&str, bool)], comment: Option<&str>, fixed: &FixedDia
     None
 }
 
-/// What the fields of one column add up to.
-#[derive(Clone, Debug, Default)]
-struct ColumnScore {
-    sum: f64,
-    /// Fields that are not empty.
-    num_filled: usize,
-    /// Those among them that hold a comma, or one of the rarer separators, that is not the delimiter.
-    num_with_comma: usize,
-    num_with_separator: usize,
-    /// Those that minutes or seconds may begin, if the delimiter is a colon.
-    num_like_minutes: usize,
-}
-
-impl ColumnScore {
-    fn add(&mut self, cell: &Cell<'_>, delimiter: &str, is_single_column: bool) {
-        if cell.is_quoted {
-            self.sum += 0.97;
-            self.num_filled += 1;
-        } else if !cell.text.is_empty() {
-            let text = cell.text.as_ref();
-            self.sum += cell_score(text, delimiter, is_single_column);
-            self.num_filled += 1;
-            let holds = |separators: &str| {
-                text.chars()
-                    .any(|found| separators.contains(found) && !delimiter.contains(found))
-            };
-            self.num_like_minutes += usize::from(delimiter == ":" && is_like_minutes(text));
-            self.num_with_separator += usize::from(holds(";|\t\u{1}"));
-            self.num_with_comma +=
-                usize::from(holds(",") && (is_single_column || !is_number_like(text.trim_matches(' '))));
-        }
-    }
-
-    /// From 0 to 1. A column without a value is worth nothing: under a wrong delimiter half of them are empty. One whose fields
-    /// all hold another separator is likely two columns.
-    #[expect(clippy::cast_precision_loss, reason = "shares of small counts")]
-    fn purity(&self) -> f64 {
-        if self.num_filled == 0 {
-            return 0.0;
-        }
-        let mean = self.sum / self.num_filled as f64;
-        let is_all = |count: usize| count > 1 && count == self.num_filled;
-        if is_all(self.num_with_separator) {
-            mean * 0.2
-        } else if is_all(self.num_with_comma) {
-            mean * 0.4
-        } else if is_all(self.num_like_minutes) {
-            mean * 0.3
-        } else {
-            mean
-        }
-    }
-}
-
-/// Whether `text` may be what stands behind the colon of a time: two digits below 60, and no digit or letter after them.
-fn is_like_minutes(text: &str) -> bool {
-    match text.as_bytes() {
-        [b'0'..=b'5', b'0'..=b'9'] => true,
-        [b'0'..=b'5', b'0'..=b'9', b'Z'] => true,
-        [b'0'..=b'5', b'0'..=b'9', next, ..] => !next.is_ascii_alphanumeric(),
-        _ => false,
-    }
-}
-
 /// Scores one dialect.
 #[expect(clippy::cast_precision_loss, reason = "shares of small counts")]
 fn measure(texts: &[(&str, bool)], dialect: &Dialect, comment: Option<&str>) -> Measure {
@@ -451,7 +287,11 @@ fn measure(texts: &[(&str, bool)], dialect: &Dialect, comment: Option<&str>) -> 
     }
     measure.num_records = num_inside + num_outside;
     let consistency = measure.num_matching as f64 / (num_inside as f64 + OUTSIDE_WEIGHT * num_outside as f64).max(1.0);
-    let purity = columns.iter().map(ColumnScore::purity).sum::<f64>() / width as f64;
+    let purity = columns
+        .iter()
+        .map(|column| column.purity(&dialect.delimiter, width == 1))
+        .sum::<f64>()
+        / width as f64;
     let breadth = if width == 1 {
         1.0
     } else {
@@ -461,8 +301,8 @@ fn measure(texts: &[(&str, bool)], dialect: &Dialect, comment: Option<&str>) -> 
     measure
 }
 
-/// The number of fields most records have; of two as frequent, the larger. One field counts only if nothing else is seen as
-/// often, since titles and footers have one.
+/// The number of fields most records have; of two as frequent, the larger. One field counts only if it is seen more than twice as
+/// often as anything else, since titles, notes and footers have one.
 pub(crate) fn common_width<'a, 'r: 'a>(tables: impl Iterator<Item = &'a [Record<'r>]>) -> usize {
     let mut counts: HashMap<usize, usize> = HashMap::new();
     for records in tables {
@@ -470,10 +310,12 @@ pub(crate) fn common_width<'a, 'r: 'a>(tables: impl Iterator<Item = &'a [Record<
             *counts.entry(record.width()).or_default() += 1;
         }
     }
-    counts
-        .into_iter()
-        .max_by_key(|(width, count)| (*count, *width))
-        .map_or(0, |(width, _)| width)
+    let num_of_one = counts.remove(&1).unwrap_or(0);
+    let most = counts.into_iter().max_by_key(|(width, count)| (*count, *width));
+    match most {
+        Some((width, count)) if count * 2 >= num_of_one || num_of_one < 2 => width,
+        _ => usize::from(num_of_one > 0),
+    }
 }
 
 /// The records without preamble and footer: those before the first and after the last of the common width, if they are few.
@@ -495,76 +337,6 @@ fn is_ruled_line(record: &Record<'_>) -> bool {
             .cells
             .iter()
             .all(|cell| cell.text.bytes().all(|byte| b"-+=| :".contains(&byte)))
-}
-
-/// How much an unquoted field looks like a value, from 0 to 1.
-fn cell_score(text: &str, delimiter: &str, is_single_column: bool) -> f64 {
-    let text = text.trim_matches(' ');
-    match kind_of(text) {
-        Kind::Boolean | Kind::Long | Kind::Double | Kind::Timestamp => return 1.0,
-        Kind::Json => return 0.97,
-        Kind::Empty => return 0.5,
-        Kind::String => {}
-    }
-    if is_number_like(text) && !is_single_column {
-        return 0.97;
-    }
-    if text.bytes().all(|byte| b"|~^:@".contains(&byte)) {
-        // A piece of a delimiter of several characters.
-        return 0.05;
-    }
-    let bytes = text.as_bytes();
-    let (first, last) = (bytes.first().copied(), bytes.last().copied());
-    for quote in [b'"', b'\''] {
-        let (starts, ends) = (first == Some(quote), last == Some(quote));
-        if starts && ends && bytes.len() > 1 {
-            return 0.4;
-        }
-        if (starts || ends) && quote == b'"' {
-            return 0.1;
-        }
-        if starts || ends {
-            return 0.6;
-        }
-    }
-    // Pieces of a wrongly cut text still hold the true separators.
-    let others = bytes
-        .iter()
-        .filter(|byte| b",;|\t\x01".contains(byte))
-        .filter(|byte| !delimiter.as_bytes().contains(byte));
-    let penalty = match others.take(4).count() {
-        0 => 0.0,
-        1 => 0.15,
-        2 => 0.3,
-        3 => 0.45,
-        _ => 0.6,
-    };
-    let blank_penalty = if is_single_column && text.contains([' ', ':']) {
-        0.22
-    } else {
-        0.0
-    };
-    let leading_penalty = if text.starts_with(['|', '~', '^', ':']) {
-        0.2
-    } else {
-        0.0
-    };
-    0.92_f64 - f64::max(penalty, blank_penalty) - leading_penalty
-}
-
-/// Numbers as people write them: `1.234,56`, `1,000`, `12 %`, `$5`.
-pub(crate) fn is_number_like(text: &str) -> bool {
-    let text = text
-        .trim_start_matches(['+', '-', '$', '€', '£', '¥'])
-        .trim_end_matches(['%', '€'])
-        .trim_end();
-    !text.is_empty()
-        && text.starts_with(|first: char| first.is_ascii_digit())
-        && text.ends_with(|last: char| last.is_ascii_digit())
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b','))
-        && text.bytes().filter(|byte| !byte.is_ascii_digit()).count() <= 3
 }
 
 /// Turns to the mode in which stray quotes are data if that mends every broken record.
@@ -634,7 +406,7 @@ mod tests {
 
     #[test]
     fn usual_delimiters_are_found() {
-        for (delimiter, _) in DELIMITERS {
+        for (delimiter, _) in delimiters::DELIMITERS {
             let rows = [
                 ["id", "name", "size"],
                 ["1", "foo", "2.5"],
@@ -696,6 +468,7 @@ mod tests {
     fn backslash_is_the_escape_where_it_protects_quotes() {
         check("1,\"say \\\"hi, you\\\" now\"\n2,\"b\"\n", ",", Q, Some('\\'));
         check("1,\"say \"\"hi\"\" now\"\n2,\"b\"\n", ",", Q, Q);
+        check("\"A\";B\n\"1\\\" and 2\";3;4\n\"A\";B\n\"A\";B\n", ";", Q, Some('\\'));
         check("1,\"c:\\dir\\\"\n2,\"d:\\\"\n3,\"e\"\n", ",", Q, Q);
     }
 

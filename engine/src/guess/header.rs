@@ -50,6 +50,9 @@ pub(crate) enum FirstRecords {
 /// Points from which an all-text record is taken for a header.
 const HEADER_POINTS: i32 = 2;
 
+/// What it is worth that only the first record is without quotes, or only it has them.
+const QUOTING_POINTS: i32 = 2;
+
 /// A longer text is no name.
 const MAX_NAME_CHARS: usize = 64;
 
@@ -59,12 +62,25 @@ const MAX_NAME_CHARS: usize = 64;
 const MAX_LENGTH_VARIANCE: f64 = 0.2;
 const MIN_LENGTH_DIFFERENCE: f64 = 0.7;
 
-/// Decides about `first`, with `below` the records after it.
-pub(crate) fn decide(first: &[&str], below: &[Below<'_>], first_records: FirstRecords) -> Verdict {
+/// Decides about `first`, with `below` the records after it. `is_quoted_otherwise` says that quotes stand either in the first record
+/// or in those after it.
+pub(crate) fn decide(
+    first: &[&str],
+    below: &[Below<'_>],
+    first_records: FirstRecords,
+    is_quoted_otherwise: bool,
+) -> Verdict {
     let num_rows = below.iter().map(|column| column.values.len()).max().unwrap_or(0);
     let kinds: Vec<Kind> = first.iter().map(|cell| kind_of(cell)).collect();
     let num_empty = kinds.iter().filter(|kind| **kind == Kind::Empty).count();
-    if num_empty * 2 > first.len() || num_empty == first.len() {
+    let is_typed_below = |at: usize| below[at].column_type != ColumnType::String;
+    if num_empty == first.len() && num_rows > 0 {
+        return Verdict::sure(true, "the first record is empty");
+    }
+    let is_name = |at: usize| matches!(kinds[at], Kind::String | Kind::Boolean);
+    let is_value_at = |at: usize| kinds[at] != Kind::Empty && !is_name(at);
+    let are_few_names = (0..first.len()).any(|at| is_name(at) && is_typed_below(at));
+    if num_empty * 2 > first.len() && (!are_few_names || (0..first.len()).any(is_value_at)) {
         return Verdict::sure(false, "the first record is mostly empty");
     }
     let is_value = |kind: &Kind| matches!(kind, Kind::Long | Kind::Double | Kind::Timestamp | Kind::Json);
@@ -109,7 +125,7 @@ pub(crate) fn decide(first: &[&str], below: &[Below<'_>], first_records: FirstRe
             ),
         );
     }
-    let points = points(first, below);
+    let points = points(first, below) + if is_quoted_otherwise { QUOTING_POINTS } else { 0 };
     let is_header = points >= HEADER_POINTS && is_distinct(first);
     let reason = if is_header {
         "all text; the first record looks like names"
@@ -150,6 +166,9 @@ fn points(first: &[&str], below: &[Below<'_>]) -> i32 {
     if is_cased_alike(is_upper) || is_cased_alike(is_lower) {
         points += 1;
     }
+    if are_numbered(first) {
+        points += 3;
+    }
     for (cell, column) in first.iter().zip(below) {
         let num_equal = column.values.iter().filter(|value| *value == cell).count();
         if num_equal > 0 {
@@ -160,6 +179,21 @@ fn points(first: &[&str], below: &[Below<'_>]) -> i32 {
         }
     }
     points
+}
+
+/// Whether the cells are one word with the numbers that follow each other: `col1`, `col2`.
+fn are_numbered(cells: &[&str]) -> bool {
+    let parts: Option<Vec<(&str, u64)>> = cells
+        .iter()
+        .map(|cell| {
+            let stem = cell.trim_end_matches(|character: char| character.is_ascii_digit());
+            Some((stem, cell[stem.len()..].parse().ok()?))
+        })
+        .collect();
+    parts.is_some_and(|parts| {
+        let is_next = |pair: &[(&str, u64)]| pair[0].0 == pair[1].0 && pair[0].1.checked_add(1) == Some(pair[1].1);
+        parts.len() > 1 && !parts[0].0.is_empty() && parts.windows(2).all(is_next)
+    })
 }
 
 fn is_name_like(cell: &str) -> bool {
@@ -323,7 +357,7 @@ mod tests {
                 }
             })
             .collect();
-        let verdict = decide(&table[0], &below, first_records);
+        let verdict = decide(&table[0], &below, first_records, false);
         assert_eq!(verdict.is_header, expected, "{rows:?}: {}", verdict.reason);
         verdict
     }
@@ -347,6 +381,14 @@ mod tests {
         check(&["2015-01-01,foo", "2015-01-02,bar"], false);
         check(&["x,1", "y,2"], false);
         check(&[",,a", "x,y,z"], false);
+        check(&["1,,", "2,x,3"], false);
+    }
+
+    #[test]
+    fn record_without_names_or_with_few_is_a_header_above_values() {
+        check(&[",,", "1,x,2"], true);
+        check(&["a,,", "1,x,2"], true);
+        check(&["a,,", "x,y,2"], false);
     }
 
     #[test]
@@ -360,6 +402,7 @@ mod tests {
         check(&["firstName,homeTown", "Bob,Paris", "Alice,Rome"], true);
         check(&["NAME,TOWN", "Bob,Paris", "Alice,Rome"], true);
         check(&["user_a,user_b", "Bob,Paris", "Alice,Rome"], true);
+        check(&["header1,header2", "Bob,Paris"], true);
     }
 
     #[test]

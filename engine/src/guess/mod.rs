@@ -10,13 +10,14 @@
 //! are a number where the column's name says so, or where there are few; a type is chosen only if it reads every sampled value, or all but the odd
 //! one of many; the column partitions are made by is chosen too, because without it some files could not be loaded.
 //!
-//! Reading order: `compression`, `charset`, `newline`, `json`, `csv` (which runs `split`, `dialect`, `comment`,
-//! `table`, `header`, `uneven_header`, `null_string`, `kind`, `types`, `timestamp`, `ragged`, `names`), `time`, `seed`, `render`.
+//! Reading order: `compression`, `charset`, `newline`, `json`, `csv` (which runs `split`, `dialect` with `delimiters`
+//! and `purity`, `comment`, `table`, `header`, `uneven_header`, `null_string`, `kind`, `types`, `timestamp`, `ragged`, `names`), `time`, `seed`, `render`.
 
 mod charset;
 mod comment;
 mod compression;
 mod csv;
+mod delimiters;
 mod dialect;
 mod header;
 mod json;
@@ -24,6 +25,7 @@ mod kind;
 mod names;
 mod newline;
 mod null_string;
+mod purity;
 mod ragged;
 mod render;
 mod seed;
@@ -67,7 +69,7 @@ pub struct Sample {
 pub struct GuessOptions {
     /// Bytes of each sample that are looked at, as stored (`exec.guess_sample_buffer_bytes`).
     pub sample_bytes: u64,
-    /// Steps to leave out: `gzip`, `bzip2`, `zstd`, `zip`, `tar`, `json`, `jsonl`, `csv`.
+    /// Steps to leave out: `gzip`, `bzip2`, `zstd`, `xz`, `zip`, `tar`, `json`, `jsonl`, `csv`.
     pub excluded_plugins: Vec<String>,
     /// Steps to add: `csv_all_strings` makes every column of a CSV file a string; the others are always on.
     pub added_plugins: Vec<String>,
@@ -394,10 +396,11 @@ pub fn sampled_by_size(sizes: impl Iterator<Item = u64>, max_samples: usize) -> 
 }
 
 fn unknown_plugins(options: &GuessOptions) -> Vec<String> {
-    const KNOWN: [&str; 9] = [
+    const KNOWN: [&str; 10] = [
         "gzip",
         "bzip2",
         "zstd",
+        "xz",
         "zip",
         "tar",
         "json",

@@ -6,8 +6,13 @@
 use super::kind::{Kind, kind_of};
 use super::num_of;
 
-/// The texts looked for; the first of equally frequent ones wins.
+/// The texts looked for wherever they stand; the first of equally frequent ones wins.
 const CANDIDATES: [&str; 5] = ["null", "NULL", "#N/A", "\\N", "-"];
+
+/// Texts that are words as well: they stand for null where everything else in their column is a number, a date or the like.
+const WORDS: [&str; 15] = [
+    "NA", "N/A", "n/a", "na", "<NA>", "Null", "(null)", "None", "none", "nil", "nan", "?", ".", "..", "--",
+];
 
 /// One field of a column: its text, and whether it stood in quotes.
 pub(crate) type Field<'a> = (&'a str, bool);
@@ -26,7 +31,7 @@ pub(crate) struct GuessedNull {
 /// Finds the text for null in `columns`.
 pub(crate) fn guess(columns: &[Vec<Field<'_>>]) -> Option<GuessedNull> {
     let mut counts: Vec<(&'static str, usize, usize)> = Vec::new();
-    for candidate in CANDIDATES {
+    for candidate in CANDIDATES.into_iter().chain(WORDS) {
         let of_column: Vec<usize> = columns
             .iter()
             .map(|column| {
@@ -38,7 +43,12 @@ pub(crate) fn guess(columns: &[Vec<Field<'_>>]) -> Option<GuessedNull> {
             .collect();
         let num_columns = of_column.iter().filter(|count| **count > 0).count();
         let num_fields = of_column.iter().sum();
-        if num_columns > 0 && (candidate != "-" || is_dash_null(columns, num_columns)) {
+        let is_null = match candidate {
+            "-" => is_dash_null(columns, num_columns),
+            word if WORDS.contains(&word) => saved_and_lost(columns, word).0 > 0,
+            _ => true,
+        };
+        if num_columns > 0 && is_null {
             counts.push((candidate, num_fields, num_columns));
         }
     }
@@ -162,6 +172,10 @@ mod tests {
     fn usual_texts_are_found() {
         for null in ["null", "NULL", "#N/A", "\\N", "-"] {
             check(&[&["1", null, "3"], &["a", "b", "c"]], Some(null));
+        }
+        for null in WORDS {
+            check(&[&["1", null, "3"], &["a", "b", "c"]], Some(null));
+            check(&[&["a", null, "c"], &["1", "2", "3"]], None);
         }
         check(&[&["1", "", "3"]], None);
         check(&[&["a", "nullable"]], None);

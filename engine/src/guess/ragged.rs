@@ -41,7 +41,8 @@ pub(crate) fn judge(tables: &[Table<'_>], width: usize, names: &Names, column_ty
             } else {
                 num_short += 1;
                 // A footer would become a row too.
-                is_short_complete &= record.start < footer_start && fits(record, column_types);
+                let is_row = record.start < footer_start || is_like_row(record, width, column_types);
+                is_short_complete &= is_row && fits(record, column_types);
             }
         }
     }
@@ -68,6 +69,13 @@ fn footer_start(table: &Table<'_>, width: usize) -> usize {
     let last = inside.last().map_or(0, |last| last.start);
     let behind = table.records.iter().find(|record| record.start > last);
     behind.map_or(usize::MAX, |record| record.start)
+}
+
+/// Whether the last short record is a row and no footer: it lacks one field, and begins with a value that no text can be.
+fn is_like_row(record: &Record<'_>, width: usize, column_types: &[ColumnType]) -> bool {
+    record.width() + 1 == width
+        && column_types.first().is_some_and(|first| *first != ColumnType::String)
+        && record.cells.first().is_some_and(|first| !first.text.is_empty())
 }
 
 /// Whether all values of a short record are of the types of their columns, and more than one field is left of it.

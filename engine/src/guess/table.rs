@@ -26,11 +26,24 @@ impl<'a> Table<'a> {
         self.records.get(self.first?)
     }
 
-    /// How often the record that opens the table stands in it once more.
+    /// The last record of the header that opens the table: one that is written several times is skipped as a whole.
+    fn last_of_header(&self) -> Option<&Record<'a>> {
+        let first = self.first?;
+        let header = self.records.get(first)?;
+        let num_again = self.records[first + 1..]
+            .iter()
+            .take_while(|record| is_repeated(record, header))
+            .count();
+        self.records.get(first + num_again)
+    }
+
+    /// How often the record that opens the table stands in it once more, below the first row.
     fn num_repeated(&self) -> usize {
-        let Some(first) = self.first else { return 0 };
-        let later = self.records[first + 1..].iter();
-        later.filter(|record| is_repeated(record, &self.records[first])).count()
+        let (Some(header), Some(last)) = (self.header(), self.last_of_header()) else {
+            return 0;
+        };
+        let later = self.records.iter().filter(|record| record.start > last.start);
+        later.filter(|record| is_repeated(record, header)).count()
     }
 
     fn first_cells(&self) -> Option<Vec<&str>> {
@@ -187,7 +200,8 @@ fn lines_before_rows(table: &Table<'_>, is_first_header: bool) -> Option<u64> {
     let first = table.first?;
     let record = &table.records[first];
     let lines = if is_first_header {
-        record.line + record.num_lines - 1
+        let last = table.last_of_header()?;
+        last.line + last.num_lines - 1
     } else if first > 0 {
         record.line - 1
     } else {
@@ -231,7 +245,20 @@ fn verdict(tables: &[Table<'_>], width: usize, null: Option<&str>) -> Verdict {
         })
         .collect();
     let first: Vec<&str> = first.iter().map(|cell| cell.trim()).collect();
-    header::decide(&first, &below, first_records)
+    header::decide(&first, &below, first_records, is_quoted_otherwise(tables, &columns))
+}
+
+/// Whether quotes stand round the values of a column and not in the first records, or round those and nothing below.
+fn is_quoted_otherwise(tables: &[Table<'_>], columns: &[Vec<Field<'_>>]) -> bool {
+    let first_cells = || tables.iter().filter_map(Table::header).flat_map(|first| &first.cells);
+    let is_quoted_column = |column: &Vec<Field<'_>>| {
+        let mut filled = column.iter().filter(|(text, is_quoted)| *is_quoted || !text.is_empty());
+        column.len() > 1 && filled.all(|(_, is_quoted)| *is_quoted)
+    };
+    let is_only_below = !first_cells().any(|cell| cell.is_quoted) && columns.iter().any(is_quoted_column);
+    let is_only_above =
+        first_cells().all(|cell| cell.is_quoted) && columns.iter().flatten().all(|(_, is_quoted)| !is_quoted);
+    is_only_below || is_only_above
 }
 
 /// Passes over the first records of each table that have its width but are mostly empty - a title written by a spreadsheet, names

@@ -5,6 +5,7 @@ mod json;
 mod seeds;
 mod several;
 mod spoilt;
+mod suites;
 
 use super::*;
 use proptest::prelude::*;

@@ -20,15 +20,32 @@ enum DateForm {
     YearFirst(char),
     /// `03/31/2015`, `31.03.2015`: which of both the column decides.
     YearLast(char),
+    /// `03/31/15`, `31.03.15`, `15-03-31`: the column decides.
+    ShortYear(char),
     /// `20150331`
     Undelimited,
     /// `31/Mar/2015`
     MonthName(char),
+    /// `31-MAR-15`
+    MonthNameShortYear(char),
+    /// `Mar 31, 2015`
+    MonthNameFirst,
     /// `Tue, 31 Mar 2015`
     Rfc2822,
     /// `Tue Mar 31 06:12:37 2015`
     Asctime,
 }
+
+/// In which order the numbers of a date stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum DateOrder {
+    MonthFirst,
+    DayFirst,
+    YearFirst,
+}
+
+/// The likelier first.
+const ORDERS: [DateOrder; 3] = [DateOrder::MonthFirst, DateOrder::DayFirst, DateOrder::YearFirst];
 
 /// Which parts of the time there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,9 +80,8 @@ struct ZoneForm {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Shape {
     date: DateForm,
-    /// For [`DateForm::YearLast`]: whether the first, and whether the second number can be a month.
-    can_be_month_first: bool,
-    can_be_day_first: bool,
+    /// For the forms that leave the order open: whether it can be each of [`ORDERS`].
+    can_be: [bool; 3],
     time: Option<TimeForm>,
     zone: Option<ZoneForm>,
 }
@@ -112,18 +128,13 @@ pub(crate) fn formats_of_most<'v>(values: &[&'v str], max_misfits: usize) -> Opt
 /// What most shapes of a column have in common.
 struct CommonShape {
     date: DateForm,
-    /// For [`DateForm::YearLast`], if values contradict each other: what most of them can be.
-    is_month_first: Option<bool>,
+    /// If values contradict each other: what most of them can be.
+    order: Option<DateOrder>,
 }
 
 impl CommonShape {
     fn allows(&self, shape: &Shape) -> bool {
-        shape.date == self.date
-            && match self.is_month_first {
-                None => true,
-                Some(true) => shape.can_be_month_first,
-                Some(false) => shape.can_be_day_first,
-            }
+        shape.date == self.date && self.order.is_none_or(|order| shape.can_be(order))
     }
 }
 
@@ -139,24 +150,22 @@ fn common_shape(shapes: &[Option<Shape>]) -> Option<CommonShape> {
         .into_iter()
         .max_by_key(|form| num_of(&|shape| shape.date == *form))?;
     let num_all = num_of(&|shape| shape.date == date);
-    let num_month_first = num_of(&|shape| shape.date == date && shape.can_be_month_first);
-    let num_day_first = num_of(&|shape| shape.date == date && shape.can_be_day_first);
-    let is_contradictory = num_month_first < num_all && num_day_first < num_all;
+    let num_in = |order: DateOrder| num_of(&|shape| shape.date == date && shape.can_be(order));
+    let most = ORDERS
+        .into_iter()
+        .reduce(|most, other| if num_in(other) > num_in(most) { other } else { most })?;
     Some(CommonShape {
         date,
-        is_month_first: is_contradictory.then_some(num_month_first >= num_day_first),
+        order: (num_in(most) < num_all).then_some(most),
     })
 }
 
 /// The formats that read all of `values`, whose date parts are in one order.
 fn formats_of_shapes(values: &[&str], shapes: &[Shape]) -> Option<GuessedFormats> {
     let first = shapes.first()?;
-    let can_be_month_first = shapes.iter().all(|shape| shape.can_be_month_first);
-    let can_be_day_first = shapes.iter().all(|shape| shape.can_be_day_first);
-    let is_year_last = matches!(first.date, DateForm::YearLast(_));
-    if is_year_last && !can_be_month_first && !can_be_day_first {
-        return None;
-    }
+    let can_be = |order: &DateOrder| shapes.iter().all(|shape| shape.can_be(*order));
+    let mut orders = ORDERS.into_iter().filter(can_be);
+    let order = orders.next()?;
     let is_fraction_long = shapes.iter().any(|shape| {
         shape
             .time
@@ -168,7 +177,7 @@ fn formats_of_shapes(values: &[&str], shapes: &[Shape]) -> Option<GuessedFormats
         .any(|shape| shape.zone.is_some_and(|zone| !zone.has_colon));
     let mut formats: Vec<String> = Vec::new();
     for shape in shapes {
-        let format = shape.format(!can_be_month_first, is_fraction_long, has_plain_offset);
+        let format = shape.format(order, is_fraction_long, has_plain_offset);
         if !formats.contains(&format) {
             formats.push(format);
             if formats.len() > MAX_FORMATS {
@@ -182,7 +191,7 @@ fn formats_of_shapes(values: &[&str], shapes: &[Shape]) -> Option<GuessedFormats
     }
     Some(GuessedFormats {
         formats,
-        is_order_ambiguous: is_year_last && can_be_month_first && can_be_day_first,
+        is_order_ambiguous: first.is_order_open() && orders.next().is_some(),
         lacks_zone: shapes.iter().any(|shape| shape.zone.is_none()),
     })
 }
@@ -214,8 +223,16 @@ pub(crate) fn shape(text: &str) -> Option<Shape> {
 }
 
 impl Shape {
+    fn can_be(&self, order: DateOrder) -> bool {
+        self.can_be[order as usize]
+    }
+
+    fn is_order_open(&self) -> bool {
+        matches!(self.date, DateForm::YearLast(_) | DateForm::ShortYear(_))
+    }
+
     /// The format in the dialect without a prefix.
-    fn format(&self, is_day_first: bool, is_fraction_long: bool, has_plain_offset: bool) -> String {
+    fn format(&self, order: DateOrder, is_fraction_long: bool, has_plain_offset: bool) -> String {
         let time = self.time.map(|time| time.format(is_fraction_long)).unwrap_or_default();
         let zone = match self.zone {
             None => "",
@@ -228,10 +245,17 @@ impl Shape {
         };
         let date = match self.date {
             DateForm::YearFirst(separator) => format!("%Y{separator}%m{separator}%d"),
-            DateForm::YearLast(separator) if is_day_first => format!("%d{separator}%m{separator}%Y"),
+            DateForm::YearLast(separator) if order == DateOrder::DayFirst => format!("%d{separator}%m{separator}%Y"),
             DateForm::YearLast(separator) => format!("%m{separator}%d{separator}%Y"),
+            DateForm::ShortYear(separator) => match order {
+                DateOrder::MonthFirst => format!("%m{separator}%d{separator}%y"),
+                DateOrder::DayFirst => format!("%d{separator}%m{separator}%y"),
+                DateOrder::YearFirst => format!("%y{separator}%m{separator}%d"),
+            },
             DateForm::Undelimited => "%Y%m%d".to_owned(),
             DateForm::MonthName(separator) => format!("%d{separator}%b{separator}%Y"),
+            DateForm::MonthNameShortYear(separator) => format!("%d{separator}%b{separator}%y"),
+            DateForm::MonthNameFirst => "%b %d, %Y".to_owned(),
             DateForm::Rfc2822 => "%a, %d %b %Y".to_owned(),
             DateForm::Asctime => return format!("%a %b %e{time}{zone} %Y"),
         };
@@ -284,6 +308,10 @@ impl Reader<'_> {
             .fold(0, |number, digit| number * 10 + u32::from(digit - b'0'));
         self.rest = &self.rest[digits..];
         range.contains(&number).then_some(number)
+    }
+
+    fn num_digits(&self) -> usize {
+        self.rest.iter().take_while(|byte| byte.is_ascii_digit()).count()
     }
 
     fn is_digit_next(&self) -> bool {
@@ -435,8 +463,7 @@ const JOINTS: [&str; 6] = [": ", ". ", " ", "_", "T", "."];
 fn numeric_shape(text: &str) -> Option<Shape> {
     let mut reader = Reader { rest: text.as_bytes() };
     let digits = reader.rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let mut can_be_month_first = true;
-    let mut can_be_day_first = true;
+    let mut can_be = [true; 3];
     let mut joints: &[&'static str] = &JOINTS;
     let date = match digits {
         8 | 14 => {
@@ -457,21 +484,39 @@ fn numeric_shape(text: &str) -> Option<Shape> {
             DateForm::YearFirst(separator)
         }
         1 | 2 => {
-            let first = reader.number(1, 2, 1..=31)?;
+            let first = reader.number(1, 2, 0..=99)?;
             let separator = reader.any_of("/-.")?;
+            let num_second = reader.num_digits();
             let second = reader.number(1, 2, 1..=31)?;
             reader.any_of(separator.encode_utf8(&mut [0; 4]))?;
-            reader.number(4, 4, YEARS)?;
-            can_be_month_first = first <= 12;
-            can_be_day_first = second <= 12;
-            if !can_be_month_first && !can_be_day_first {
-                return None;
+            let (is_month, is_day) = (
+                |number: u32| (1..=12).contains(&number),
+                |number: u32| (1..=31).contains(&number),
+            );
+            if reader.num_digits() == 2 {
+                let third = reader.number(2, 2, 0..=99)?;
+                let is_padded = digits == 2 && num_second == 2;
+                // `1.10.25` is rather a version than a date.
+                if !is_padded && separator != '/' {
+                    return None;
+                }
+                // Nor is `10.10.10.12` a date and an hour.
+                joints = &[" ", "T", "_"];
+                can_be = [
+                    is_month(first),
+                    is_day(first) && is_month(second),
+                    is_padded && is_month(second) && is_day(third),
+                ];
+                DateForm::ShortYear(separator)
+            } else {
+                reader.number(4, 4, YEARS)?;
+                can_be = [is_month(first), is_day(first) && is_month(second), false];
+                DateForm::YearLast(separator)
             }
-            DateForm::YearLast(separator)
         }
         _ => return None,
     };
-    if reader.is_digit_next() && digits != 14 {
+    if !can_be.contains(&true) || (reader.is_digit_next() && digits != 14) {
         return None;
     }
     let time = reader.time(joints);
@@ -481,8 +526,7 @@ fn numeric_shape(text: &str) -> Option<Shape> {
     let zone = if time.is_some() { reader.zone() } else { None };
     reader.rest.is_empty().then_some(Shape {
         date,
-        can_be_month_first,
-        can_be_day_first,
+        can_be,
         time,
         zone,
     })
@@ -496,9 +540,22 @@ fn named_shape(text: &str) -> Option<Shape> {
         let separator = reader.any_of("/- ")?;
         reader.name_of(&MONTHS)?;
         reader.any_of(separator.encode_utf8(&mut [0; 4]))?;
-        reader.number(4, 4, YEARS)?;
-        date = DateForm::MonthName(separator);
+        date = if reader.num_digits() == 2 {
+            reader.number(2, 2, 0..=99)?;
+            DateForm::MonthNameShortYear(separator)
+        } else {
+            reader.number(4, 4, YEARS)?;
+            DateForm::MonthName(separator)
+        };
         time = reader.time(&[":", " ", "T"]);
+        zone = if time.is_some() { reader.zone() } else { None };
+    } else if reader.name_of(&MONTHS).is_some() {
+        reader.text(" ")?;
+        reader.number(1, 2, 1..=31)?;
+        reader.text(", ")?;
+        reader.number(4, 4, YEARS)?;
+        date = DateForm::MonthNameFirst;
+        time = reader.time(&[" "]);
         zone = if time.is_some() { reader.zone() } else { None };
     } else {
         reader.name_of(&WEEKDAYS)?;
@@ -526,8 +583,7 @@ fn named_shape(text: &str) -> Option<Shape> {
     }
     reader.rest.is_empty().then_some(Shape {
         date,
-        can_be_month_first: true,
-        can_be_day_first: true,
+        can_be: [true; 3],
         time,
         zone,
     })
@@ -567,6 +623,23 @@ mod tests {
         check(&["31-Mar-2015"], &["%d-%b-%Y"]);
         check(&["3/31/2015 6:12 AM"], &["%m/%d/%Y %I:%M %p"]);
         check(&["2015-03-31 06:12:37,123"], &["%Y-%m-%d %H:%M:%S,%L"]);
+        check(&["Mar 31, 2015", "April 1, 2015"], &["%b %d, %Y"]);
+    }
+
+    #[test]
+    fn years_of_two_digits_are_where_the_values_allow_it() {
+        check(&["12/28/02", "1/2/03"], &["%m/%d/%y"]);
+        check(&["28/12/02 13:45", "01/02/03 00:00"], &["%d/%m/%y %H:%M"]);
+        check(&["90.01.01", "02.02.02", "04.12.13"], &["%y.%m.%d"]);
+        check(
+            &["01-01-90 12:12:00 AM", "12-13-04 03:16:00 PM"],
+            &["%m-%d-%y %I:%M:%S %p"],
+        );
+        check(&["31-DEC-99", "01-JAN-00"], &["%d-%b-%y"]);
+        check(&["12/28/02", "28/12/02"], &[]);
+        check(&["12/28/02", "12/28/2002"], &[]);
+        assert!(formats_of(&["05/05/03"]).unwrap().is_order_ambiguous);
+        assert!(!formats_of(&["05/31/99"]).unwrap().is_order_ambiguous);
     }
 
     #[test]
@@ -611,6 +684,10 @@ mod tests {
             "2015-13-01",
             "2015-03-32",
             "5-3-1",
+            "1.10.25",
+            "10.10.10.12",
+            "20-30-40",
+            "12/12/1",
             "127.0.0.1",
             "2015-03-31 25:00",
             "2015-03-31x",

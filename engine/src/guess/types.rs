@@ -5,8 +5,8 @@
 //! eight digits are dates only where the column's name says so, or at least not otherwise, `true` beside `7` is a string (the reference says long, which
 //! rejects the record), and `1e5` is a double.
 
-use super::dialect::is_number_like;
 use super::kind::{Kind, kind_of};
+use super::purity::is_number_like;
 use super::timestamp::{self, GuessedFormats};
 use super::{num_of, those};
 use crate::parse::columns::{ColumnType, double};

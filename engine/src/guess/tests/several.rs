@@ -40,7 +40,7 @@ fn type_that_differs_in_one_file_is_named() {
     let samples = vec![
         whole("a", "id,v\n1,5\n"),
         whole("b", "id,v\n2,6\n"),
-        whole("c", "id,v\n2,none\n"),
+        whole("c", "id,v\n2,many\n"),
     ];
     let guess = guess(samples, &Seed::default(), &GuessOptions::default()).unwrap();
     check_doubt(&guess, "column `v`: long in 2 of 3 sampled files, string in `c`");
