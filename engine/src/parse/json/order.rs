@@ -19,12 +19,18 @@ pub(super) struct Order {
     keys: Vec<u8>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Member {
     /// `"name":` in `keys`; empty: nothing is remembered.
     key: Range<usize>,
+    /// The first bytes of the key, and which bits are theirs: most keys are no longer and need no call to be compared.
+    head: u128,
+    head_mask: u128,
     node: Option<NodeIndex>,
 }
+
+/// Bytes of [`Member::head`].
+const HEAD_BYTES: usize = 16;
 
 /// A member that stands in the text as it was remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,11 +48,13 @@ impl Order {
     #[inline]
     pub(super) fn known(&self, expected: usize, text: &[u8]) -> Option<Known> {
         let members = self.members.get(expected..)?;
+        let head = head_of(text);
         for (skipped, member) in members.iter().take(2).enumerate() {
-            let key = &self.keys[member.key.clone()];
-            if !key.is_empty() && text.starts_with(key) {
+            let key_bytes = member.key.len();
+            let is_likely = key_bytes > 0 && (head ^ member.head) & member.head_mask == 0;
+            if is_likely && (key_bytes <= HEAD_BYTES || text.starts_with(&self.keys[member.key.clone()])) {
                 return Some(Known {
-                    key_bytes: key.len(),
+                    key_bytes,
                     node: member.node,
                     next: expected + skipped + 1,
                 });
@@ -66,10 +74,12 @@ impl Order {
             self.keys.clear();
         }
         while self.members.len() <= expected {
-            self.members.push(Member { key: 0..0, node: None });
+            self.members.push(Member::default());
         }
         let member = &mut self.members[expected];
         member.node = node;
+        member.head = head_of(key);
+        member.head_mask = u128::MAX >> (8 * HEAD_BYTES.saturating_sub(key.len()));
         if key.len() <= member.key.len() {
             member.key.end = member.key.start + key.len();
             self.keys[member.key.clone()].copy_from_slice(key);
@@ -78,6 +88,17 @@ impl Order {
             self.keys.extend_from_slice(key);
         }
     }
+}
+
+/// The first bytes of `text`; what it lacks is zero.
+#[inline]
+fn head_of(text: &[u8]) -> u128 {
+    let head = text.first_chunk().copied().unwrap_or_else(|| {
+        let mut head = [0; HEAD_BYTES];
+        head[..text.len()].copy_from_slice(text);
+        head
+    });
+    u128::from_le_bytes(head)
 }
 
 #[cfg(test)]
@@ -106,11 +127,19 @@ mod tests {
     #[test]
     fn the_last_member_at_a_number_counts() {
         let mut order = Order::default();
-        for (key, node) in [("\"long\":", Some(1)), ("\"b\":", None), ("\"longer\":", Some(2))] {
+        for (key, node) in [
+            ("\"long\":", Some(1)),
+            ("\"b\":", None),
+            ("\"longer\":", Some(2)),
+            ("\"of sixteen __\":", Some(3)),
+            ("\"of seventeen __\":", Some(4)),
+        ] {
             order.remember(0, key.as_bytes(), node);
             assert_eq!(known(&order, 0, key), Some((key.len(), node, 1)));
         }
-        assert_eq!(known(&order, 0, "\"b\":"), None);
+        for other in ["\"b\":", "\"of seventeen _\":", "\"of seventeen __\"", ""] {
+            assert_eq!(known(&order, 0, other), None, "{other}");
+        }
     }
 
     #[test]
