@@ -13,9 +13,9 @@ use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{Schema, SchemaRef};
 use std::sync::Arc;
 
-/// Text of one column at which a batch is full, however few its rows: together with the longest record, as JSON escapes may
-/// blow it up, it must stay below the 2 GiB that the offsets of a string array can count.
-const MAX_BATCH_TEXT_BYTES: usize = 256 * 1024 * 1024;
+/// Text at which a batch is full, however few its rows: several batches are on their way to the table at a time, and they should not
+/// take more memory because the values are long.
+const MAX_BATCH_TEXT_BYTES: usize = 8 * 1024 * 1024;
 
 /// Rejects, in bytes of their text and in number, at which a batch is handed on, so that a file of nothing but rejects does not
 /// fill the memory.
@@ -228,10 +228,8 @@ impl Rows {
 
     /// Rows that the batch still has room for; 0 says that it must be handed on.
     pub(super) fn room(&self) -> usize {
-        let has_enough_text = self
-            .columns
-            .iter()
-            .any(|column| column.writer.text_bytes() >= MAX_BATCH_TEXT_BYTES);
+        let text_bytes: usize = self.columns.iter().map(|column| column.writer.text_bytes()).sum();
+        let has_enough_text = text_bytes >= MAX_BATCH_TEXT_BYTES;
         let has_enough_text = has_enough_text
             || self
                 .origins

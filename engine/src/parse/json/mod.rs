@@ -135,8 +135,9 @@ impl JsonOptions {
 /// but by accident or malice.
 const MAX_DEPTH: usize = 128;
 
-/// Text that a batch holds before it is cut although it is not full; far from the 2 GiB that an array of text may hold.
-const BATCH_BYTES: usize = 64 * 1024 * 1024;
+/// Text at which a batch is full, however few its rows: several batches are on their way to the table at a time. Together with a
+/// longest record it is far from the 2 GiB that an array of text may hold.
+const BATCH_BYTES: usize = 8 * 1024 * 1024;
 
 /// Text of rejects that is held before a batch is cut for them.
 const REJECT_BYTES: usize = 8 * 1024 * 1024;

@@ -311,7 +311,7 @@ fn a_batch_is_cut_before_its_text_is_too_large() {
     let options = lines(Vec::new());
     let mut parser = new_parser(&options).unwrap();
     parser.begin_file(Arc::from("f"));
-    let line = format!("{{\"a\":\"{}\"}}\n", "x".repeat(30 * 1024 * 1024));
+    let line = format!("{{\"a\":\"{}\"}}\n", "x".repeat(3 * 1024 * 1024));
     for _ in 0..3 {
         parser.push(line.as_bytes());
     }
