@@ -14,7 +14,7 @@ pub(super) const BLOCK_BYTES: usize = 1024 * 1024;
 const JUDGED_BYTES: u64 = 32 * BLOCK_BYTES as u64;
 
 /// Slower than this, in bytes per second, the cache is the better way: it takes up what the disk cannot, as long as there is memory.
-const MIN_BYTES_PER_SECOND: f64 = 200e6;
+const MIN_BYTES_PER_SECOND: f64 = 500e6;
 
 /// Buffers kept for the next write.
 const MAX_SPARE_BLOCKS: usize = 8;
@@ -124,7 +124,7 @@ mod tests {
             disk.refuses_direct_writes.into_inner()
         };
         assert!(!mebibytes_in(1));
-        assert!(!mebibytes_in(5));
-        assert!(mebibytes_in(6));
+        assert!(!mebibytes_in(2));
+        assert!(mebibytes_in(3));
     }
 }
