@@ -101,7 +101,7 @@ impl Chunk {
     ) -> Result<(), ParquetError> {
         let compression = match self.compression {
             Some(compression) => compression,
-            None if closed.encoding != Encoding::PLAIN || compressor.is_worth_it()? => compressor.compression(),
+            None if !closed.is_doubtful || compressor.is_worth_it()? => compressor.compression(),
             None => Compression::None,
         };
         self.compression = Some(compression);

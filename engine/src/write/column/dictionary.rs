@@ -7,6 +7,9 @@ use std::marker::PhantomData;
 /// Bytes of a dictionary at which no value is added any more. Readers hold it while they read the column.
 const MAX_DICTIONARY_BYTES: usize = 512 * 1024;
 
+/// The same for values that no compression makes smaller, so that a dictionary is all there is to save bytes.
+pub(super) const MAX_DIGEST_DICTIONARY_BYTES: usize = 4 * 1024 * 1024;
+
 /// Places of a new table; a power of two.
 const FIRST_PLACES: usize = 64;
 
@@ -21,6 +24,7 @@ pub(super) struct Dictionary<K> {
     /// The page that each was last seen in.
     last_pages: Vec<u32>,
     page: u32,
+    max_bytes: usize,
     kind: PhantomData<K>,
 }
 
@@ -41,6 +45,7 @@ impl<K> Default for Dictionary<K> {
             starts: Vec::new(),
             last_pages: Vec::new(),
             page: 0,
+            max_bytes: MAX_DICTIONARY_BYTES,
             kind: PhantomData,
         }
     }
@@ -92,7 +97,17 @@ impl<K: Kind> Dictionary<K> {
 
     /// Whether it is too large for further values.
     pub(super) fn is_full(&self) -> bool {
-        self.entries.len() >= MAX_DICTIONARY_BYTES
+        self.entries.len() >= self.max_bytes
+    }
+
+    /// Says that the values are digests.
+    pub(super) fn expect_digests(&mut self) {
+        self.max_bytes = MAX_DIGEST_DICTIONARY_BYTES;
+    }
+
+    /// Whether the values are digests.
+    pub(super) fn expects_digests(&self) -> bool {
+        self.max_bytes > MAX_DICTIONARY_BYTES
     }
 
     /// Says that another page begins.

@@ -40,6 +40,11 @@ pub(super) trait Kind: 'static {
 
     /// Whether two values are written alike.
     fn is_same(value: ValueOf<'_, Self>, other: ValueOf<'_, Self>) -> bool;
+
+    /// Whether the first of these values, in plain encoding, are digests in hexadecimal digits.
+    fn has_digests(_entries: &[u8]) -> bool {
+        false
+    }
 }
 
 /// A value of a kind.
@@ -180,6 +185,12 @@ impl Kind for Double {
 /// Text, and JSON as text.
 pub(super) struct Text;
 
+/// Digits of the shortest digest, MD5.
+const MIN_DIGEST_DIGITS: usize = 32;
+
+/// Values that tell that a column holds digests.
+const DIGESTS_LOOKED_AT: usize = 16;
+
 /// The text of an array and where each value of it ends and the next begins.
 #[derive(Clone, Copy)]
 pub(super) struct TextValues<'a> {
@@ -248,6 +259,21 @@ impl Kind for Text {
     fn plain(bytes: &[u8], start: usize) -> &[u8] {
         let length: [u8; 4] = *bytes[start..].first_chunk().expect("an entry begins with its length");
         &bytes[start + 4..start + 4 + u32::from_le_bytes(length) as usize]
+    }
+
+    fn has_digests(entries: &[u8]) -> bool {
+        let mut rest = entries;
+        for _ in 0..DIGESTS_LOOKED_AT {
+            if rest.is_empty() {
+                return false;
+            }
+            let value = Text::plain(rest, 0);
+            if value.len() < MIN_DIGEST_DIGITS || !value.iter().all(u8::is_ascii_hexdigit) {
+                return false;
+            }
+            rest = &rest[4 + value.len()..];
+        }
+        true
     }
 
     #[inline]

@@ -119,10 +119,39 @@ fn values_that_are_nearly_all_new_are_plain() {
 fn a_dictionary_that_grows_too_large_is_given_up() {
     // Three rows a value at first, so that a dictionary is chosen, and only new values in the end.
     let values = (0..60_000).map(|row| match row < 20_000 {
-        true => format!("{:0>60}", row / 3),
-        false => format!("{row:0>60}"),
+        true => format!("{:z>60}", row / 3),
+        false => format!("{row:z>60}"),
     });
     let (metadata, _) = check(Arc::new(StringArray::from_iter_values(values)));
+    assert_eq!(page_encodings(&metadata), [Encoding::PLAIN, Encoding::RLE_DICTIONARY]);
+}
+
+#[test]
+fn digests_that_come_again_get_a_dictionary() {
+    let digest = |number: u64| format!("{:064x}", u128::from(number.wrapping_mul(0x9E37_79B9_7F4A_7C15)).pow(2));
+    // Few of the first thousands come again, and nearly all in the end.
+    let mut state = 1_u64;
+    let mut drawn = move |different: u64| {
+        state = state
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
+        (state >> 33) % different
+    };
+    let repeated: Vec<String> = (0..120_000).map(|_| digest(drawn(40_000))).collect();
+    let (metadata, _) = check(Arc::new(StringArray::from_iter_values(&repeated)));
+    assert_eq!(page_encodings(&metadata), [Encoding::RLE_DICTIONARY]);
+    let column = metadata.row_group(0).column(0);
+    assert!(column.compressed_size() < 4_000_000, "{}", column.compressed_size());
+    // Too many different ones: plain from the first page on, or after it.
+    let (metadata, _) = check(Arc::new(StringArray::from_iter_values((0..50_000).map(digest))));
+    assert_eq!(page_encodings(&metadata), [Encoding::PLAIN]);
+    let many: Vec<String> = (0..60_000)
+        .map(|row| match row < 4_000 {
+            true => digest(drawn(20_000)),
+            false => digest(row),
+        })
+        .collect();
+    let (metadata, _) = check(Arc::new(StringArray::from_iter_values(&many)));
     assert_eq!(page_encodings(&metadata), [Encoding::PLAIN, Encoding::RLE_DICTIONARY]);
 }
 

@@ -4,7 +4,7 @@
 //! saves nothing; that shows after a few thousand values, which are then written out and followed by plain ones.
 
 use super::bounds::{BooleanBounds, BoundBytes, Bounds, PageBounds};
-use super::dictionary::Dictionary;
+use super::dictionary::{Dictionary, MAX_DIGEST_DICTIONARY_BYTES};
 use super::hybrid::{code_width, write_codes};
 use super::kinds::{Kind, ValueOf};
 use super::levels::Levels;
@@ -53,6 +53,8 @@ pub(super) trait PageValues: Send {
 /// What is known of a page whose values are written.
 pub(super) struct ClosedPage {
     pub(super) encoding: Encoding,
+    /// It or its dictionary may well be as large compressed as it is.
+    pub(super) is_doubtful: bool,
     /// `None`: no value of the page has an order.
     pub(super) bounds: Option<BoundBytes>,
 }
@@ -64,6 +66,8 @@ pub(super) struct TypedValues<K: Kind> {
     codes: Vec<u32>,
     plain: Vec<u8>,
     choice: Choice,
+    /// Values of the closed pages that refer to the dictionary.
+    num_coded: usize,
     /// A page refers to the dictionary.
     is_dictionary_used: bool,
     bounds: PageBounds<K::Bounds>,
@@ -86,6 +90,7 @@ impl<K: Kind> Default for TypedValues<K> {
             codes: Vec::new(),
             plain: Vec::new(),
             choice: Choice::Open,
+            num_coded: 0,
             is_dictionary_used: false,
             bounds: PageBounds::default(),
         }
@@ -144,8 +149,29 @@ impl<K: Kind> TypedValues<K> {
         num_taken
     }
 
+    /// Whether the values are digests that are few enough for a dictionary, by how many of the first `num_values` came again.
+    ///
+    /// Of `n` values drawn from `d` different ones, about `n * n / 2d` have come before. Twice the room is allowed for, since a few
+    /// thousand values do not tell it exactly, and most of a dictionary is worth having.
+    fn has_digests_that_repeat(&self, num_values: usize) -> bool {
+        let num_different = self.dictionary.len();
+        let entry_bytes = self.dictionary.entries().len() / num_different.max(1);
+        let most = 2 * MAX_DIGEST_DICTIONARY_BYTES / entry_bytes.max(1);
+        let num_repeated = num_values - num_different;
+        if num_different * MIN_VALUES_PER_ENTRY <= num_values {
+            // Beyond that the estimate does not hold, and is not needed.
+            return num_different <= most && K::has_digests(self.dictionary.entries());
+        }
+        K::has_digests(self.dictionary.entries()) && num_values * num_values <= 2 * num_repeated * most
+    }
+
     /// Chooses by what was seen so far.
     fn choose(&mut self) {
+        if self.has_digests_that_repeat(self.codes.len()) {
+            self.dictionary.expect_digests();
+            self.choice = Choice::Dictionary;
+            return;
+        }
         if self.dictionary.len() * MIN_VALUES_PER_ENTRY <= self.codes.len() {
             self.choice = Choice::Dictionary;
             return;
@@ -228,10 +254,12 @@ where
                 let width = code_width(self.dictionary.len());
                 body.push(width as u8);
                 write_codes(&self.codes, width, body);
+                self.num_coded += self.codes.len();
                 self.codes.clear();
                 self.is_dictionary_used = true;
                 self.dictionary.begin_page();
-                if self.dictionary.is_full() {
+                let has_too_many = self.dictionary.expects_digests() && !self.has_digests_that_repeat(self.num_coded);
+                if self.dictionary.is_full() || has_too_many {
                     self.choice = Choice::Plain;
                 }
                 Encoding::RLE_DICTIONARY
@@ -239,6 +267,7 @@ where
         };
         ClosedPage {
             encoding,
+            is_doubtful: encoding == Encoding::PLAIN || self.dictionary.expects_digests(),
             bounds: self.bounds.close_page(),
         }
     }
@@ -320,6 +349,7 @@ impl PageValues for BooleanValues {
         self.num_values = 0;
         ClosedPage {
             encoding: Encoding::PLAIN,
+            is_doubtful: true,
             bounds: self.bounds.close_page(),
         }
     }
