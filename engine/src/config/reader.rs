@@ -283,6 +283,9 @@ impl<'a> Reader<'a> {
         let node = self.value(key)?;
         let is_true = match &node.value {
             Value::Bool(is_true) => Some(*is_true),
+            // As the original reads them.
+            Value::Int(0, _) => Some(false),
+            Value::Int(1, _) => Some(true),
             _ => node.text().and_then(parse_bool),
         };
         if is_true.is_none() {

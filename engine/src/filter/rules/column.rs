@@ -2,25 +2,20 @@
 //!
 //! A name that starts with `$.` or `$[` is a path whose first name is a json column. In `columns` such entries keep only the named
 //! members of that column; in `add_columns` they put members into it; in `drop_columns` they take members out. All entries of one
-//! column are done together, so that its text is parsed and written once.
+//! column are done together (see [`json_edit`](super::json_edit)), so that its text is parsed and written once.
 
+use super::json_edit::{JsonEdits, Member, json_string};
 use super::{ColumnEntry, ColumnRule};
 use crate::filter::functions::as_json;
-use crate::filter::json_path::{JsonPath, Segment, compact, find, parse_json};
+use crate::filter::json_path::{JsonPath, Segment, compact, parse_json};
 use crate::filter::values::{double_of_text, long_of_text};
 use crate::filter::{FilterError, Stage, column, column_names};
 use crate::parse::columns::{ColumnType, TYPE_METADATA_KEY};
 use crate::parse::timestamp::TimestampParser;
-use arrow::array::{Array, ArrayRef, AsArray, StringBuilder};
-use arrow::datatypes::{DataType, FieldRef};
+use datafusion::common::ScalarValue;
 use datafusion::common::metadata::FieldMetadata;
-use datafusion::common::{DataFusionError, Result as PlanResult, ScalarValue};
 use datafusion::functions::core::expr_fn::coalesce;
-use datafusion::logical_expr::{
-    ColumnarValue, Expr, LogicalPlan, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
-    Volatility,
-};
-use sonic_rs::{JsonContainerTrait, JsonValueTrait, Value};
+use datafusion::logical_expr::{Expr, LogicalPlan};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -95,11 +90,7 @@ pub(in crate::filter) fn compile(
                 "json column `{json_column}` is named by a path but is not in the output"
             )));
         };
-        let function = ScalarUDF::new_from_impl(JsonEditFunction {
-            edits,
-            signature: Signature::any(1, Volatility::Immutable),
-        });
-        *expr = function.call(vec![std::mem::take(expr)]);
+        *expr = edits.of(std::mem::take(expr));
     }
     stage.project(input, outputs)
 }
@@ -275,15 +266,17 @@ fn json_member(
             })
         }
     };
-    let has_wildcard = [Some(&path), source.as_ref()]
-        .into_iter()
-        .flatten()
-        .any(|path| path.contains(&Segment::Every));
-    if has_wildcard && (list == "add_columns" || source.is_some() || default.is_some()) {
-        return Err(stage.error(format!(
-            "{list}: `{}` has a wildcard, so it can only be kept or dropped",
-            entry.name
-        )));
+    if path.last() == Some(&Segment::Every) {
+        return Err(stage.error_with_hint(
+            format!("{list}: `{}` ends with a wildcard", entry.name),
+            Some("name the array itself, without `[*]`".to_owned()),
+        ));
+    }
+    if source
+        .as_ref()
+        .is_some_and(|source| source.last() == Some(&Segment::Every))
+    {
+        return Err(stage.error(format!("{list}: the src of `{}` ends with a wildcard", entry.name)));
     }
     if list == "add_columns" && source.is_none() && default.is_none() {
         return Err(stage.error(format!(
@@ -292,270 +285,4 @@ fn json_member(
         )));
     }
     Ok((json_column, Member { path, source, default }))
-}
-
-/// What is done to the text of one json column, in this order.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-struct JsonEdits {
-    /// Nothing else stays, unless this is empty.
-    kept: Vec<Member>,
-    dropped: Vec<Vec<Segment>>,
-    added: Vec<Member>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Member {
-    path: Vec<Segment>,
-    /// Where the value is taken from; `None`: from `path`.
-    source: Option<Vec<Segment>>,
-    /// JSON text that stands in for a missing value and null.
-    default: Option<String>,
-}
-
-impl JsonEdits {
-    /// The edited value as text. A value that is neither object nor array has no members and stays as it is.
-    fn apply(&self, root: &Value) -> String {
-        if !(root.is_object() || root.is_array()) {
-            return compact(root);
-        }
-        let defaults: Vec<Option<Value>> = self
-            .kept
-            .iter()
-            .chain(&self.added)
-            .map(|member| member.default.as_deref().and_then(parse_json))
-            .collect();
-        let mut edited = Tree::Value(root);
-        if !self.kept.is_empty() {
-            let in_place = self.kept.iter().filter(|member| member.source.is_none());
-            let paths: Vec<&[Segment]> = in_place.map(|member| member.path.as_slice()).collect();
-            edited = Tree::kept(root, &paths);
-        }
-        for path in &self.dropped {
-            edited.drop_member(path);
-        }
-        for (index, (member, default)) in self.kept.iter().chain(&self.added).zip(&defaults).enumerate() {
-            let is_in_place = index < self.kept.len() && member.source.is_none() && member.default.is_none();
-            if !is_in_place && let Some(value) = member.value(root, default.as_ref()) {
-                edited.set_member(&member.path, value);
-            }
-        }
-        let mut text = String::new();
-        edited.write(&mut text);
-        text
-    }
-}
-
-impl Member {
-    fn value<'a>(&self, root: &'a Value, default: Option<&'a Value>) -> Option<&'a Value> {
-        let path = self.source.as_ref().unwrap_or(&self.path);
-        match find(path, root) {
-            Some(value) if default.is_none() || !value.is_null() => Some(value),
-            _ => default,
-        }
-    }
-}
-
-/// A JSON value of which the edited parts are taken apart; members keep their order.
-enum Tree<'a> {
-    Value(&'a Value),
-    Object(Vec<(String, Tree<'a>)>),
-    Array(Vec<Tree<'a>>),
-}
-
-impl<'a> Tree<'a> {
-    /// What `paths` name of a value, in the order of the value; elements of arrays close up.
-    fn kept(value: &'a Value, paths: &[&[Segment]]) -> Tree<'a> {
-        if paths.iter().any(|path| path.is_empty()) {
-            return Tree::Value(value);
-        }
-        let below = |is_on_path: &dyn Fn(&Segment) -> bool| -> Vec<&[Segment]> {
-            paths
-                .iter()
-                .filter(|path| is_on_path(&path[0]))
-                .map(|path| &path[1..])
-                .collect()
-        };
-        if let Some(object) = value.as_object() {
-            let mut members = Vec::new();
-            for (key, member) in object.iter() {
-                let paths = below(&|segment| matches!(segment, Segment::Name(name) if name == key));
-                if !paths.is_empty() {
-                    members.push((key.to_owned(), Tree::kept(member, &paths)));
-                }
-            }
-            return Tree::Object(members);
-        }
-        if let Some(array) = value.as_array() {
-            let mut elements = Vec::new();
-            for (index, element) in array.iter().enumerate() {
-                let paths = below(&|segment| match segment {
-                    Segment::Index(wanted) => *wanted == index,
-                    Segment::Every => true,
-                    Segment::Name(_) => false,
-                });
-                if !paths.is_empty() {
-                    elements.push(Tree::kept(element, &paths));
-                }
-            }
-            return Tree::Array(elements);
-        }
-        Tree::Value(value)
-    }
-
-    /// Takes one level apart.
-    fn open(&mut self) {
-        if let Tree::Value(value) = self {
-            let value: &'a Value = value;
-            if let Some(object) = value.as_object() {
-                *self = Tree::Object(
-                    object
-                        .iter()
-                        .map(|(key, member)| (key.to_owned(), Tree::Value(member)))
-                        .collect(),
-                );
-            } else if let Some(array) = value.as_array() {
-                *self = Tree::Array(array.iter().map(Tree::Value).collect());
-            }
-        }
-    }
-
-    fn drop_member(&mut self, path: &[Segment]) {
-        let Some((segment, rest)) = path.split_first() else {
-            return;
-        };
-        self.open();
-        match (self, segment) {
-            (Tree::Object(members), Segment::Name(name)) if rest.is_empty() => members.retain(|(key, _)| key != name),
-            (Tree::Object(members), Segment::Name(name)) => {
-                members
-                    .iter_mut()
-                    .filter(|(key, _)| key == name)
-                    .for_each(|(_, member)| member.drop_member(rest));
-            }
-            (Tree::Array(elements), Segment::Index(index)) if *index < elements.len() => {
-                if rest.is_empty() {
-                    elements.remove(*index);
-                } else {
-                    elements[*index].drop_member(rest);
-                }
-            }
-            (Tree::Array(elements), Segment::Every) if rest.is_empty() => elements.clear(),
-            (Tree::Array(elements), Segment::Every) => {
-                elements.iter_mut().for_each(|element| element.drop_member(rest));
-            }
-            _ => {}
-        }
-    }
-
-    /// Puts a value at a path, with the objects and arrays on the way. An index behind the end appends.
-    fn set_member(&mut self, path: &[Segment], new: &'a Value) {
-        let Some((segment, rest)) = path.split_first() else {
-            *self = Tree::Value(new);
-            return;
-        };
-        self.open();
-        match segment {
-            Segment::Name(name) => {
-                if !matches!(self, Tree::Object(_)) {
-                    *self = Tree::Object(Vec::new());
-                }
-                let Tree::Object(members) = self else {
-                    return;
-                };
-                let index = members.iter().rposition(|(key, _)| key == name).unwrap_or_else(|| {
-                    members.push((name.clone(), Tree::Object(Vec::new())));
-                    members.len() - 1
-                });
-                members[index].1.set_member(rest, new);
-            }
-            Segment::Index(index) => {
-                if !matches!(self, Tree::Array(_)) {
-                    *self = Tree::Array(Vec::new());
-                }
-                let Tree::Array(elements) = self else {
-                    return;
-                };
-                let index = (*index).min(elements.len());
-                if index == elements.len() {
-                    elements.push(Tree::Object(Vec::new()));
-                }
-                elements[index].set_member(rest, new);
-            }
-            // Refused when the rule is compiled.
-            Segment::Every => {}
-        }
-    }
-
-    fn write(&self, text: &mut String) {
-        match self {
-            Tree::Value(value) => text.push_str(&compact(value)),
-            Tree::Object(members) => {
-                text.push('{');
-                for (index, (key, member)) in members.iter().enumerate() {
-                    text.push_str(if index == 0 { "" } else { "," });
-                    text.push_str(&json_string(key));
-                    text.push(':');
-                    member.write(text);
-                }
-                text.push('}');
-            }
-            Tree::Array(elements) => {
-                text.push('[');
-                for (index, element) in elements.iter().enumerate() {
-                    text.push_str(if index == 0 { "" } else { "," });
-                    element.write(text);
-                }
-                text.push(']');
-            }
-        }
-    }
-}
-
-fn json_string(text: &str) -> String {
-    sonic_rs::to_string(text).expect("text can be written as JSON")
-}
-
-/// JSON text to edited JSON text; null stays null, and so does text that is not JSON.
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct JsonEditFunction {
-    edits: JsonEdits,
-    signature: Signature,
-}
-
-impl ScalarUDFImpl for JsonEditFunction {
-    fn name(&self) -> &str {
-        "json_edit"
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _arguments: &[DataType]) -> PlanResult<DataType> {
-        Err(DataFusionError::Internal(
-            "return_field_from_args is used instead".to_owned(),
-        ))
-    }
-
-    fn return_field_from_args(&self, _args: ReturnFieldArgs<'_>) -> PlanResult<FieldRef> {
-        Ok(Arc::new(ColumnType::Json.field(self.name())))
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> PlanResult<ColumnarValue> {
-        let Some(argument) = args.args.first() else {
-            return Err(DataFusionError::Internal("json_edit has one argument".to_owned()));
-        };
-        let array = argument.to_array(args.number_rows)?;
-        let array = arrow::compute::cast(&array, &DataType::Utf8)?;
-        let texts = array.as_string::<i32>();
-        let mut builder = StringBuilder::with_capacity(texts.len(), texts.value_data().len());
-        for text in texts {
-            builder.append_option(text.map(|text| match parse_json(text) {
-                Some(root) => self.edits.apply(&root),
-                None => text.to_owned(),
-            }));
-        }
-        let edited: ArrayRef = Arc::new(builder.finish());
-        Ok(ColumnarValue::Array(edited))
-    }
 }

@@ -5,7 +5,7 @@
 
 use super::{ExpandJsonRule, ExpandedColumn};
 use crate::filter::convert::{Conversion, ConversionRule, Converter, InvalidRows, OnInvalid, convert};
-use crate::filter::json_path::{JsonPath, compact, parse_json, text_of_json};
+use crate::filter::json_path::{JsonQuery, SeveralPaths, compact, parse_json, text_of_json};
 use crate::filter::values::{Values, double_of_text, long_of_text};
 use crate::filter::{FilterError, Stage, column, column_names, new_column_name};
 use crate::parse::columns::ColumnType;
@@ -22,7 +22,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::filter) struct JsonConversion {
     source: String,
-    columns: Vec<(JsonPath, ExpandedColumn)>,
+    columns: Vec<(JsonQuery, ExpandedColumn)>,
 }
 
 /// Compiles the rule.
@@ -69,7 +69,7 @@ pub(in crate::filter) fn compile(
                 )),
             ));
         }
-        let path = JsonPath::parse(&format!("{}{name}", rule.root))
+        let path = JsonQuery::parse(&format!("{}{name}", rule.root))
             .map_err(|reason| stage.error(format!("column `{name}`: {reason}")))?;
         if expanded.column_type == ColumnType::Timestamp {
             TimestampParser::new(&expanded.timestamp)
@@ -115,7 +115,11 @@ impl JsonConversion {
     /// Compiles the formats and makes room for values.
     pub(in crate::filter) fn converter(&self) -> PlanResult<Box<dyn Converter>> {
         let mut columns = Vec::with_capacity(self.columns.len());
-        for (path, column) in &self.columns {
+        let mut single_paths = SeveralPaths::default();
+        for (number, (path, column)) in self.columns.iter().enumerate() {
+            if let Some(path) = path.as_single() {
+                single_paths.add(number, path);
+            }
             let builder = match column.column_type {
                 ColumnType::Boolean => MemberBuilder::Boolean(BooleanBuilder::new()),
                 ColumnType::Long => MemberBuilder::Long(Int64Builder::new()),
@@ -138,6 +142,7 @@ impl JsonConversion {
         Ok(Box::new(JsonConverter {
             source: self.source.clone(),
             columns,
+            single_paths,
             buffer: String::new(),
         }))
     }
@@ -146,11 +151,13 @@ impl JsonConversion {
 struct JsonConverter {
     source: String,
     columns: Vec<Member>,
+    /// Those of the columns' paths that name single values.
+    single_paths: SeveralPaths,
     buffer: String,
 }
 
 struct Member {
-    path: JsonPath,
+    path: JsonQuery,
     name: String,
     column_type: ColumnType,
     builder: MemberBuilder,
@@ -181,9 +188,16 @@ impl Converter for JsonConverter {
             if root.is_none() && !record.is_empty() {
                 invalid.cannot_read(row, &self.source, record, ColumnType::Json, record);
             }
-            for member in &mut self.columns {
-                let value = root.as_ref().and_then(|root| member.path.find(root));
-                let text = value.and_then(|value| text_of_json(value, &mut self.buffer));
+            let mut found = vec![None; self.columns.len()];
+            if let Some(root) = &root {
+                self.single_paths.find(root, &mut found);
+            }
+            for (member, found) in self.columns.iter_mut().zip(found) {
+                let text = match (found, &root) {
+                    (Some(value), _) => text_of_json(value, &mut self.buffer),
+                    (None, Some(root)) if member.path.as_single().is_none() => member.path.text(root, &mut self.buffer),
+                    (None, _) => None,
+                };
                 if !member.builder.append(text)
                     && let Some(text) = text
                 {

@@ -9,6 +9,7 @@ pub(super) mod dedup;
 pub(super) mod digest;
 pub(super) mod expand_json;
 pub mod hidden;
+mod json_edit;
 pub(super) mod remove_columns;
 pub(super) mod rename;
 
@@ -407,10 +408,11 @@ pub struct SqlRule {
     pub tables: Vec<(String, LookupFile)>,
 }
 
-/// A file that SQL can join with.
+/// A file that SQL can join with, or several of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LookupFile {
-    /// Path on the local disk; a relative one starts at the working directory.
+    /// Path on the local disk, a relative one from the working directory on, or `s3://BUCKET/KEY`. A folder, which ends in a slash there,
+    /// stands for all that is in it, `*` for any characters but slashes, `**` for any, `?` for one.
     pub path: String,
     /// How it is read.
     pub format: LookupFormat,

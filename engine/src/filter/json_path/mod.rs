@@ -1,9 +1,20 @@
 //! Finds values in JSON texts by path.
 //!
-//! The paths are the part of JSONPath that names single values: `$`, `.name`, `['name']`, `[index]`, and `[*]` where the caller
-//! allows it. There are no slices, filters, unions or deep scans.
+//! [`JsonPath`] is the part of JSONPath that names single values, which is nearly all that is written: it is found by going down.
+//! [`JsonQuery`] is the whole language, which may name many.
+//!
+//! Reading order: [`several`] (paths at once), [`steps`] (a path as it is written), [`query`], [`condition`] (of a filter in a path).
+
+mod condition;
+mod query;
+mod several;
+mod steps;
+
+pub(crate) use query::JsonQuery;
+pub(crate) use several::SeveralPaths;
 
 use sonic_rs::{Deserializer, JsonContainerTrait, JsonType, JsonValueTrait, Value};
+use steps::Step;
 
 /// Levels of arrays and objects in each other that a text may have. The JSON library reads them by recursion, with more than
 /// 20 KB of stack a level in an unoptimised build; worker threads have 2 MB.
@@ -41,46 +52,26 @@ impl JsonPath {
 
     /// Reads a path that may have `[*]`.
     pub(crate) fn parse_with_wildcards(text: &str) -> Result<JsonPath, String> {
-        let wrong = |what: &str| format!("path `{text}` {what}");
-        let mut rest = text.strip_prefix('$').ok_or_else(|| wrong("does not start with `$`"))?;
-        let mut segments = Vec::new();
-        while !rest.is_empty() {
-            if let Some(name_on) = rest.strip_prefix('.') {
-                if name_on.starts_with('[') {
-                    rest = name_on;
-                    continue;
-                }
-                let end = name_on.find(['.', '[']).unwrap_or(name_on.len());
-                match &name_on[..end] {
-                    "" => return Err(wrong("has an empty name")),
-                    "*" => segments.push(Segment::Every),
-                    name => segments.push(Segment::Name(name.to_owned())),
-                }
-                rest = &name_on[end..];
-            } else if let Some(inner) = rest.strip_prefix('[') {
-                if let Some(quote) = inner.chars().next().filter(|first| matches!(first, '\'' | '"')) {
-                    let inner = &inner[1..];
-                    let end = inner.find(quote).ok_or_else(|| wrong("has an unclosed quote"))?;
-                    segments.push(Segment::Name(inner[..end].to_owned()));
-                    rest = inner[end + 1..]
-                        .strip_prefix(']')
-                        .ok_or_else(|| wrong("has an unclosed `[`"))?;
-                } else {
-                    let end = inner.find(']').ok_or_else(|| wrong("has an unclosed `[`"))?;
-                    match &inner[..end] {
-                        "*" => segments.push(Segment::Every),
-                        index => segments.push(Segment::Index(
-                            index
-                                .parse()
-                                .map_err(|_| wrong(&format!("has `[{index}]`, which is not an index")))?,
-                        )),
-                    }
-                    rest = &inner[end + 1..];
-                }
-            } else {
-                return Err(wrong(&format!("has `{rest}` where `.` or `[` must stand")));
-            }
-        }
+        let steps = steps::parse(text)?;
+        let segments = steps.iter().map(|step| match step {
+            Step::Members(names) => match names.as_slice() {
+                [name] => Ok(Segment::Name(name.clone())),
+                _ => Err("has several names at once"),
+            },
+            Step::Elements(indices) => match indices.as_slice() {
+                [index] => usize::try_from(*index)
+                    .map(Segment::Index)
+                    .map_err(|_| "counts from the end of an array"),
+                _ => Err("has several indices at once"),
+            },
+            Step::Every => Ok(Segment::Every),
+            Step::Slice(..) => Err("has a slice"),
+            Step::Descend => Err("has `..`"),
+            Step::Matching(_) => Err("has a condition"),
+            Step::Function(_) => Err("has a function"),
+        });
+        let segments = segments.collect::<Result<Vec<Segment>, &str>>();
+        let segments = segments.map_err(|what| format!("path `{text}` {what}, which cannot be used here"))?;
         Ok(JsonPath { segments })
     }
 
@@ -153,6 +144,14 @@ pub(crate) fn text_of_json<'a>(value: &'a Value, buffer: &'a mut String) -> Opti
     match value.get_type() {
         JsonType::Null => None,
         JsonType::String => value.as_str(),
+        JsonType::Number => {
+            buffer.clear();
+            match value.as_raw_number() {
+                Some(number) => buffer.push_str(number.as_str()),
+                None => buffer.push_str(&compact(value)),
+            }
+            Some(buffer)
+        }
         _ => {
             *buffer = compact(value);
             Some(buffer)
@@ -187,6 +186,8 @@ mod tests {
         check("$['a.b'][\"c\"]", r#"{"a.b":{"c":true}}"#, Some("true"));
         check("$.['a']", r#"{"a": {"z" : [ 1 ]} }"#, Some(r#"{"z":[1]}"#));
         check("$[0]", "[7]", Some("7"));
+        check(r"$['it\'s'][0]", r#"{"it's":[7]}"#, Some("7"));
+        check(r#"$["a']\"]"]"#, r#"{"a']\"]":7}"#, Some("7"));
         check("$", "1", Some("1"));
     }
 
@@ -217,12 +218,36 @@ mod tests {
     fn bad_paths_say_what_is_wrong() {
         for (path, expected) in [
             ("a", "path `a` does not start with `$`"),
-            ("$.a..b", "path `$.a..b` has an empty name"),
-            ("$.", "path `$.` has an empty name"),
-            ("$.a[", "path `$.a[` has an unclosed `[`"),
-            ("$.a[1:2]", "path `$.a[1:2]` has `[1:2]`, which is not an index"),
-            ("$['a", "path `$['a` has an unclosed quote"),
-            ("$a", "path `$a` has `a` where `.` or `[` must stand"),
+            ("$.a..b", "path `$.a..b` has `..`, which cannot be used here"),
+            ("$.", "path `$.` has an empty name at character 3"),
+            ("$.a[", "path `$.a[` has an unclosed `[` at character 5"),
+            ("$.a[1:2]", "path `$.a[1:2]` has a slice, which cannot be used here"),
+            (
+                "$.a[0,1]",
+                "path `$.a[0,1]` has several indices at once, which cannot be used here",
+            ),
+            (
+                "$['a','b']",
+                "path `$['a','b']` has several names at once, which cannot be used here",
+            ),
+            (
+                "$.a[-1]",
+                "path `$.a[-1]` counts from the end of an array, which cannot be used here",
+            ),
+            (
+                "$.a[?(@.b)]",
+                "path `$.a[?(@.b)]` has a condition, which cannot be used here",
+            ),
+            (
+                "$.a.length()",
+                "path `$.a.length()` has a function, which cannot be used here",
+            ),
+            ("$['a", "path `$['a` has an unclosed quote at character 5"),
+            (
+                "$['a}['b']",
+                "path `$['a}['b']` has no `,` or `]` behind a name at character 8",
+            ),
+            ("$a", "path `$a` has `a` where `.` or `[` must stand at character 2"),
             (
                 "$.a[*]",
                 "path `$.a[*]` has a wildcard, which names more than one value",
