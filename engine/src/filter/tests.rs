@@ -5,6 +5,7 @@ mod column_set;
 mod digests;
 mod expand_json;
 mod one_plan;
+mod oracle;
 mod outside;
 mod plans;
 mod remove_columns;
@@ -78,6 +79,7 @@ impl Job {
             started_micros: STARTED_MICROS,
             rejects: Arc::clone(&rejects) as _,
             tables: WarehouseTables::new(),
+            lookups: LookupPlaces::new(),
         };
         Job {
             context: SessionContext::new_with_state(state),

@@ -219,8 +219,33 @@ pub(crate) fn write_double(value: f64, out: &mut String) {
 
 /// Appends an instant as RFC 3339 in UTC, with the shortest exact fraction.
 pub(crate) fn write_timestamp(micros: i64, out: &mut String) {
-    let seconds = micros.div_euclid(1_000_000);
+    write_date_and_time(micros, 'T', out);
     let fraction = micros.rem_euclid(1_000_000);
+    if fraction != 0 {
+        let digits = format!("{fraction:06}");
+        out.push('.');
+        out.push_str(digits.trim_end_matches('0'));
+    }
+    out.push('Z');
+}
+
+/// Appends an instant as the original's `Timestamp` is written: `2026-11-28 07:05:00.120 UTC`, a fraction in milliseconds or else in
+/// microseconds.
+pub(crate) fn write_java_timestamp(micros: i64, out: &mut String) {
+    write_date_and_time(micros, ' ', out);
+    let fraction = micros.rem_euclid(1_000_000);
+    let written = match (fraction, fraction % 1000) {
+        (0, _) => Ok(()),
+        (_, 0) => write!(out, ".{:03}", fraction / 1000),
+        (_, _) => write!(out, ".{fraction:06}"),
+    };
+    written.expect("a String takes all text");
+    out.push_str(" UTC");
+}
+
+/// Appends date and time of day to the second, with `separator` between them.
+fn write_date_and_time(micros: i64, separator: char, out: &mut String) {
+    let seconds = micros.div_euclid(1_000_000);
     let (days, second_of_day) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
     let (year, month, day) = civil_date(days);
     let (hour, minute, second) = (second_of_day / 3600, second_of_day / 60 % 60, second_of_day % 60);
@@ -230,13 +255,7 @@ pub(crate) fn write_timestamp(micros: i64, out: &mut String) {
         write!(out, "{year:+05}")
     };
     written.expect("a String takes all text");
-    write!(out, "-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}").expect("a String takes all text");
-    if fraction != 0 {
-        let digits = format!("{fraction:06}");
-        out.push('.');
-        out.push_str(digits.trim_end_matches('0'));
-    }
-    out.push('Z');
+    write!(out, "-{month:02}-{day:02}{separator}{hour:02}:{minute:02}:{second:02}").expect("a String takes all text");
 }
 
 /// The Gregorian date of a day counted from 1970-01-01: months are counted from March, so that the leap day is the last.

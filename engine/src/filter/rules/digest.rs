@@ -4,7 +4,7 @@
 //! costs more than the digest itself.
 
 use super::{DigestAlgorithm, DigestColumn, DigestRule};
-use crate::filter::values::{Values, column_type};
+use crate::filter::values::{Values, column_type, write_java_timestamp};
 use crate::filter::{FilterError, Stage, column, column_names};
 use arrow::array::{ArrayRef, StringArray};
 use arrow::buffer::{NullBuffer, OffsetBuffer};
@@ -218,13 +218,23 @@ fn hex_column(
     for row in (0..num_rows).filter(|row| !values.is_null(*row)) {
         let start = hex.len();
         hex.resize(start + hex_bytes, 0);
-        digest(values.text(row, &mut buffer), &mut hex[start..]);
+        digest(digested_text(values, row, &mut buffer), &mut hex[start..]);
     }
     let is_valid = (0..num_rows).map(|row| !values.is_null(row));
     let offsets = OffsetBuffer::from_lengths(is_valid.clone().map(|is_valid| if is_valid { hex_bytes } else { 0 }));
     let nulls = Some(NullBuffer::from_iter(is_valid)).filter(|nulls| nulls.null_count() > 0);
     // Checking that all of it is text costs much less at once than digest by digest.
     Arc::new(StringArray::new(offsets, hex.into(), nulls))
+}
+
+/// The text whose digest is taken. Instants are spelled as the original spells them, so that its digests and ours are the same.
+fn digested_text<'a>(values: &'a Values, row: usize, buffer: &'a mut String) -> &'a str {
+    let Values::Timestamp(instants) = values else {
+        return values.text(row, buffer);
+    };
+    buffer.clear();
+    write_java_timestamp(instants.value(row), buffer);
+    buffer
 }
 
 /// The two digits of every byte: one look-up and one store of two bytes each.

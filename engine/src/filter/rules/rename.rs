@@ -111,6 +111,10 @@ impl<'a> Passing<'a> {
             "0-9" => Ok('0'..='9'),
             other => Err(format!("`{other}` in `pass_types` is none of `a-z`, `A-Z`, `0-9`")),
         });
+        // The original makes a pattern of them, which this would end.
+        if characters.contains("\\E") {
+            return Err(format!("`pass_characters` must not contain `\\E`: `{characters}`"));
+        }
         Ok(Passing {
             ranges: ranges.collect::<Result<_, _>>()?,
             characters,

@@ -215,6 +215,7 @@ async fn missing_planner_is_said_by_datafusion() {
         started_micros: 0,
         rejects: Arc::new(Collected::default()),
         tables: WarehouseTables::new(),
+        lookups: LookupPlaces::new(),
     };
     let frame = apply(
         &context,
