@@ -6,7 +6,7 @@ use bucketload_engine::Environment;
 use bucketload_engine::config::plan::JobPlan;
 use bucketload_engine::config::{ConfigErrors, Document, Node, ResolveOptions, resolve};
 use bucketload_engine::filter::rules::Filter;
-use bucketload_engine::filter::{FilterSurroundings, WarehouseTables, apply};
+use bucketload_engine::filter::{FilterSurroundings, LookupPlaces, WarehouseTables, apply};
 use bucketload_engine::job::environment::Budgets;
 use bucketload_engine::parse::Reject;
 use bucketload_engine::parse::columns::ColumnType;
@@ -124,6 +124,7 @@ impl Filtering {
                 started_micros: environment.now().as_microsecond(),
                 rejects: Arc::new(NoRejects),
                 tables: WarehouseTables::new(),
+                lookups: LookupPlaces::new(),
             },
         })
     }

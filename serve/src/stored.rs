@@ -53,6 +53,9 @@ pub fn kept(document: &Document, directory: &Path) -> Result<Value> {
             make_absolute(node, directory);
         }
     }
+    if let Some(filters) = entry_mut(&mut kept, "filters") {
+        make_filter_paths_absolute(filters, directory);
+    }
     Ok(kept.to_stored_json())
 }
 
@@ -111,12 +114,33 @@ fn entry_mut<'a>(node: &'a mut Node, name: &str) -> Option<&'a mut Node> {
     found.map(|(_, node)| node)
 }
 
-/// What begins with a variable is left alone: only its value can tell where it starts.
+/// Files of keys and of tables that SQL joins with.
+fn make_filter_paths_absolute(filters: &mut Node, directory: &Path) {
+    let ConfigValue::List(filters) = &mut filters.value else {
+        return;
+    };
+    for filter in filters {
+        for (list, name) in [("columns", "key_file"), ("tables", "path")] {
+            let entries: Vec<&mut Node> = match entry_mut(filter, list).map(|list| &mut list.value) {
+                Some(ConfigValue::List(entries)) => entries.iter_mut().collect(),
+                Some(ConfigValue::Map(entries)) => entries.iter_mut().map(|(_, entry)| entry).collect(),
+                _ => Vec::new(),
+            };
+            for entry in entries {
+                if let Some(path) = entry_mut(entry, name) {
+                    make_absolute(path, directory);
+                }
+            }
+        }
+    }
+}
+
+/// What begins with a variable is left alone: only its value can tell where it starts. So is what is in a bucket.
 fn make_absolute(node: &mut Node, directory: &Path) {
     let Some(text) = node.text().map(str::to_owned) else {
         return;
     };
-    if text.starts_with("${") || text.starts_with('/') {
+    if text.starts_with("${") || text.starts_with('/') || text.contains("://") {
         return;
     }
     // Joined as text: an empty prefix is the directory, and one that ends in a slash keeps it.
@@ -147,6 +171,22 @@ mod tests {
         );
         assert!(error.hint().unwrap_or_default().contains("${AWS_ACCESS_KEY_ID}"));
         assert!(!format!("{error:?}").contains("hush"));
+    }
+
+    #[test]
+    fn files_of_filters_are_kept_absolute() {
+        let kept = kept_of(
+            "filters: [{type: sql, query: q, tables: {a: {path: geo/a.csv}, b: {path: 's3://b/a.csv'}}}, \
+             {type: hash, columns: [{name: x, key_file: keys/x}, {name: y}]}]",
+        )
+        .unwrap();
+        assert_eq!(
+            kept,
+            json!({"filters": [
+                {"type": "sql", "query": "q", "tables": {"a": {"path": "/srv/geo/a.csv"}, "b": {"path": "s3://b/a.csv"}}},
+                {"type": "hash", "columns": [{"name": "x", "key_file": "/srv/keys/x"}, {"name": "y"}]},
+            ]})
+        );
     }
 
     #[test]

@@ -2,9 +2,11 @@
 
 use bucketload_tests::bucket::Bucket;
 use bucketload_tests::bucketload::Workplace;
+use bucketload_tests::folders;
 use bucketload_tests::proxy::{Proxy, RequestKind};
 use bucketload_tests::servers;
 use serde_json::json;
+use std::fs;
 
 const IDS: &str = "in:\n  type: file\n  path_prefix: PATH\n  parser: {type: csv, columns: [{name: id, type: long}, {name: name, type: string}]}\n";
 
@@ -192,6 +194,70 @@ fn wrong_conditions_on_files_say_where_and_what() {
             .exited_with(2)
             .said(&fragments);
     }
+}
+
+#[test]
+fn rows_are_joined_with_files_of_the_bucket() {
+    let bucket = Bucket::new(servers::seaweedfs());
+    bucket.put("data/1.csv", "049\n81\n");
+    let packed = folders::repository().join("tests/cases/filters/sql_joins_with_packed_files");
+    for name in ["table_geo.csv.gz", "table_hits_1.csv", "table_hits_2.csv"] {
+        bucket.put(&format!("lookup/{name}"), fs::read(packed.join(name)).unwrap());
+    }
+    let proxy = Proxy::start(bucket.server().address());
+    let workplace = Workplace::new();
+    let job = |geo: &str| {
+        workplace.write(
+            "joined.yml",
+            format!(
+                "in:\n  type: s3\n  endpoint: ${{S3_ENDPOINT}}\n  region: us-east-1\n  bucket: ${{S3_BUCKET}}\n  \
+                 access_key_id: ${{AWS_ACCESS_KEY_ID}}\n  secret_access_key: ${{AWS_SECRET_ACCESS_KEY}}\n  path_prefix: data/\n  \
+                 parser: {{type: csv, columns: [{{name: code, type: string}}]}}\n\
+                 filters:\n- type: sql\n  query: SELECT input.code, name, hits FROM input JOIN geo ON input.code = geo.code \
+                 JOIN hits ON input.code = hits.code ORDER BY code, hits\n  tables:\n    geo: {{path: '{geo}', columns: {{code: string}}}}\n    \
+                 hits: {{path: 's3://${{S3_BUCKET}}/lookup/table_hits_*.csv', columns: {{code: string}}}}\nout: {{partition_by: none}}\n"
+            ),
+        )
+    };
+    let missing = job("s3://${S3_BUCKET}/lookup/table_gone.csv");
+    let failed = workplace
+        .issuing(&missing, &[])
+        .s3(&proxy.endpoint(), bucket.name())
+        .run();
+    assert!(failed.stderr.contains("table_gone.csv"), "{failed}");
+    assert!(failed.stderr.contains("filters[0]"), "{failed}");
+    assert_eq!(proxy.count(RequestKind::Get), 0, "nothing of the input was fetched");
+    let found = job("s3://${S3_BUCKET}/lookup/table_geo.csv.gz");
+    workplace
+        .issuing(&found, &[])
+        .s3(&proxy.endpoint(), bucket.name())
+        .run()
+        .succeeded();
+    assert_eq!(
+        workplace.query("SELECT * FROM d.t ORDER BY code, hits"),
+        "code,name,hits\n049,Germany,7\n049,Germany,10\n81,Japan,5\n"
+    );
+    // Memory for such files has a limit.
+    let limited = workplace
+        .issuing(&found, &[])
+        .set("exec.memory_limit=100")
+        .s3(&proxy.endpoint(), bucket.name());
+    limited
+        .run()
+        .exited_with(2)
+        .said(&["take more memory than there is for them: 25 bytes"]);
+    // A job on local files has no credentials for a bucket.
+    let local = workplace.write("in/1.csv", "049\n");
+    let found = fs::read_to_string(&found).unwrap();
+    let job = format!(
+        "in: {{type: file, path_prefix: '{local}', parser: {{type: csv, columns: [{{name: code, type: string}}]}}}}\n{}",
+        &found[found.find("filters:").unwrap()..]
+    );
+    let job = workplace.write("local.yml", job);
+    let refused = workplace.issuing(&job, &[]).s3(&proxy.endpoint(), bucket.name()).run();
+    refused
+        .exited_with(2)
+        .said(&["is in a bucket, and the input is not", "`in.type` must be `s3`"]);
 }
 
 #[test]

@@ -16,8 +16,14 @@ const CHAPTERS: [Chapter; 10] = [
     Chapter {
         heading: "`retain_columns`, `add_columns`, `drop_columns`, `column`",
         text: "Choose and make columns. `column` takes `columns` or `drop_columns`, and `add_columns`; the other three are shorthands \
-               for one of them.",
-        cases: &["retain_columns", "drop_and_add_columns"],
+               for one of them. A name that begins with `$.` or `$[` is a path into a json column, of names, indices and `[*]`.",
+        cases: &[
+            "retain_columns",
+            "drop_and_add_columns",
+            "column_json_chosen_members",
+            "column_json_added_members",
+            "column_json_dropped_members",
+        ],
     },
     Chapter {
         heading: "`remove_columns`",
@@ -26,12 +32,17 @@ const CHAPTERS: [Chapter; 10] = [
     },
     Chapter {
         heading: "`expand_json`",
-        text: "Makes columns of the members of a json or string column. A value that does not fit its type rejects the record.",
-        cases: &["expand_json", "expand_json_keeps_the_column"],
+        text: "Makes columns of the members of a json or string column. A value that does not fit its type rejects the record. A name is a \
+               JSONPath, behind `root`: members, indices (`[-1]` is the last), lists (`['a','b']`, `[0,2]`), slices (`[1:3]`), `*`, `..`, \
+               conditions (`[?(@.price < 10 && @.author =~ /.*rees/i)]`, with `== != < <= > >= =~ in nin contains size empty subsetof anyof \
+               noneof`, `&&`, `||` and `!`), and at the end `length() keys() min() max() sum() avg() first() last()`. What may name several \
+               values gives an array of them.",
+        cases: &["expand_json", "expand_json_keeps_the_column", "expand_json_queries"],
     },
     Chapter {
         heading: "`hash`, `digest`",
-        text: "Replaces values by a digest in hexadecimal digits. Keys of the Hmac algorithms come from `${secret:NAME}` or from a \
+        text: "Replaces values by a digest in hexadecimal digits, of their text: an instant is `2026-11-28 07:05:00 UTC`, with three or six digits \
+               of a fraction. Keys of the Hmac algorithms come from `${secret:NAME}` or from a \
                `key_file`, and are shown nowhere.",
         cases: &["digest"],
     },
@@ -63,7 +74,8 @@ const CHAPTERS: [Chapter; 10] = [
     Chapter {
         heading: "`sql`",
         text: "Takes `where` and `select`, or a whole `query` over the table `input`: all that DataFusion can run, joined with files \
-               (`tables`) and with tables of the warehouse (`DATABASE.TABLE`). Names are taken as they are written. Metadata columns such as \
+               (`tables`) and with tables of the warehouse (`DATABASE.TABLE`). Files may be on the local disk or in a bucket \
+               (`s3://BUCKET/KEY`), compressed, and several for a table (a folder, `*`, `**`, `?`). Names are taken as they are written. Metadata columns such as \
                `_file_name` are there for those that name them. [functions.md](functions.md) has the functions that logs need. A value that \
                `CAST` cannot convert fails the job; `TRY_CAST` makes it null.",
         cases: &[
@@ -86,6 +98,9 @@ pub fn filter_page() -> String {
          file is read. [config.md](config.md) has every key.\n\n\
          `bucketload preview LOAD.yml --after N` shows the rows after the first N filters, `bucketload explain LOAD.yml` the columns after \
          each.\n\n\
+         A record that a filter rejects becomes a row of `TABLE__rejects` with its place and its text, as those of the parser do; behind a \
+         `dedup` too, which for that takes the text of each record along. Rows that a query made (`query`, `DISTINCT`, an aggregation) are \
+         no records of a file: if a later filter rejects one, its place is null and the value takes the place of the text.\n\n\
          Which files are read is a matter of `in`: besides prefix and pattern, `in.where` takes a SQL condition on what the listing says of \
          a file.\n\n\
          The page is made of cases that run as tests (`tests/cases/filters`): `BLESS=1 cargo test -p bucketload-tests --test it -- \

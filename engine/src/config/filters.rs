@@ -531,6 +531,9 @@ const LOOKUP_FORMATS: [(&str, LookupFormat); 6] = [
     ("parquet", LookupFormat::Parquet),
 ];
 
+/// Ends of names behind those that tell the format. They say nothing else: how a file is packed is seen in its first bytes.
+const PACKED_ENDS: [&str; 6] = ["gz", "gzip", "bz2", "zst", "zstd", "zip"];
+
 fn read_lookup_files(filter: &Reader<'_>) -> Vec<(String, LookupFile)> {
     let mut files = Vec::new();
     for (name, entry) in filter.named_maps("tables") {
@@ -541,8 +544,15 @@ fn read_lookup_files(filter: &Reader<'_>) -> Vec<(String, LookupFile)> {
         let format = match (written, path) {
             (Some(format), _) => Some(format),
             (None, Some(path)) if entry.value("format").is_none() => {
-                let end = path.rsplit_once('.').map_or("", |(_, end)| end);
-                let known = LOOKUP_FORMATS.iter().find(|(word, _)| word.eq_ignore_ascii_case(end));
+                let end_of = |name: &str| {
+                    name.rsplit_once('.')
+                        .map_or(String::new(), |(_, end)| end.to_ascii_lowercase())
+                };
+                let mut end = end_of(path);
+                if PACKED_ENDS.contains(&end.as_str()) {
+                    end = end_of(&path[..path.len() - end.len() - 1]);
+                }
+                let known = LOOKUP_FORMATS.iter().find(|(word, _)| *word == end);
                 if known.is_none() {
                     entry
                         .error(

@@ -35,7 +35,7 @@ pub(crate) use convert::CONVERT_NODE;
 pub use convert::{ConvertNode, ConvertPlanner, InvalidRecord};
 pub use functions::reference::functions_markdown;
 pub use functions::register_functions;
-pub use sql::{WarehouseTables, WrongCondition, plan_condition, warehouse_tables};
+pub use sql::{LookupPlace, LookupPlaces, WarehouseTables, WrongCondition, plan_condition, warehouse_tables};
 
 /// What filters need beside their configuration.
 #[derive(Clone, Debug)]
@@ -46,6 +46,8 @@ pub struct FilterSurroundings {
     pub rejects: Arc<dyn RejectSink>,
     /// The tables that [`warehouse_tables`] names.
     pub tables: WarehouseTables,
+    /// Where the files of `tables` are that were fetched.
+    pub lookups: LookupPlaces,
 }
 
 /// Why filters cannot be applied to the columns they would get.

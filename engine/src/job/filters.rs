@@ -1,6 +1,7 @@
 //! Puts the configured filters on top of the rows of the input, with the tables of the warehouse that they name.
 
 use super::environment::Environment;
+use super::lookup::lookup_places;
 use super::query::open_table;
 use super::{output, plan_error};
 use crate::config::plan::JobPlan;
@@ -55,6 +56,7 @@ pub(super) async fn filtered_steps(
         started_micros: context.started.as_microsecond(),
         rejects,
         tables: warehouse_tables(context).await?,
+        lookups: lookup_places(context).await?,
     };
     let mut steps = Vec::with_capacity(plan.filters.len());
     let note = |filter: &Filter, plan: &LogicalPlan| {

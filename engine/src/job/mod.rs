@@ -1,7 +1,7 @@
 //! The commands: the only place that knows every stage.
 //!
 //! Reading order: [`environment`] (what all commands stand on) with `memory`, [`run`] (a load from beginning to end) and [`stop`] (one that
-//! can be stopped), then what it is made of: `target`, `work` with `steps` and `notes`, `input` with `discover`, `ledger`, [`filters`], `step` with `shape`, `output` with
+//! can be stopped), then what it is made of: `target`, `work` with `steps` and `notes`, `input` with `discover`, `ledger`, [`filters`] with `lookup`, `step` with `shape`, `output` with
 //! `storage`, [`rejects`] with [`replay`], `finish` with `replaced`, [`progress`], [`report`] with [`limit`], `spans`, and what a table says of a job that died
 //! ([`committed`]); then the commands that read: [`preview`], [`explain`], [`guess`], [`tune`], [`query`], [`tables`], [`vacuum`], and how rows are
 //! shown ([`present`]).
@@ -16,6 +16,7 @@ pub mod guess;
 mod input;
 mod ledger;
 pub mod limit;
+mod lookup;
 mod memory;
 mod notes;
 mod output;

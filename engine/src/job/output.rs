@@ -6,7 +6,7 @@ use super::storage;
 use crate::config::plan::{JobPlan, OutputPlan};
 use crate::error::{Error, Result};
 use crate::filter::rules::{AddTimeRule, FilterRule, UnixUnit};
-use crate::filter::{self, FilterSurroundings, WarehouseTables};
+use crate::filter::{self, FilterSurroundings, LookupPlaces, WarehouseTables};
 use crate::parse::reject::RejectSink;
 use crate::table::TableLayout;
 use crate::table::schema::{partition_column_names, storable_type, type_name};
@@ -76,6 +76,7 @@ pub(super) async fn arrange(
             started_micros: started.as_microsecond(),
             rejects,
             tables: WarehouseTables::new(),
+            lookups: LookupPlaces::new(),
         };
         rows = filter::apply(session, rows, &[casts.into()], &surroundings)
             .await

@@ -277,8 +277,8 @@ pub static KEYS: &[KeyDoc] = &[
     key("filters[].where", Text, "SQL condition over the columns; rows for which it is not true go").of(&["sql"]).example("status <> 304"),
     key("filters[].select", Text, "SQL select list").of(&["sql"]).default("*").example("'*, bytes / 1024.0 AS kib'"),
     key("filters[].query", Text, "A whole SQL query over the table `input`, instead of `where` and `select`").of(&["sql"]).example("SELECT status, count(*) AS hits FROM input GROUP BY status"),
-    key("filters[].tables", NamedMaps, "Files on the local disk that are tables besides `input`, by name. Tables of the warehouse need no entry: they are named `DATABASE.TABLE`").of(&["sql"]).default("{}").example("{geo: {path: geo.csv}}"),
-    key("filters[].tables.*.path", Text, "Path of the file; a relative one starts at the working directory").of(&["sql"]).required().example("geo.csv"),
+    key("filters[].tables", NamedMaps, "Files that are tables besides `input`, by name. Tables of the warehouse need no entry: they are named `DATABASE.TABLE`").of(&["sql"]).default("{}").example("{geo: {path: geo.csv}}"),
+    key("filters[].tables.*.path", Text, "Path on the local disk, a relative one from the working directory on, or `s3://BUCKET/KEY`, read with the credentials of `in`. May be a folder, and have `*`, `**` and `?`. Compressed files are recognised. What DataFusion cannot read in place (all but one plain local file) is held in memory, up to a quarter of `exec.memory_limit`").of(&["sql"]).required().example("geo.csv"),
     key("filters[].tables.*.format", Word, "Format of the file: csv and tsv with a header line, JSON documents one a line or in an array, Parquet. Left out: by the end of its name").of(&["sql"]).values(&["csv", "tsv", "json", "jsonl", "ndjson", "parquet"]).example("csv"),
     key("filters[].tables.*.columns", NamedTexts, "Types of single columns of a csv or tsv file; those of the others are found out from its rows").of(&["sql"]).default("{}").example("{zip: string}"),
 

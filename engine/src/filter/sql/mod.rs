@@ -33,7 +33,7 @@ use std::sync::Arc;
 use text::{SqlStatement, explain};
 
 pub use condition::{WrongCondition, plan_condition};
-pub use outside::{WarehouseTables, warehouse_tables};
+pub use outside::{LookupPlace, LookupPlaces, WarehouseTables, warehouse_tables};
 
 /// What the table is called.
 const TABLE: &str = "input";

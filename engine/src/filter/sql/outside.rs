@@ -1,7 +1,7 @@
 //! Tables of a query other than its input: files named in `tables`, and tables of the warehouse.
 //!
-//! Files are read by DataFusion when the plan runs; only their columns are found out here. Tables of the warehouse are opened by whoever
-//! knows the warehouse; this module says which ones.
+//! Files are read by DataFusion when the plan runs; only their columns are found out here. Those that it cannot read where they are were
+//! fetched by whoever knows buckets, and tables of the warehouse are opened by whoever knows the warehouse; this module says which ones.
 
 use super::text::SqlStatement;
 use super::{TABLE, ast};
@@ -22,6 +22,19 @@ use std::sync::Arc;
 
 /// Tables of the warehouse, by database and name.
 pub type WarehouseTables = HashMap<(String, String), Arc<dyn TableProvider>>;
+
+/// The files that were fetched, by the index of their filter and the name of their table. Those that are not here are read from the local
+/// disk.
+pub type LookupPlaces = HashMap<(usize, String), LookupPlace>;
+
+/// Where the session finds the files of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LookupPlace {
+    /// URL of a folder in a store that the session knows.
+    pub url: String,
+    /// Whether the first of them is one JSON array instead of a document a line.
+    pub is_json_array: bool,
+}
 
 /// A table that is there for one query.
 pub(super) struct Outside {
@@ -95,13 +108,14 @@ pub(super) async fn open(
                 "`tables` cannot hold a table `{TABLE}`, that is the rows of the filter"
             )));
         }
-        if !Path::new(&file.path).is_file() {
+        let fetched = stage.surroundings.lookups.get(&(stage.index, name.clone()));
+        if fetched.is_none() && !Path::new(&file.path).is_file() {
             return Err(stage.error_with_hint(
                 format!("there is no file `{}` for the table `{name}`", file.path),
                 Some("a relative path starts at the working directory".to_owned()),
             ));
         }
-        let read = read(context, file).await.map_err(|error| {
+        let read = read(context, file, fetched).await.map_err(|error| {
             stage.error(format!(
                 "the file `{}` of the table `{name}` cannot be read as {}: {}",
                 file.path,
@@ -131,8 +145,12 @@ pub(super) async fn open(
     Ok(opened)
 }
 
-async fn read(context: &SessionContext, file: &LookupFile) -> Result<DataFrame, DataFusionError> {
-    let path = file.path.as_str();
+async fn read(
+    context: &SessionContext,
+    file: &LookupFile,
+    fetched: Option<&LookupPlace>,
+) -> Result<DataFrame, DataFusionError> {
+    let path = fetched.map_or(file.path.as_str(), |place| place.url.as_str());
     match file.format {
         LookupFormat::Csv { delimiter } => {
             // Any extension will do: the format was told from it, or written.
@@ -145,7 +163,10 @@ async fn read(context: &SessionContext, file: &LookupFile) -> Result<DataFrame, 
             context.read_csv(path, options.schema(&schema)).await
         }
         LookupFormat::Json => {
-            let is_array = begins_with_bracket(path).map_err(DataFusionError::IoError)?;
+            let is_array = match fetched {
+                Some(place) => place.is_json_array,
+                None => begins_with_bracket(path).map_err(DataFusionError::IoError)?,
+            };
             let options = JsonReadOptions::default()
                 .file_extension("")
                 .newline_delimited(!is_array);
