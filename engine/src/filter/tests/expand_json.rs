@@ -170,7 +170,10 @@ fn errors_of_the_schema() {
             "output column `payload` is duplicated: the input has a column of that name; hint: remove or rename the \
              input's `payload` by a filter before this one",
         ),
-        (expand(&[("a[", long)]), "column `a[`: path `$.a[` has an unclosed `[` at character 5"),
+        (
+            expand(&[("a[", long)]),
+            "column `a[`: path `$.a[` has an unclosed `[` at character 5",
+        ),
         (expand(&[]), "`expanded_columns` is empty"),
     ] {
         check(
