@@ -5,7 +5,7 @@
 //!
 //! **Source**: HTML standard, section 9.2.
 
-use super::message::head;
+use super::message::{head, send};
 use super::{Api, jobs};
 use bucketload_state::jobs::LogLine;
 use serde_json::{Value, json};
@@ -20,9 +20,17 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(250);
 const SILENCE: Duration = Duration::from_secs(15);
 
 /// Writes events until the job has ended or the client is gone.
-pub(super) async fn write(stream: &mut (impl AsyncWrite + Unpin), api: &Api, job_id: &str) -> io::Result<()> {
-    stream.write_all(head(200, "text/event-stream").as_bytes()).await?;
-    stream.write_all(b"\r\n").await?;
+pub(super) async fn write(
+    stream: &mut (impl AsyncWrite + Unpin),
+    api: &Api,
+    job_id: &str,
+    is_head: bool,
+) -> io::Result<()> {
+    let head = format!("{}\r\n", head(200, "text/event-stream"));
+    send(stream, head.as_bytes()).await?;
+    if is_head {
+        return stream.shutdown().await;
+    }
     let mut num_lines = 0;
     let mut told = Value::Null;
     let mut written = Instant::now();
@@ -51,7 +59,7 @@ pub(super) async fn write(stream: &mut (impl AsyncWrite + Unpin), api: &Api, job
             events.push_str(": still here\n\n");
         }
         if !events.is_empty() {
-            stream.write_all(events.as_bytes()).await?;
+            send(stream, events.as_bytes()).await?;
             stream.flush().await?;
             written = Instant::now();
         }

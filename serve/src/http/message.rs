@@ -24,6 +24,12 @@ const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
 /// How long a client may take to send a request.
 const READ_PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long a client may take nothing of an answer.
+const WRITE_PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long a client that was refused may go on sending.
+const LET_FINISH: Duration = Duration::from_secs(2);
+
 /// A request.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Request {
@@ -42,6 +48,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) content_type: &'static str,
     pub(crate) body: Vec<u8>,
+    /// Methods that the path has, if it does not have the one that was asked for.
+    pub(crate) allowed: Option<String>,
 }
 
 /// Why a request cannot be read.
@@ -58,10 +66,24 @@ impl Answer {
     pub(crate) fn json(status: u16, document: &Value) -> Answer {
         let mut body = document.to_string().into_bytes();
         body.push(b'\n');
+        Answer::of(status, "application/json", body)
+    }
+
+    /// Bytes of a type.
+    pub(crate) fn of(status: u16, content_type: &'static str, body: Vec<u8>) -> Answer {
         Answer {
             status,
-            content_type: "application/json",
+            content_type,
             body,
+            allowed: None,
+        }
+    }
+
+    /// A method that a path does not have.
+    pub(crate) fn not_allowed(message: &str, allowed: String) -> Answer {
+        Answer {
+            allowed: Some(allowed),
+            ..Answer::error(405, message, None)
         }
     }
 
@@ -72,19 +94,48 @@ impl Answer {
 
     /// The head, with the body's length.
     fn head(&self) -> String {
+        let allowed = self.allowed.as_ref();
         format!(
-            "{}Content-Length: {}\r\n\r\n",
+            "{}{}Content-Length: {}\r\n\r\n",
             head(self.status, self.content_type),
+            allowed.map_or_else(String::new, |allowed| format!("Allow: {allowed}\r\n")),
             self.body.len()
         )
     }
 
-    /// Writes head and body.
-    pub(crate) async fn write(&self, stream: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
-        stream.write_all(self.head().as_bytes()).await?;
-        stream.write_all(&self.body).await?;
+    /// Writes head and body, or only the head if that was asked for.
+    pub(crate) async fn write(&self, stream: &mut (impl AsyncWrite + Unpin), is_head: bool) -> io::Result<()> {
+        let mut bytes = self.head().into_bytes();
+        if !is_head {
+            bytes.extend_from_slice(&self.body);
+        }
+        send(stream, &bytes).await?;
         stream.shutdown().await
     }
+}
+
+/// Writes bytes to a client that takes them.
+///
+/// **Errors**: it is gone, or takes nothing for too long: a watcher that never reads would keep its connection for ever.
+pub(crate) async fn send(stream: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<()> {
+    send_within(stream, bytes, WRITE_PATIENCE).await
+}
+
+async fn send_within(stream: &mut (impl AsyncWrite + Unpin), bytes: &[u8], patience: Duration) -> io::Result<()> {
+    match tokio::time::timeout(patience, stream.write_all(bytes)).await {
+        Ok(written) => written,
+        Err(late) => Err(late.into()),
+    }
+}
+
+/// Reads on for a moment what a client still sends that was refused: to close on it would take the answer away from it.
+pub(crate) async fn let_finish(stream: &mut (impl AsyncRead + Unpin)) {
+    let read_on = async {
+        let mut buffer = vec![0; 64 * 1024];
+        while stream.read(&mut buffer).await.unwrap_or_default() > 0 {}
+    };
+    // Whoever sends for longer has had the time to read the answer.
+    let _ = tokio::time::timeout(LET_FINISH, read_on).await;
 }
 
 /// The head of an answer without its last lines.
@@ -283,11 +334,25 @@ mod tests {
     #[tokio::test]
     async fn an_answer_says_how_long_it_is() {
         let mut written = Vec::new();
-        Answer::error(404, "no", None).write(&mut written).await.unwrap();
+        Answer::error(404, "no", None).write(&mut written, false).await.unwrap();
         let text = String::from_utf8(written).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
         assert!(head.starts_with("HTTP/1.1 404 Not Found\r\n"), "{head}");
         assert!(head.contains(&format!("Content-Length: {}", body.len())), "{head}");
         assert_eq!(body, "{\"error\":\"no\",\"at\":null,\"hint\":null}\n");
+        let mut only_head = Vec::new();
+        Answer::error(404, "no", None)
+            .write(&mut only_head, true)
+            .await
+            .unwrap();
+        assert_eq!(String::from_utf8(only_head).unwrap(), format!("{head}\r\n\r\n"));
+    }
+
+    #[tokio::test]
+    async fn a_client_that_takes_nothing_is_given_up() {
+        let (mut ours, _theirs) = tokio::io::duplex(16);
+        let patience = Duration::from_millis(1);
+        let late = send_within(&mut ours, &[0; 1000], patience).await.unwrap_err();
+        assert_eq!(late.kind(), io::ErrorKind::TimedOut);
     }
 }

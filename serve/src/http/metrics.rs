@@ -106,11 +106,7 @@ pub(super) async fn show(api: &Api) -> Result<Answer, Answer> {
             lag(schedule, &queued, now),
         );
     }
-    Ok(Answer {
-        status: 200,
-        content_type: "text/plain; version=0.0.4",
-        body: text.0.into_bytes(),
-    })
+    Ok(Answer::of(200, "text/plain; version=0.0.4", text.0.into_bytes()))
 }
 
 /// What a running job has yet to do.

@@ -29,6 +29,9 @@ use tokio::sync::Semaphore;
 /// Connections at once; those that watch a job stay open.
 const MAX_CONNECTIONS: usize = 256;
 
+/// Connections that watch a job; others have room beside them.
+const MAX_WATCHERS: usize = 200;
+
 /// Previews at once; each may hold some tens of megabytes.
 const MAX_PREVIEWS: usize = 4;
 
@@ -47,6 +50,7 @@ pub struct Api {
     /// Where plans are computed; answers are given elsewhere, so that busy cores delay none.
     compute: Handle,
     previews: Semaphore,
+    watchers: Semaphore,
 }
 
 impl Api {
@@ -74,6 +78,7 @@ impl Api {
             token,
             compute,
             previews: Semaphore::new(MAX_PREVIEWS),
+            watchers: Semaphore::new(MAX_WATCHERS),
         })
     }
 
@@ -154,12 +159,25 @@ async fn converse(mut stream: TcpStream, api: &Arc<Api>) -> std::io::Result<()> 
     let request = match Request::read(&mut stream).await {
         Ok(request) => request,
         Err(ReadError::Gone) => return Ok(()),
-        Err(ReadError::Refused(answer)) => return answer.write(&mut stream).await,
+        Err(ReadError::Refused(answer)) => {
+            answer.write(&mut stream, false).await?;
+            message::let_finish(&mut stream).await;
+            return Ok(());
+        }
     };
-    match routes::reply(api, &request).await {
-        Ok(routes::Reply::Answer(answer)) | Err(answer) => answer.write(&mut stream).await,
-        Ok(routes::Reply::Events(job_id)) => events::write(&mut stream, api, &job_id).await,
-    }
+    let is_head = request.method == "HEAD";
+    let answer = match routes::reply(api, &request).await {
+        Ok(routes::Reply::Answer(answer)) | Err(answer) => answer,
+        Ok(routes::Reply::Events(job_id)) => match api.watchers.try_acquire() {
+            Ok(_permit) => return events::write(&mut stream, api, &job_id, is_head).await,
+            Err(_) => Answer::error(
+                503,
+                "too many clients watch jobs",
+                Some("ask for the job itself now and then"),
+            ),
+        },
+    };
+    answer.write(&mut stream, is_head).await
 }
 
 /// An error of a command as an answer.

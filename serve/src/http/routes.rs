@@ -67,11 +67,7 @@ pub(super) async fn reply(api: &Arc<Api>, request: &Request) -> Result<Reply, An
     }
     let answer = match call {
         Call::Health => Answer::json(200, &json!({"status": "ok"})),
-        Call::Describe => Answer {
-            status: 200,
-            content_type: "application/json",
-            body: OPENAPI.as_bytes().to_vec(),
-        },
+        Call::Describe => Answer::of(200, "application/json", OPENAPI.as_bytes().to_vec()),
         Call::Metrics => metrics::show(api).await?,
         Call::ListSchedules => schedules::list(api).await?,
         Call::CreateSchedule => schedules::create(api, request).await?,
@@ -97,11 +93,16 @@ pub(super) async fn reply(api: &Arc<Api>, request: &Request) -> Result<Reply, An
 /// The call of a request, and the segment that its route leaves open.
 fn find(request: &Request) -> Result<(Call, String), Answer> {
     let mut allowed = Vec::new();
+    // What GET answers, HEAD answers without the body.
+    let asked_method = match request.method.as_str() {
+        "HEAD" => "GET",
+        method => method,
+    };
     for (method, path, call) in ROUTES {
         let Some(name) = matches(path, &request.path) else {
             continue;
         };
-        if *method == request.method {
+        if *method == asked_method {
             return Ok((*call, name));
         }
         allowed.push(*method);
@@ -113,11 +114,11 @@ fn find(request: &Request) -> Result<(Call, String), Answer> {
             &format!("`{asked}` is not known"),
             Some("see /openapi.json"),
         )),
-        false => Err(Answer::error(
-            405,
-            &format!("`{asked}` is not known, only {}", allowed.join(", ")),
-            None,
-        )),
+        false => {
+            let allowed = allowed.join(", ");
+            let message = format!("`{asked}` is not known, only {allowed}");
+            Err(Answer::not_allowed(&message, allowed.replace("GET", "GET, HEAD")))
+        }
     }
 }
 

@@ -133,3 +133,27 @@ fn the_description_refers_to_what_it_has() {
     let document: Value = serde_json::from_str(OPENAPI).unwrap();
     check(&document, &document);
 }
+
+#[tokio::test]
+async fn head_is_answered_where_get_is_and_others_are_told_what_there_is() {
+    let api = Arc::new(api(None, "127.0.0.1:0").unwrap());
+    let asked = |method: &str, path: &[&str]| Request {
+        method: method.to_owned(),
+        path: path.iter().map(|segment| (*segment).to_owned()).collect(),
+        ..Request::default()
+    };
+    let Ok(routes::Reply::Answer(answer)) = routes::reply(&api, &asked("HEAD", &["health"])).await else {
+        panic!("HEAD is not answered");
+    };
+    assert_eq!(answer.status, 200);
+    for (method, path, allowed) in [
+        ("DELETE", &["v1", "jobs"][..], "GET, HEAD, POST"),
+        ("GET", &["v1", "preview"], "POST"),
+        ("HEAD", &["v1", "jobs", "a", "cancel"], "POST"),
+    ] {
+        let Err(answer) = routes::reply(&api, &asked(method, path)).await else {
+            panic!("{method} {path:?} is answered");
+        };
+        assert_eq!((answer.status, answer.allowed.as_deref()), (405, Some(allowed)));
+    }
+}
