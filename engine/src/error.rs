@@ -29,6 +29,7 @@ pub struct Error {
     place: Option<String>,
     hint: Option<String>,
     is_retryable: bool,
+    is_input_changed: bool,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -41,6 +42,7 @@ impl Error {
             place: None,
             hint: None,
             is_retryable: false,
+            is_input_changed: false,
             source: None,
         }
     }
@@ -79,6 +81,12 @@ impl Error {
         self
     }
 
+    /// Marks a failure of a job whose files are not any more what it has listed.
+    pub fn with_changed_input(mut self, is_input_changed: bool) -> Error {
+        self.is_input_changed = is_input_changed;
+        self
+    }
+
     /// Adds the cause.
     pub fn caused_by(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
         self.source = Some(source.into());
@@ -93,6 +101,7 @@ impl Error {
             place: self.place.clone(),
             hint: self.hint.clone(),
             is_retryable: self.is_retryable,
+            is_input_changed: self.is_input_changed,
             source: None,
         }
     }
@@ -115,6 +124,11 @@ impl Error {
     /// Whether the same command may succeed when tried again.
     pub fn is_retryable(&self) -> bool {
         self.is_retryable
+    }
+
+    /// Whether files of the job are not any more what it has listed, so that it can only begin anew.
+    pub fn is_input_changed(&self) -> bool {
+        self.is_input_changed
     }
 }
 

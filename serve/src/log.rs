@@ -3,7 +3,7 @@
 //! A job runs in a span that carries its id, and whatever it starts on other threads inherits the span. The layer here finds the id
 //! for each line and puts the line aside, until the job's record takes it.
 
-use bucketload_state::jobs::LogLine;
+use bucketload_state::log::LogLine;
 use std::collections::HashMap;
 use std::fmt::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};

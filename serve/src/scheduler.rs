@@ -3,10 +3,11 @@
 //! All decisions are the state file's (`bucketload_state::queue`): any number of servers look at it, and each takes what it is given. So
 //! this is a loop around three questions: who died, what is due, what may I take.
 
+use crate::ended::stopped;
 use crate::record::error_document;
-use crate::run::{Outcome, run_begun};
+use crate::run::{Prepared, prepare, run_prepared};
 use crate::service::Service;
-use bucketload_engine::job::progress::Progress;
+use crate::settle::ask_tables;
 use bucketload_engine::job::stop::{Ended, Stop, StopReason};
 use bucketload_engine::{Error, Result};
 use bucketload_state::jobs::{Ending, JobRecord, JobStatus};
@@ -16,7 +17,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::task::{Id, JoinError, JoinSet};
+use tokio::task::{Id, JoinError, JoinHandle, JoinSet};
 
 /// How often the state file is asked. A run starts within half a second of its time, and asking costs well below a millisecond.
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
@@ -62,7 +63,7 @@ impl Shutdown {
 /// Runs what is due, and what is queued, until the end.
 ///
 /// **Shape**: ids of the jobs that were run here.
-/// **Errors**: only the first look at the state file can fail; later failures are logged, and it is looked at again.
+/// **Errors**: the first look at the state file failed (later failures are logged, and it is looked at again), or the file was taken away.
 pub async fn run_scheduler(
     service: &Arc<Service>,
     options: SchedulerOptions,
@@ -76,23 +77,31 @@ pub async fn run_scheduler(
         taken: Vec::new(),
         broken: HashSet::new(),
         pruned: None,
+        asking: None,
     };
     scheduler.look().await?;
-    loop {
+    let taken_away = loop {
         if options.is_once && scheduler.running.is_empty() {
             return Ok(scheduler.taken);
         }
         tokio::select! {
-            () = shutdown.begun.notified() => break,
+            () = shutdown.begun.notified() => break None,
             Some(ended) = scheduler.running.join_next_with_id() => scheduler.note_end(ended).await,
             () = tokio::time::sleep(LOOK_INTERVAL) => {}
+        }
+        if let Err(error) = service.ask(|state| state.check_in_place()).await {
+            tracing::error!(%error, "the server ends");
+            break Some(error);
         }
         if let Err(error) = scheduler.look().await {
             tracing::error!(%error, "the state file cannot be used, it is tried again");
         }
-    }
+    };
     scheduler.shut_down(shutdown.now.notified()).await;
-    Ok(scheduler.taken)
+    match taken_away {
+        Some(error) => Err(error),
+        None => Ok(scheduler.taken),
+    }
 }
 
 struct Scheduler {
@@ -104,13 +113,15 @@ struct Scheduler {
     /// Schedules that cannot run and of which that was said.
     broken: HashSet<String>,
     pruned: Option<Timestamp>,
+    asking: Option<JoinHandle<()>>,
 }
 
 impl Scheduler {
     /// Asks the three questions, and begins what it is given.
     async fn look(&mut self) -> Result<()> {
         let now = self.service.now();
-        for job in self.service.ask(move |state| state.bury_dead(now)).await? {
+        let buried = self.service.ask(move |state| state.bury_dead(now)).await?;
+        for job in &buried {
             tracing::warn!(job_id = job.job.id, "the process of this job died");
         }
         let enqueued = self.service.ask(move |state| state.enqueue_due(now)).await?;
@@ -123,15 +134,32 @@ impl Scheduler {
         while let Some(job) = self.service.ask(move |state| state.claim_job(max_jobs, now)).await? {
             self.begin(job);
         }
-        if self
+        // A clock that is put back is no reason to wait for years.
+        let is_time_to_prune = self
             .pruned
-            .is_none_or(|pruned| now.duration_since(pruned) > PRUNE_INTERVAL)
-        {
+            .is_none_or(|pruned| now < pruned || now.duration_since(pruned) > PRUNE_INTERVAL);
+        if is_time_to_prune {
             let before = now.saturating_sub(self.options.keep).unwrap_or(Timestamp::MIN);
             self.service.ask(move |state| state.prune_jobs(before)).await?;
             self.pruned = Some(now);
         }
+        if is_time_to_prune || !buried.is_empty() {
+            self.ask_tables();
+        }
         Ok(())
+    }
+
+    /// Has tables asked about jobs that died, beside everything else: a table may be slow to answer.
+    fn ask_tables(&mut self) {
+        if self.asking.as_ref().is_some_and(|asking| !asking.is_finished()) {
+            return;
+        }
+        let service = Arc::clone(&self.service);
+        self.asking = Some(tokio::spawn(async move {
+            if let Err(error) = ask_tables(&service).await {
+                tracing::warn!(%error, "the state file cannot be used, and no table is asked about jobs that died");
+            }
+        }));
     }
 
     fn begin(&mut self, job: JobRecord) {
@@ -190,18 +218,29 @@ impl Scheduler {
 }
 
 async fn run_one(service: Arc<Service>, job: JobRecord, stop: Stop) {
-    let job_id = job.job.id.as_str();
     let table = format!("{}.{}", job.job.database, job.job.table);
     let schedule = job.run.as_ref().map(|run| run.schedule_name.as_str());
-    tracing::info!(job_id, table, schedule, attempt = job.attempt, "job started");
-    let progress = Arc::new(Progress::of(job_id));
     let totals = &service.totals;
     let count = |total: &AtomicU64| total.fetch_add(1, Ordering::Relaxed);
     if job.attempt > 1 {
         count(&totals.retried);
     }
-    match run_begun(&service, &job, &progress, &stop).await {
-        Outcome::Ended(Ended::Done(report)) => {
+    let attempt = match prepare(&service, &job).await {
+        Prepared::Ready(attempt) => attempt,
+        Prepared::Refused(error) => {
+            count(&totals.failed);
+            tracing::error!(job_id = job.job.id, table, schedule, %error, "job could not begin");
+            return service.trace(&job.job.id).await;
+        }
+        Prepared::CommittedBefore(job_id) => {
+            tracing::info!(job_id, table, schedule, "an earlier attempt had committed");
+            return service.trace(&job_id).await;
+        }
+    };
+    let job_id = attempt.job.job.id.as_str();
+    tracing::info!(job_id, table, schedule, attempt = job.attempt, "job started");
+    match run_prepared(&service, &attempt, &stop).await {
+        Ended::Done(report) => {
             count(&totals.succeeded);
             totals.add(&report, true);
             tracing::info!(
@@ -212,20 +251,20 @@ async fn run_one(service: Arc<Service>, job: JobRecord, stop: Stop) {
                 "job done"
             );
         }
-        Outcome::Ended(Ended::Failed(failed)) => {
+        Ended::Failed(failed) => {
             count(&totals.failed);
             totals.add(&failed.report, false);
             tracing::error!(job_id, table, attempt = job.attempt, error = %failed.error, "job failed");
         }
-        Outcome::Ended(Ended::Stopped) => {
+        Ended::Stopped => {
             count(&totals.killed);
-            tracing::warn!(job_id, table, "job stopped, nothing was committed");
+            tracing::warn!(
+                job_id,
+                table,
+                "{}",
+                stopped(stop.reason(), &attempt.progress.committed())
+            );
         }
-        Outcome::Refused(error) => {
-            count(&totals.failed);
-            tracing::error!(job_id, table, %error, "job could not begin");
-        }
-        Outcome::CommittedBefore => tracing::info!(job_id, table, "an earlier attempt had committed"),
     }
     service.trace(job_id).await;
 }

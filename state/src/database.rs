@@ -5,6 +5,7 @@ use crate::owner::Owner;
 use jiff::Timestamp;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use serde_json::Value;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -17,7 +18,7 @@ const APPLICATION_ID: i32 = 0x626c_6f64;
 
 /// What each version adds to the one before. The number of those applied is the file's `user_version`; a migration that was released is
 /// never changed. `compat/` keeps a file of each earlier version.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     // 1: jobs
     "CREATE TABLE jobs (
         id TEXT PRIMARY KEY,
@@ -71,6 +72,11 @@ const MIGRATIONS: [&str; 2] = [
     ALTER TABLE jobs ADD COLUMN not_before_ms INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE jobs ADD COLUMN is_settled INTEGER NOT NULL DEFAULT 1;
     CREATE INDEX jobs_by_schedule ON jobs (schedule_id, status);",
+    // 3: other names of jobs
+    "CREATE TABLE job_names (
+        name TEXT PRIMARY KEY,
+        job_id TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE
+    ) STRICT, WITHOUT ROWID;",
 ];
 
 /// An open state file. Every method is one transaction; all of them block, for milliseconds as a rule and for ten seconds at most.
@@ -79,6 +85,8 @@ pub struct State {
     path: PathBuf,
     connection: Mutex<Connection>,
     owner: OnceLock<Owner>,
+    /// The file that was opened, whatever is found under its name later.
+    file_id: Option<FileId>,
 }
 
 impl State {
@@ -107,7 +115,21 @@ impl State {
             path: path.to_owned(),
             connection: Mutex::new(connection),
             owner: OnceLock::new(),
+            file_id: FileId::of(path),
         })
+    }
+
+    /// Makes sure that the file is still the one that others open under its name. One that was deleted can be read and written for as
+    /// long as a process has it, but nobody else sees it, and two servers would run the same schedules.
+    ///
+    /// **Errors**: it is not.
+    pub fn check_in_place(&self) -> StateResult<()> {
+        match FileId::of(&self.path) == self.file_id {
+            true => Ok(()),
+            false => Err(StateError::Replaced {
+                path: self.path.clone(),
+            }),
+        }
     }
 
     /// Where the file is.
@@ -170,6 +192,24 @@ impl State {
                 source,
             },
         }
+    }
+}
+
+/// Tells a file from all others of the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct FileId {
+    device: u64,
+    number: u64,
+}
+
+impl FileId {
+    /// The file of a name; `None`: there is none.
+    fn of(path: &Path) -> Option<FileId> {
+        let metadata = std::fs::metadata(path).ok()?;
+        Some(FileId {
+            device: metadata.dev(),
+            number: metadata.ino(),
+        })
     }
 }
 
@@ -277,6 +317,18 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_was_deleted_or_put_in_the_place_of_another_is_not_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.db");
+        let state = State::open(&path).unwrap();
+        state.check_in_place().unwrap();
+        std::fs::rename(&path, folder.path().join("aside")).unwrap();
+        assert!(matches!(state.check_in_place(), Err(StateError::Replaced { .. })));
+        drop(State::open(&path).unwrap());
+        assert!(matches!(state.check_in_place(), Err(StateError::Replaced { .. })));
+    }
+
+    #[test]
     fn a_file_of_a_later_program_is_refused_and_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state.db");
@@ -323,6 +375,20 @@ mod tests {
         let buried = state.bury_dead(Timestamp::now()).unwrap();
         assert_eq!(buried[0].job.id, "0191-running");
         assert_eq!(state.schedules().unwrap(), []);
+    }
+
+    #[test]
+    fn a_file_of_version_2_keeps_its_schedules() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.db");
+        std::fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/compat/version-2.db"), &path).unwrap();
+        let state = State::open(&path).unwrap();
+        let schedule = state.schedule("nightly").unwrap();
+        assert_eq!(schedule.definition.cron, "0 2 * * *");
+        let unsettled = state.unsettled(schedule.id).unwrap();
+        assert_eq!(unsettled[0].job.id, "0192-killed");
+        assert_eq!(state.job("0193-success").unwrap().num_records(), 3);
+        assert_eq!(state.log("0193-success", 0).unwrap()[0].text, "job done");
     }
 
     #[test]

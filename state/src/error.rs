@@ -1,6 +1,8 @@
 //! Why the state file did not do what it was asked for.
 
+use crate::jobs::JobStatus;
 use crate::timing::TimingError;
+use rusqlite::ErrorCode;
 use std::path::PathBuf;
 
 /// The outcome of what is asked of the state file.
@@ -24,6 +26,12 @@ pub enum StateError {
         path: PathBuf,
         /// SQLite's answer.
         source: rusqlite::Error,
+    },
+    /// It is not any more what its name stands for.
+    #[error("the state file `{}` was deleted, or another was put in its place", path.display())]
+    Replaced {
+        /// The state file.
+        path: PathBuf,
     },
     /// A later version of the program has written it.
     #[error("the state file `{}` is of version {found}, this program knows versions up to {known}", path.display())]
@@ -62,14 +70,14 @@ pub enum StateError {
     #[error(transparent)]
     Timing(#[from] TimingError),
     /// A job of the schedule is queued or running.
-    #[error("schedule `{name}` has a job already, `{job_id}`, which is {status}")]
+    #[error("schedule `{name}` has a job already, `{job_id}`, which is {}", status.name())]
     ScheduleBusy {
         /// The schedule.
         name: String,
         /// Its job.
         job_id: String,
-        /// `queued` or `running`.
-        status: &'static str,
+        /// What it does: it is queued or running.
+        status: JobStatus,
     },
 }
 
@@ -90,8 +98,10 @@ impl StateError {
     /// What to do.
     pub fn hint(&self) -> Option<String> {
         match self {
-            StateError::Files { .. } | StateError::Sqlite { .. } => {
-                Some("check who may write there, or name another file with `--state`".to_owned())
+            StateError::Sqlite { source, .. } => Some(sqlite_hint(source.sqlite_error_code()).to_owned()),
+            StateError::Files { .. } => Some(ELSEWHERE.to_owned()),
+            StateError::Replaced { .. } => {
+                Some("put the file back, or start the server again with the one that is there now".to_owned())
             }
             StateError::TooNew { .. } => Some("use the program that wrote it, or another file (`--state`)".to_owned()),
             StateError::Broken { .. } => {
@@ -105,9 +115,34 @@ impl StateError {
             )),
             StateError::ScheduleName(_) => Some("give it 1 to 200 characters, no `/` and no line breaks".to_owned()),
             StateError::Timing(error) => Some(error.hint().to_owned()),
+            StateError::ScheduleBusy {
+                name,
+                job_id,
+                status: JobStatus::Queued,
+            } => Some(format!(
+                "it stands for another time: `bucketload run {name}` without a time begins it, `bucketload cancel {job_id}` gives it up"
+            )),
             StateError::ScheduleBusy { job_id, .. } => {
                 Some(format!("wait for it, or stop it with `bucketload cancel {job_id}`"))
             }
         }
+    }
+}
+
+/// What to do where nothing more is known.
+const ELSEWHERE: &str = "check who may write there, or name another file with `--state`";
+
+fn sqlite_hint(code: Option<ErrorCode>) -> &'static str {
+    match code {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            "another program holds it for longer than ours ever do: end that one, or name another file with `--state`"
+        }
+        Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure) => {
+            "see whether the disk is full or broken, or name another file with `--state`"
+        }
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+            "put the file aside: that loses history and schedules, and no data; or name another file with `--state`"
+        }
+        _ => ELSEWHERE,
     }
 }

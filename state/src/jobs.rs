@@ -1,14 +1,12 @@
-//! Records of jobs and their logs.
+//! Records of jobs.
 
 use crate::database::{State, broken, instant, json, millis};
 use crate::error::{StateError, StateResult};
+use crate::log::{LogLine, add_lines};
 use jiff::Timestamp;
 use rusqlite::types::ToSql;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::{Value, json};
-
-/// Lines of log kept of a job. An ordinary job writes some tens.
-pub const MAX_LOG_LINES: u64 = 10_000;
 
 /// What became of a job so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,12 +142,13 @@ pub struct JobRecord {
 }
 
 impl JobRecord {
-    /// Rows that readers see.
+    /// Rows that readers see; of a job that did not end well those of the steps that it committed.
     pub fn num_records(&self) -> u64 {
-        match self.status {
-            JobStatus::Success => number(self.report.as_ref(), "/rows/written").unwrap_or_default(),
-            _ => 0,
-        }
+        let known = match self.status {
+            JobStatus::Success => number(self.report.as_ref(), "/rows/written"),
+            _ => number(self.error.as_ref(), "/committed/rows"),
+        };
+        known.unwrap_or_default()
     }
 
     /// Bytes fetched.
@@ -205,24 +204,6 @@ impl JobRecord {
 
 fn number(document: Option<&Value>, path: &str) -> Option<u64> {
     document?.pointer(path)?.as_u64()
-}
-
-/// One line of a job's log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogLine {
-    /// When it was written.
-    pub time: Timestamp,
-    /// `error`, `warn`, `info`, ...
-    pub level: String,
-    /// What it says.
-    pub text: String,
-}
-
-impl LogLine {
-    /// As JSON.
-    pub fn document(&self) -> Value {
-        json!({"time": self.time.to_string(), "level": self.level, "text": self.text})
-    }
 }
 
 /// How a job ended.
@@ -300,10 +281,18 @@ pub(crate) fn record(row: &Row<'_>) -> rusqlite::Result<JobRecord> {
     })
 }
 
+/// The job of an id, or of an id that turned out to be another name of it.
 pub(crate) fn find(connection: &Connection, id: &str) -> rusqlite::Result<Option<JobRecord>> {
+    let id = id_of(connection, id)?;
     connection
         .query_row(&format!("SELECT {COLUMNS} FROM jobs WHERE id = ?1"), [id], record)
         .optional()
+}
+
+/// The id of a job that may be asked for by another name.
+pub(crate) fn id_of(connection: &Connection, name: &str) -> rusqlite::Result<String> {
+    let sql = "SELECT coalesce((SELECT job_id FROM job_names WHERE name = ?1), ?1)";
+    connection.query_row(sql, [name], |row| row.get(0))
 }
 
 impl State {
@@ -312,10 +301,10 @@ impl State {
         let owner = self.owner_id()?;
         self.transaction(|transaction| {
             let (sql, now) = (
-                "INSERT INTO jobs (id, status, warehouse, database, table_name, config, owner, origin, created_ms, started_ms, seen_ms) \
-                 VALUES (?1, 'running', ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?8) \
+                "INSERT INTO jobs (id, status, warehouse, database, table_name, config, owner, origin, created_ms, started_ms, seen_ms, \
+                 is_settled) VALUES (?1, 'running', ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?8, 0) \
                  ON CONFLICT (id) DO UPDATE SET status = 'running', config = excluded.config, owner = excluded.owner, \
-                 seen_ms = excluded.seen_ms, ended_ms = NULL, is_cancelled = 0, error = NULL \
+                 seen_ms = excluded.seen_ms, ended_ms = NULL, is_cancelled = 0, error = NULL, is_settled = 0 \
                  WHERE status NOT IN ('queued', 'running')",
                 millis(now),
             );
@@ -362,6 +351,7 @@ impl State {
     /// What a job says of itself wins over what others thought of it: one that was taken for dead and committed is a success.
     pub fn finish_job(&self, id: &str, ending: &Ending, lines: &[LogLine], now: Timestamp) -> StateResult<()> {
         self.transaction(|transaction| {
+            let id = &id_of(transaction, id)?;
             add_lines(transaction, id, lines)?;
             let text = |value: &Option<Value>| value.as_ref().map(Value::to_string);
             let sql = "UPDATE jobs SET status = ?2, report = ?3, error = ?4, ended_ms = ?5, seen_ms = ?5, progress = NULL, \
@@ -402,29 +392,12 @@ impl State {
         self.read(|connection| connection.prepare(&sql)?.query_map(values, record)?.collect())
     }
 
-    /// The log of a job, from a line on; lines are numbered from 0.
-    pub fn log(&self, id: &str, from: u64) -> StateResult<Vec<LogLine>> {
-        let sql = "SELECT time_ms, level, text FROM log_lines WHERE job_id = ?1 AND number >= ?2 ORDER BY number";
-        let from = i64::try_from(from).unwrap_or(i64::MAX);
-        self.read(|connection| {
-            connection
-                .prepare(sql)?
-                .query_map(params![id, from], |row| {
-                    Ok(LogLine {
-                        time: instant(row.get(0)?)?,
-                        level: row.get(1)?,
-                        text: row.get(2)?,
-                    })
-                })?
-                .collect()
-        })
-    }
-
     /// Asks a job to stop. One that is queued is killed at once, one that runs by its own process, one that has ended is left alone.
     ///
     /// **Shape**: the job, after that.
     pub fn cancel_job(&self, id: &str, now: Timestamp) -> StateResult<JobRecord> {
         self.transaction(|transaction| {
+            let id = &id_of(transaction, id)?;
             let error = json!({"error": "cancelled before it began", "at": null, "hint": null});
             transaction.execute(
                 "UPDATE jobs SET status = 'killed', ended_ms = ?2, error = ?3 WHERE id = ?1 AND status = 'queued'",
@@ -438,11 +411,12 @@ impl State {
         })
     }
 
-    /// Removes finished jobs that ended before an instant, and gives their number. Those of which the table still has to be asked stay.
+    /// Removes finished jobs that ended before an instant, and gives their number. Those of schedules of which the table still has to be
+    /// asked stay.
     pub fn prune_jobs(&self, before: Timestamp) -> StateResult<usize> {
         let (num_removed, owners) = self.transaction(|transaction| {
-            let sql =
-                "DELETE FROM jobs WHERE status IN ('success', 'error', 'killed') AND is_settled AND ended_ms < ?1";
+            let sql = "DELETE FROM jobs WHERE status IN ('success', 'error', 'killed') AND (is_settled OR schedule_id IS NULL) \
+                       AND ended_ms < ?1";
             let num_removed = transaction.execute(sql, [millis(before)])?;
             let sql = "SELECT DISTINCT owner FROM jobs WHERE status = 'running'";
             let owners: rusqlite::Result<Vec<String>> =
@@ -452,28 +426,6 @@ impl State {
         crate::owner::sweep(&self.locks(), &owners);
         Ok(num_removed)
     }
-}
-
-/// Adds lines to a log, as far as there is room; the last line says that there is none.
-fn add_lines(connection: &Connection, id: &str, lines: &[LogLine]) -> rusqlite::Result<()> {
-    if lines.is_empty() {
-        return Ok(());
-    }
-    let sql = "SELECT count(*) FROM log_lines WHERE job_id = ?1";
-    let first: i64 = connection.query_row(sql, [id], |row| row.get(0))?;
-    let max = i64::try_from(MAX_LOG_LINES).unwrap_or(i64::MAX);
-    let mut insert = connection.prepare(
-        "INSERT INTO log_lines (job_id, number, time_ms, level, text) SELECT ?1, ?2, ?3, ?4, ?5 \
-         WHERE EXISTS (SELECT 1 FROM jobs WHERE id = ?1)",
-    )?;
-    for (number, line) in (first..max).zip(lines) {
-        let (level, text) = match number + 1 == max {
-            true => ("warn", "the log is full, later lines are left out"),
-            false => (line.level.as_str(), line.text.as_str()),
-        };
-        insert.execute(params![id, number, millis(line.time), level, text])?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

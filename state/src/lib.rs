@@ -7,15 +7,18 @@
 //! there is asked of the operating system, which gives up the locks of those that died (`owner`).
 //!
 //! Reading order: [`cron`] and [`timing`] (when a schedule runs; pure), `database` (the file and its versions), `owner` (who is alive),
-//! [`jobs`] (records and logs), [`schedules`], [`queue`] (which run is next).
+//! [`jobs`] and [`log`] (records and what was logged), [`schedules`], [`queue`] (which run is next), [`settle`] (what became of jobs that
+//! were left alone).
 
 pub mod cron;
 mod database;
 mod error;
 pub mod jobs;
+pub mod log;
 mod owner;
 pub mod queue;
 pub mod schedules;
+pub mod settle;
 pub mod timing;
 
 pub use database::State;

@@ -1,20 +1,16 @@
-//! Decides which run is next: due runs are queued, queued jobs are claimed by servers, and what dead processes left is tried again.
+//! Decides which run is next: due runs are queued, and queued jobs are claimed by servers.
 //!
 //! A schedule has at most one job that is queued or running, whichever process started it, and each scheduled time is queued at most
 //! once. Both hold because a row of `jobs` is made, and the schedule's `considered` moved on, in one transaction.
-//!
-//! A job that did not succeed may have committed all the same, if its process died right after. So such a job of a schedule stays
-//! unsettled until whoever runs the schedule next has asked the table, whose word counts.
 
-use crate::database::{State, TransactionError, millis};
+use crate::database::{State, TransactionError, instant, millis};
 use crate::error::{StateError, StateResult};
-use crate::jobs::{COLUMNS, JobRecord, JobStatus, Origin, Retry, find, record};
-use crate::owner::{forget, is_alive};
+use crate::jobs::{JobRecord, JobStatus, Origin, Retry, find};
 use crate::schedules::{self, Schedule};
-use crate::timing::{TimingError, retry_at};
+use crate::timing::TimingError;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// What a look at the schedules gave.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,17 +19,6 @@ pub struct Enqueued {
     pub job_ids: Vec<String>,
     /// Schedules that cannot run, and why.
     pub broken: Vec<(String, TimingError)>,
-}
-
-/// What a table has of a job that did not end well.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Settled {
-    /// Nothing.
-    Nothing,
-    /// A part; the next run goes on from this difference of the configuration.
-    Part(Value),
-    /// All of it, with this report.
-    All(Value),
 }
 
 impl State {
@@ -71,24 +56,25 @@ impl State {
         })
     }
 
-    /// Queues a run of a schedule that somebody asks for.
+    /// Queues a run of a schedule that somebody asks for. Where one waits already, to be tried again or for a server, it waits no longer,
+    /// and is the answer.
     ///
-    /// **Errors**: there is no such schedule; it has a job that is queued or running.
-    pub fn enqueue_run(&self, name: &str, scheduled: Timestamp, now: Timestamp) -> StateResult<JobRecord> {
+    /// **Errors**: there is no such schedule; it has a job that is running, or one that waits and stands for another time than is asked for.
+    pub fn enqueue_run(&self, name: &str, asked: Option<Timestamp>, now: Timestamp) -> StateResult<JobRecord> {
         self.transaction(|transaction| {
-            let id = enqueue_asked(transaction, name, scheduled, now)?;
+            let id = enqueue_asked(transaction, name, asked, now)?;
             Ok(find(transaction, &id)?.expect("it was just queued"))
         })
     }
 
-    /// Begins a run of a schedule in this process.
+    /// Begins a run of a schedule in this process; that which waits already, if there is one.
     ///
     /// **Errors**: as [`State::enqueue_run`].
-    pub fn begin_run(&self, name: &str, scheduled: Timestamp, now: Timestamp) -> StateResult<JobRecord> {
+    pub fn begin_run(&self, name: &str, asked: Option<Timestamp>, now: Timestamp) -> StateResult<JobRecord> {
         let owner = self.owner_id()?;
         self.transaction(|transaction| {
-            let id = enqueue_asked(transaction, name, scheduled, now)?;
-            // It never waited for a server, and takes no place of those that do.
+            let id = enqueue_asked(transaction, name, asked, now)?;
+            // It waits for no server, and takes no place of those that do.
             transaction.execute("UPDATE jobs SET queued_ms = NULL WHERE id = ?1", [&id])?;
             Ok(begin(transaction, &id, owner, now)?)
         })
@@ -145,69 +131,6 @@ impl State {
         })
     }
 
-    /// Finds the jobs whose process died, shows them as killed, and queues another try of those that a clock started.
-    ///
-    /// **Shape**: those jobs.
-    pub fn bury_dead(&self, now: Timestamp) -> StateResult<Vec<JobRecord>> {
-        let owners: Vec<String> = self.read(|connection| {
-            let sql = "SELECT DISTINCT owner FROM jobs WHERE status = 'running'";
-            connection.prepare(sql)?.query_map([], |row| row.get(0))?.collect()
-        })?;
-        let locks = self.locks();
-        let mut buried = Vec::new();
-        for owner in owners {
-            if is_alive(&locks, &owner)? {
-                continue;
-            }
-            buried.extend(self.transaction(|transaction| bury(transaction, &owner, now))?);
-            forget(&locks, &owner);
-        }
-        Ok(buried)
-    }
-
-    /// Jobs of a schedule of which only the table knows whether they committed, the oldest first.
-    pub fn unsettled(&self, schedule_id: i64) -> StateResult<Vec<JobRecord>> {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM jobs WHERE schedule_id = ?1 AND NOT is_settled AND status IN ('error', 'killed') \
-             ORDER BY created_ms, id"
-        );
-        self.read(|connection| connection.prepare(&sql)?.query_map([schedule_id], record)?.collect())
-    }
-
-    /// Notes what the table says of an unsettled job.
-    pub fn settle_job(&self, id: &str, settled: &Settled, now: Timestamp) -> StateResult<()> {
-        self.transaction(|transaction| {
-            transaction.execute("UPDATE jobs SET is_settled = 1 WHERE id = ?1", [id])?;
-            let report = match settled {
-                Settled::Nothing => return Ok(()),
-                Settled::Part(next) => {
-                    let run = find(transaction, id)?.and_then(|job| job.run);
-                    if let Some(run) = run.filter(|_| next.is_object()) {
-                        schedules::add_difference(transaction, run.schedule_id, next)?;
-                    }
-                    return Ok(());
-                }
-                Settled::All(report) => report,
-            };
-            transaction.execute(
-                "UPDATE jobs SET status = 'success', error = NULL, report = ?2 WHERE id = ?1",
-                params![id, report.to_string()],
-            )?;
-            match find(transaction, id)? {
-                Some(record) => follow_up(transaction, &record, None, now),
-                None => Ok(()),
-            }
-        })
-    }
-
-    /// Removes a job of this process that turned out to be done already.
-    pub fn withdraw_job(&self, id: &str) -> StateResult<()> {
-        self.transaction(|transaction| {
-            transaction.execute("DELETE FROM jobs WHERE id = ?1", [id])?;
-            Ok(())
-        })
-    }
-
     /// When something is to be done next: a queued job may begin, or a run comes due.
     pub fn next_event(&self) -> StateResult<Option<Timestamp>> {
         let (queued, schedules) = self.read(|connection| {
@@ -219,7 +142,7 @@ impl State {
                     waiting.push(schedule);
                 }
             }
-            Ok((queued.map(crate::database::instant).transpose()?, waiting))
+            Ok((queued.map(instant).transpose()?, waiting))
         })?;
         let starts = schedules.iter().filter_map(|schedule| {
             let timing = schedule.timing().ok()?;
@@ -239,21 +162,29 @@ struct NewRun {
 fn enqueue_asked(
     connection: &Connection,
     name: &str,
-    scheduled: Timestamp,
+    asked: Option<Timestamp>,
     now: Timestamp,
 ) -> Result<String, TransactionError> {
     let schedule = schedules::by_name(connection, name)?.ok_or_else(|| StateError::NoSchedule(name.to_owned()))?;
-    if let Some((job_id, status)) = live_job(connection, schedule.id)? {
+    if let Some(live) = live_job(connection, schedule.id)? {
+        let is_meant = asked.is_none_or(|asked| Some(millis(asked)) == live.scheduled.map(millis));
+        if live.status == JobStatus::Queued && is_meant {
+            connection.execute(
+                "UPDATE jobs SET not_before_ms = ?2 WHERE id = ?1",
+                params![live.id, millis(now)],
+            )?;
+            return Ok(live.id);
+        }
         return Err(StateError::ScheduleBusy {
             name: name.to_owned(),
-            job_id,
-            status: status.name(),
+            job_id: live.id,
+            status: live.status,
         }
         .into());
     }
     let run = NewRun {
         origin: Origin::Run,
-        scheduled,
+        scheduled: asked.unwrap_or(now),
         retry: Retry { at: now, attempt: 1 },
     };
     Ok(enqueue(connection, &schedule, &run, now)?)
@@ -285,20 +216,30 @@ fn enqueue(connection: &Connection, schedule: &Schedule, run: &NewRun, now: Time
 }
 
 /// The job of a schedule that is queued or running.
-fn live_job(connection: &Connection, schedule_id: i64) -> rusqlite::Result<Option<(String, JobStatus)>> {
-    let sql =
-        "SELECT id, status = 'queued' FROM jobs WHERE schedule_id = ?1 AND status IN ('queued', 'running') LIMIT 1";
-    let mut statement = connection.prepare(sql)?;
-    let found = statement.query_row([schedule_id], |row| Ok((row.get(0)?, row.get(1)?)));
-    Ok(found.optional()?.map(|(id, is_queued)| match is_queued {
-        true => (id, JobStatus::Queued),
-        false => (id, JobStatus::Running),
-    }))
+struct LiveJob {
+    id: String,
+    status: JobStatus,
+    scheduled: Option<Timestamp>,
+}
+
+fn live_job(connection: &Connection, schedule_id: i64) -> rusqlite::Result<Option<LiveJob>> {
+    let sql = "SELECT id, status = 'queued', scheduled_ms FROM jobs WHERE schedule_id = ?1 AND status IN ('queued', 'running') LIMIT 1";
+    let live = connection.prepare(sql)?.query_row([schedule_id], |row| {
+        Ok(LiveJob {
+            id: row.get(0)?,
+            status: match row.get(1)? {
+                true => JobStatus::Queued,
+                false => JobStatus::Running,
+            },
+            scheduled: row.get::<_, Option<i64>>(2)?.map(instant).transpose()?,
+        })
+    });
+    live.optional()
 }
 
 fn begin(connection: &Connection, id: &str, owner: &str, now: Timestamp) -> rusqlite::Result<JobRecord> {
     connection.execute(
-        "UPDATE jobs SET status = 'running', owner = ?2, started_ms = ?3, seen_ms = ?3, is_settled = schedule_id IS NULL \
+        "UPDATE jobs SET status = 'running', owner = ?2, started_ms = ?3, seen_ms = ?3, is_settled = 0 \
          WHERE id = ?1",
         params![id, owner, millis(now)],
     )?;
@@ -332,32 +273,6 @@ pub(crate) fn follow_up(
         enqueue(connection, &schedule, &run, now)?;
     }
     Ok(())
-}
-
-fn bury(connection: &Connection, owner: &str, now: Timestamp) -> Result<Vec<JobRecord>, TransactionError> {
-    let sql = format!("SELECT {COLUMNS} FROM jobs WHERE owner = ?1 AND status = 'running'");
-    let dead: Vec<JobRecord> = connection
-        .prepare(&sql)?
-        .query_map([owner], record)?
-        .collect::<rusqlite::Result<_>>()?;
-    let error = json!({"error": "its process died", "at": null, "hint": "what it committed is in the table, all or nothing; run it again otherwise"});
-    let mut buried = Vec::new();
-    for job in dead {
-        let id = &job.job.id;
-        connection.execute(
-            "UPDATE jobs SET status = 'killed', ended_ms = coalesce(seen_ms, ?2), error = ?3, progress = NULL WHERE id = ?1",
-            params![id, millis(now), error.to_string()],
-        )?;
-        let retry = retry_at(job.attempt, now).map(|at| Retry {
-            at,
-            attempt: job.attempt + 1,
-        });
-        let is_tried_again = job.job.origin == Origin::Schedule && !job.is_cancelled;
-        let record = find(connection, id)?.expect("it was just changed");
-        follow_up(connection, &record, retry.filter(|_| is_tried_again), now)?;
-        buried.push(record);
-    }
-    Ok(buried)
 }
 
 #[cfg(test)]

@@ -140,7 +140,7 @@ fn a_job_whose_process_died_is_shown_as_killed() {
     running.wait();
     let shown = job(&workplace, &json!(id));
     assert_eq!(shown["status"], "killed");
-    assert_eq!(shown["error"]["error"], "its process died");
+    assert_eq!(shown["error"]["error"], "its process died; nothing was committed");
     assert!(shown["ended"].is_string() && shown["progress"].is_null(), "{shown}");
     assert_eq!(workplace.num_rows(), 0);
 }

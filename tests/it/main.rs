@@ -22,6 +22,7 @@ mod kept;
 mod keys;
 mod layering;
 mod ledger;
+mod left;
 mod loops;
 mod pollock;
 mod quick_start;

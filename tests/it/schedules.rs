@@ -265,7 +265,7 @@ fn a_schedule_never_runs_twice_at_once() {
     create(&workplace, "s", "@daily", &config, &[]);
     // Another process is at it: this one.
     let state = State::open(&workplace.path("state.db")).unwrap();
-    let job = state.begin_run("s", Timestamp::now(), Timestamp::now()).unwrap();
+    let job = state.begin_run("s", None, Timestamp::now()).unwrap();
     workplace.bucketload(["run", "s"]).run().exited_with(2).said(&[
         "schedule `s` has a job already",
         &job.job.id,
@@ -285,7 +285,7 @@ fn a_schedule_never_runs_twice_at_once() {
 }
 
 #[test]
-fn a_run_that_committed_some_steps_is_gone_on_with_or_refused() {
+fn a_run_that_committed_some_steps_is_gone_on_with() {
     for incremental in [true, false] {
         let workplace = Workplace::new();
         growing(&workplace);
@@ -295,16 +295,26 @@ fn a_run_that_committed_some_steps_is_gone_on_with_or_refused() {
              out: {{partition_by: none}}\nexec: {{commit_every: 1 files}}\n",
             workplace.path("input").display()
         );
-        create(&workplace, "s", "", &workplace.write("steps.yml", config), &[]);
+        create(&workplace, "s", "", &workplace.write("steps.yml", &config), &[]);
         let run = || workplace.bucketload(["run", "s", "2026-01-01T00:00:00Z"]);
         let killed = run().env("BUCKETLOAD_CRASH_AT", "after_step_commit").run();
         assert_eq!((killed.status, workplace.num_rows()), (None, 1), "{killed}");
+        // With another configuration there is only the cursor to go on from.
+        let other = workplace.write(
+            "other.yml",
+            config.replace("type: jsonl", "type: jsonl, on_error: fail"),
+        );
+        workplace.bucketload(["update", "s", &other]).run().succeeded();
         let again = run().run();
         if incremental {
             again.succeeded();
             assert_eq!(workplace.num_rows(), 3, "each file once");
         } else {
-            again.said(&["committed some of its steps", "bucketload issue --resume"]);
+            again.said(&[
+                "committed some of its steps",
+                "nothing tells where to go on",
+                "in.incremental",
+            ]);
             assert_eq!(workplace.num_rows(), 1, "no row twice");
         }
     }

@@ -203,3 +203,49 @@ fn a_killed_server_leaves_a_job_that_is_tried_again() {
         (&json!("killed"), &json!(1))
     );
 }
+
+#[test]
+fn a_server_whose_state_file_is_taken_away_ends() {
+    let workplace = Workplace::new();
+    let mut server = workplace.bucketload(["serve", "--listen", "127.0.0.1:0"]).spawn();
+    server.line_after("listening on ");
+    std::fs::rename(workplace.path("state.db"), workplace.path("aside.db")).unwrap();
+    server.wait().exited_with(1).said(&[
+        "state.db",
+        "was deleted, or another was put in its place",
+        "hint: put the file back",
+    ]);
+}
+
+#[test]
+fn who_holds_the_state_file_for_too_long_is_named_as_the_reason() {
+    let workplace = Workplace::new();
+    let path = workplace.path("state.db");
+    drop(State::open(&path).unwrap());
+    let script = "
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute('BEGIN IMMEDIATE')
+print('held', flush=True)
+sys.stdin.read()
+";
+    let mut holder = Command::new("python3")
+        .args(["-c", script])
+        .arg(&path)
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let printed = holder.stdout.take().unwrap();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(printed), &mut line).unwrap();
+    assert_eq!(line, "held\n");
+    workplace
+        .bucketload(["run", "s"])
+        .run()
+        .exited_with(1)
+        .said(&["database is locked", "hint: another program holds it"]);
+    drop(holder.stdin.take());
+    assert!(holder.wait().unwrap().success());
+    workplace.bucketload(["jobs"]).run().succeeded();
+}

@@ -1,25 +1,24 @@
 //! `bucketload issue`
 
 use super::configuration::{read_document, resolve_document, variable};
-use super::{environment, explain, rejects, state};
+use super::outcome::show_ended;
+use super::{environment, explain, state};
 use crate::args::{GlobalArguments, IssueArguments};
 use crate::exit::Exit;
-use crate::printer::{Printer, bytes, count};
+use crate::printer::Printer;
 use crate::progress::Drawing;
 use crate::status_line::StatusLine;
 use bucketload_engine::config::plan::JobPlan;
 use bucketload_engine::config::{Document, Node};
 use bucketload_engine::job::progress::Progress;
 use bucketload_engine::job::replay::RejectFilter;
-use bucketload_engine::job::report::{JobReport, StepCounts};
-use bucketload_engine::job::stop::{Ended, Stop, StopReason, replay_stoppable, run_stoppable};
-use bucketload_engine::parse::ParserOptions;
+use bucketload_engine::job::stop::{Stop, StopReason, replay_stoppable, run_stoppable};
 use bucketload_engine::table::OutputMode;
 use bucketload_engine::table::warehouse::TableName;
 use bucketload_engine::{Environment, Result};
+use bucketload_serve::ended::ending;
 use bucketload_serve::log::JobLogs;
 use bucketload_serve::record::{Recorder, state_error};
-use bucketload_serve::run::ending;
 use bucketload_serve::service::Service;
 use bucketload_serve::stored::shown;
 use bucketload_state::jobs::{NewJob, Origin};
@@ -123,7 +122,9 @@ pub(super) async fn run_asked(
     };
     drawing.stop().await;
     if let Some(recorder) = recorder
-        && let Err(unwritten) = recorder.finish(ending(&ended, None, &stop, Timestamp::now())).await
+        && let Err(unwritten) = recorder
+            .finish(ending(&ended, None, &progress, &stop, Timestamp::now()))
+            .await
         && let Some(error) = unwritten.error()
     {
         printer.talk(&format!("warning: how the job ended could not be recorded: {error}"));
@@ -131,7 +132,7 @@ pub(super) async fn run_asked(
     if let Some(service) = service {
         service.trace(&progress.job_id).await;
     }
-    Ok(show_ended(&ended, &progress, &stop, remarked, printer))
+    Ok(show_ended(&ended, None, &progress, &stop, remarked, printer))
 }
 
 /// What the command line says of the output goes into the configuration, so that the record shows what was run.
@@ -198,225 +199,4 @@ pub(super) fn stop_on_interrupt(stop: &Stop, runtime: &Handle) {
             stop.request(StopReason::Interrupted);
         }
     });
-}
-
-/// Prints how a job ended.
-pub(super) fn show_ended(
-    ended: &Ended,
-    progress: &Progress,
-    stop: &Stop,
-    plan: Option<&JobPlan>,
-    printer: &Printer,
-) -> Exit {
-    match ended {
-        Ended::Stopped => {
-            let reason = match stop.reason() {
-                Some(StopReason::Cancelled) => "cancelled",
-                _ => "interrupted",
-            };
-            let (job_id, steps) = (&progress.job_id, progress.steps());
-            let is_committed_in_steps = plan.is_some_and(|plan| plan.exec.commit_every.is_some());
-            let what = match steps.done {
-                done @ 1.. if is_committed_in_steps => format!("{done} of {} steps are committed", steps.total),
-                _ => "nothing was committed".to_owned(),
-            };
-            printer.talk(&format!("{reason}; {what}"));
-            let hint = resume_hint(steps, job_id);
-            if let Some(hint) = &hint {
-                printer.hint(&format!("hint: {hint}"));
-            }
-            if printer.is_json() {
-                let ended = json!({
-                    "job_id": job_id, "status": "killed", "steps": steps, "error": reason, "at": null, "hint": hint,
-                });
-                printer.document(&ended);
-            }
-            Exit::Interrupted
-        }
-        Ended::Done(report) => {
-            match printer.is_json() {
-                true => printer.document(&json!(report)),
-                false => printer.result(&summary(report)),
-            }
-            let remark = plan.and_then(|plan| remark(report, plan));
-            for remark in remark.into_iter().chain(charset_remark(report)) {
-                printer.hint(&format!("warning: {remark}"));
-            }
-            Exit::Done
-        }
-        Ended::Failed(failed) => {
-            printer.explain(&failed.error);
-            if let Some(hint) = resume_hint(failed.report.steps, &failed.report.job_id) {
-                printer.hint(&format!("hint: {hint}"));
-            }
-            if printer.is_json() {
-                let mut document = json!(failed.report);
-                document["at"] = json!(failed.error.place());
-                document["hint"] = json!(failed.error.hint());
-                printer.document(&document);
-            }
-            Exit::of(failed.error.blame())
-        }
-    }
-}
-
-/// How to go on with a job of which something is done.
-fn resume_hint(steps: StepCounts, job_id: &str) -> Option<String> {
-    let StepCounts { done, total } = steps;
-    (done > 0).then(|| {
-        format!("{done} of {total} steps are done; the same command with `--resume {job_id}` goes on from there")
-    })
-}
-
-/// Why nothing was loaded, where that is hardly what was meant.
-fn remark(report: &JobReport, plan: &JobPlan) -> Option<String> {
-    let select = &plan.input.select;
-    let files = &report.files;
-    if files.selected == 0 && files.skipped_glacier == 0 {
-        let has_cursor = select.last_path.is_some() || select.last_modified_micros.is_some();
-        let is_known = report.ledger.known + report.ledger.changed > 0;
-        return Some(match (files.listed, has_cursor || is_known) {
-            (_, true) => "there are no new files".to_owned(),
-            (0, false) => format!(
-                "there are no files whose path begins with `{}`; check `in.path_prefix`",
-                select.path_prefix
-            ),
-            (listed, false) => format!(
-                "none of {} files is wanted; check `in.path_match_pattern`",
-                count(listed)
-            ),
-        });
-    }
-    if report.rows.read == 0 || report.rows.rejected < report.rows.read {
-        return None;
-    }
-    let suspect = match &plan.input.parser {
-        Some(ParserOptions::Csv(options)) => format!(
-            "`in.parser.delimiter` ({:?}) and the number of `columns` ({})",
-            options.delimiter,
-            options.columns.len()
-        ),
-        _ => "`in.parser.type` and `columns`".to_owned(),
-    };
-    Some(format!(
-        "every record was rejected; check {suspect}, or let `bucketload guess` find them"
-    ))
-}
-
-/// How many records were skipped, and the most frequent reasons with an example of each, on one line.
-pub(super) fn skipped(report: &JobReport) -> String {
-    let rejected = report.rows.rejected;
-    let reasons: Vec<String> = report
-        .rejects
-        .iter()
-        .map(|reason| {
-            let column = reason
-                .column
-                .as_ref()
-                .map_or(String::new(), |column| format!(" of `{column}`"));
-            let example = &reason.example;
-            let place = match (&example.file, example.line) {
-                (Some(file), Some(line)) => format!(" at {file} line {line}"),
-                (Some(file), None) => format!(" in {file}"),
-                (None, _) => String::new(),
-            };
-            format!(
-                "{} {}{column} ({}{place})",
-                count(reason.count),
-                reason.code,
-                example.reason
-            )
-        })
-        .collect();
-    let listed: u64 = report.rejects.iter().map(|reason| reason.count).sum();
-    let others = match rejected.saturating_sub(listed) {
-        0 => String::new(),
-        others => format!("; {} of other reasons", count(others)),
-    };
-    let records = if rejected == 1 { "record" } else { "records" };
-    format!("{} {records}: {}{others}", count(rejected), reasons.join("; "))
-}
-
-/// What was loaded, for people.
-/// That characters were lost, and where.
-fn charset_remark(report: &JobReport) -> Option<String> {
-    let errors = &report.charset_errors;
-    let first_file = errors.first_file.as_ref()?;
-    Some(format!(
-        "{} malformed parts of {} files were read as U+FFFD, `{first_file}` is one of them; check `in.parser.charset`, \
-         or set `charset_errors: fail`",
-        count(errors.replaced),
-        count(errors.files)
-    ))
-}
-
-fn summary(report: &JobReport) -> String {
-    if let Some(counts) = &report.replay {
-        return rejects::summary(report, counts);
-    }
-    let rows_per_second = match report.seconds.total {
-        #[expect(
-            clippy::cast_precision_loss,
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a rate for display"
-        )]
-        total if total > 0.0 => (report.rows.read as f64 / total) as u64,
-        _ => 0,
-    };
-    let place = format!("{}.{}", report.database, report.table);
-    let version = match report.table_version {
-        Some(version) => format!("{}, version {version}", report.mode),
-        None => report.mode.clone(),
-    };
-    let mut text = format!("loaded {} rows into {place} ({version})\n", count(report.rows.written));
-    text.push_str(&format!(
-        "  files   {} read of {} listed, {} fetched, {} decoded\n",
-        count(report.files.read),
-        count(report.files.listed),
-        bytes(report.bytes.fetched),
-        bytes(report.bytes.decoded)
-    ));
-    for (number, what) in [
-        (report.ledger.known, "files loaded before"),
-        (report.ledger.changed, "files changed since they were loaded"),
-        (report.files.skipped_glacier, "archived files skipped"),
-        (report.files.skipped_errors, "files skipped because they cannot be read"),
-    ] {
-        if number > 0 {
-            text.push_str(&format!("          {} {what}\n", count(number)));
-        }
-    }
-    text.push_str(&format!(
-        "  rows    {} read, {} rejected, {} filtered\n",
-        count(report.rows.read),
-        count(report.rows.rejected),
-        count(report.rows.filtered)
-    ));
-    if report.rows.rejected > 0 {
-        text.push_str(&format!("  skipped {}\n", skipped(report)));
-    }
-    text.push_str(&format!(
-        "  output  {} files, {}\n",
-        count(report.output_files),
-        bytes(report.bytes.written)
-    ));
-    text.push_str(&format!(
-        "  time    {:.2} s (list {:.2}, run {:.2}, commit {:.2}), {} rows/s\n",
-        report.seconds.total,
-        report.seconds.list,
-        report.seconds.run,
-        report.seconds.commit,
-        count(rows_per_second)
-    ));
-    if let Some(limit) = &report.limit {
-        text.push_str(&format!("  limit   {}\n", limit.message));
-    }
-    if report.rows.rejected > 0 {
-        text.push_str(&format!(
-            "rejected records: bucketload rejects show {place} --job {}\n",
-            report.job_id
-        ));
-    }
-    text
 }

@@ -1,68 +1,63 @@
 //! `bucketload jobs`, `job` and `cancel`
 
-use super::state;
+use super::{listing, state};
 use crate::args::GlobalArguments;
 use crate::args::service::{JobArguments, JobIdArguments, JobsArguments};
 use crate::exit::Exit;
 use crate::printer::{Printer, bytes, count};
 use bucketload_engine::Result;
 use bucketload_engine::guess::render_configuration;
-use bucketload_engine::job::present::table;
 use bucketload_serve::record::{state_error, with_state};
-use bucketload_state::jobs::{JobFilter, JobRecord, LogLine};
+use bucketload_serve::settle::ask_tables;
+use bucketload_state::jobs::{JobFilter, JobRecord};
+use bucketload_state::log::LogLine;
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long `cancel` watches a job, and how often it looks. A job notices within half a second and then stops within one.
 const WATCH_LIMIT: Duration = Duration::from_secs(10);
 const WATCH_INTERVAL: Duration = Duration::from_millis(100);
 
-pub(super) fn list(global: &GlobalArguments, arguments: &JobsArguments, printer: &Printer) -> Result<Exit> {
-    let state = state::open(global)?;
-    state::tidy(&state, global).map_err(state_error)?;
+pub(super) async fn list(global: &GlobalArguments, arguments: &JobsArguments, printer: &Printer) -> Result<Exit> {
+    let service = state::open_tidy(global).await?;
     let filter = JobFilter {
         status: arguments.status.map(Into::into),
         limit: Some(arguments.limit),
         ..JobFilter::default()
     };
-    let jobs = state.jobs(&filter).map_err(state_error)?;
+    let jobs = service.ask(move |state| state.jobs(&filter)).await?;
     let now = Timestamp::now();
-    if printer.is_json() {
-        let summaries: Vec<Value> = jobs.iter().map(|job| job.summary(now)).collect();
-        printer.document(&summaries);
-        return Ok(Exit::Done);
-    }
     let headers = [
         "job", "status", "table", "records", "bytes", "started", "seconds", "schedule",
-    ]
-    .map(str::to_owned);
-    let rows: Vec<Vec<Value>> = jobs
-        .iter()
-        .map(|job| {
-            vec![
-                json!(job.job.id),
-                json!(job.status.name()),
-                json!(format!("{}.{}", job.job.database, job.job.table)),
-                json!(job.num_records()),
-                json!(job.num_bytes()),
-                json!(job.started.map(|instant| to_the_second(instant).to_string())),
-                json!(job.seconds(now).map(|seconds| format!("{seconds:.1}"))),
-                json!(job.run.as_ref().map(|run| &run.schedule_name)),
-            ]
-        })
-        .collect();
-    printer.result(&table(&headers, &rows));
+    ];
+    let row = |job: &JobRecord| {
+        [
+            json!(job.job.id),
+            json!(job.status.name()),
+            json!(format!("{}.{}", job.job.database, job.job.table)),
+            json!(job.num_records()),
+            json!(job.num_bytes()),
+            json!(job.started.map(|instant| to_the_second(instant).to_string())),
+            json!(job.seconds(now).map(|seconds| format!("{seconds:.1}"))),
+            json!(job.run.as_ref().map(|run| &run.schedule_name)),
+        ]
+    };
+    listing::show(&jobs, headers, row, |job| job.summary(now), printer);
     Ok(Exit::Done)
 }
 
 pub(super) async fn show(global: &GlobalArguments, arguments: &JobArguments, printer: &Printer) -> Result<Exit> {
-    let state = state::open(global)?;
-    state::tidy(&state, global).map_err(state_error)?;
+    let service = state::open_tidy(global).await?;
+    let state = &service.state;
     let mut job = state.job(&arguments.id).map_err(state_error)?;
     while arguments.wait && !job.status.is_final() {
         tokio::time::sleep(WATCH_INTERVAL).await;
-        state.bury_dead(Timestamp::now()).map_err(state_error)?;
+        let buried = state.bury_dead(Timestamp::now()).map_err(state_error)?;
+        if !buried.is_empty() {
+            ask_tables(&service).await?;
+        }
         job = state.job(&arguments.id).map_err(state_error)?;
     }
     let log = match arguments.log {
@@ -87,8 +82,7 @@ pub(super) async fn show(global: &GlobalArguments, arguments: &JobArguments, pri
 }
 
 pub(super) async fn cancel(global: &GlobalArguments, arguments: &JobIdArguments, printer: &Printer) -> Result<Exit> {
-    let state = state::open(global)?;
-    state::tidy(&state, global).map_err(state_error)?;
+    let state = Arc::clone(&state::open_tidy(global).await?.state);
     let ask = |is_first: bool| {
         let id = arguments.id.clone();
         with_state(&state, move |state| match is_first {

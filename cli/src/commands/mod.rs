@@ -5,6 +5,8 @@ mod explain;
 mod guess;
 mod issue;
 mod jobs;
+mod listing;
+mod outcome;
 mod preview;
 mod query;
 mod rejects;
@@ -33,13 +35,13 @@ pub(crate) async fn run(arguments: Arguments, printer: &Printer, line: &StatusLi
         Command::Issue(arguments) => issue::run(global, &arguments, printer, line, logs).await,
         Command::Explain(arguments) => explain::run(global, &arguments, printer).await,
         Command::Tune(arguments) => tune::run(global, &arguments, printer).await,
-        Command::Jobs(arguments) => jobs::list(global, &arguments, printer),
+        Command::Jobs(arguments) => jobs::list(global, &arguments, printer).await,
         Command::Job(arguments) => jobs::show(global, &arguments, printer).await,
         Command::Cancel(arguments) => jobs::cancel(global, &arguments, printer).await,
         Command::Create(arguments) => schedules::create(global, &arguments, printer).await,
         Command::List => schedules::list(global, printer),
         Command::Show(arguments) => schedules::show(global, &arguments, printer),
-        Command::History(arguments) => schedules::history(global, &arguments, printer),
+        Command::History(arguments) => schedules::history(global, &arguments, printer).await,
         Command::Update(arguments) => schedules::update(global, &arguments, printer).await,
         Command::Run(arguments) => run::run(global, &arguments, printer, line, logs).await,
         Command::Delete(arguments) => schedules::delete(global, &arguments, printer),

@@ -1,7 +1,8 @@
 //! `bucketload rejects show|replay`
 
 use super::configuration::{read_document, resolve_document};
-use super::issue::{Asked, Work, run_asked, skipped};
+use super::issue::{Asked, Work, run_asked};
+use super::outcome::skipped;
 use super::{environment, query};
 use crate::args::{
     GlobalArguments, RejectFilterArguments, RejectsCommand, RejectsReplayArguments, RejectsShowArguments,

@@ -1,7 +1,8 @@
 //! `bucketload run`
 
 use super::configuration::variable;
-use super::issue::{show_ended, stop_on_interrupt};
+use super::issue::stop_on_interrupt;
+use super::outcome::show_ended;
 use super::state;
 use crate::args::GlobalArguments;
 use crate::args::service::RunArguments;
@@ -9,12 +10,11 @@ use crate::exit::Exit;
 use crate::printer::Printer;
 use crate::progress::Drawing;
 use crate::status_line::StatusLine;
-use bucketload_engine::job::progress::Progress;
 use bucketload_engine::job::stop::Stop;
 use bucketload_engine::{Error, Result};
 use bucketload_serve::log::JobLogs;
 use bucketload_serve::record::state_error;
-use bucketload_serve::run::{Outcome, run_begun};
+use bucketload_serve::run::{Prepared, prepare, run_prepared};
 use bucketload_serve::service::Service;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -32,33 +32,37 @@ pub(super) async fn run(
     let state = state::open(global)?;
     state::tidy(&state, global).map_err(state_error)?;
     let schedule = state.schedule(&arguments.name).map_err(state_error)?;
-    let now = Timestamp::now();
-    let scheduled = match &arguments.time {
-        Some(time) => scheduled_time(time, &schedule.definition.timezone)?,
-        None => now,
+    let asked = match &arguments.time {
+        Some(time) => Some(scheduled_time(time, &schedule.definition.timezone)?),
+        None => None,
     };
     let service = Arc::new(Service::new(Arc::clone(&state), logs.clone(), Timestamp::now, variable));
     let environment = service.environment(&schedule.definition.warehouse)?;
-    let job = state.begin_run(&arguments.name, scheduled, now).map_err(state_error)?;
-    let progress = Arc::new(Progress::of(&job.job.id));
+    let job = state
+        .begin_run(&arguments.name, asked, Timestamp::now())
+        .map_err(state_error)?;
     let stop = Stop::new();
     stop_on_interrupt(&stop, environment.io_runtime());
-    let drawing = Drawing::start(&progress, global, line, environment.io_runtime());
-    let outcome = run_begun(&service, &job, &progress, &stop).await;
-    drawing.stop().await;
-    service.trace(&job.job.id).await;
-    match outcome {
-        Outcome::Ended(ended) => Ok(show_ended(&ended, &progress, &stop, None, printer)),
-        Outcome::Refused(error) => Err(error),
-        Outcome::CommittedBefore => {
-            // A run that somebody asks for is a first attempt, and so nobody's second one.
-            match printer.is_json() {
-                true => printer.document(&json!({"job_id": job.job.id, "status": "success"})),
-                false => printer.result("it was done already\n"),
-            }
-            Ok(Exit::Done)
+    let attempt = match prepare(&service, &job).await {
+        Prepared::Ready(attempt) => attempt,
+        Prepared::Refused(error) => {
+            service.trace(&job.job.id).await;
+            return Err(error);
         }
-    }
+        Prepared::CommittedBefore(job_id) => {
+            match printer.is_json() {
+                true => printer.document(&json!({"job_id": job_id, "status": "success"})),
+                false => printer.result(&format!("job {job_id} had committed already\n")),
+            }
+            return Ok(Exit::Done);
+        }
+    };
+    let progress = &attempt.progress;
+    let drawing = Drawing::start(progress, global, line, environment.io_runtime());
+    let ended = run_prepared(&service, &attempt, &stop).await;
+    drawing.stop().await;
+    service.trace(&progress.job_id).await;
+    Ok(show_ended(&ended, Some(&attempt.job), progress, &stop, None, printer))
 }
 
 /// An instant, or a time of the schedule's zone.

@@ -1,7 +1,7 @@
 //! `bucketload create`, `list`, `show`, `history`, `update` and `delete`
 
 use super::configuration::{problem_error, read_document, resolve_document, variable};
-use super::{environment, state};
+use super::{environment, listing, state};
 use crate::args::GlobalArguments;
 use crate::args::service::{CreateArguments, HistoryArguments, ScheduleArguments, UpdateArguments};
 use crate::exit::Exit;
@@ -9,13 +9,12 @@ use crate::printer::Printer;
 use bucketload_engine::config::Document;
 use bucketload_engine::config::variables::unset_variables;
 use bucketload_engine::guess::render_configuration;
-use bucketload_engine::job::present::table;
 use bucketload_engine::job::tables;
 use bucketload_engine::table::warehouse::TableName;
 use bucketload_engine::{Environment, Error, Result};
 use bucketload_serve::record::state_error;
 use bucketload_serve::stored::kept;
-use bucketload_state::jobs::JobFilter;
+use bucketload_state::jobs::{JobFilter, JobRecord};
 use bucketload_state::schedules::{NewSchedule, Schedule, ScheduleChange};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -50,27 +49,19 @@ pub(super) async fn create(global: &GlobalArguments, arguments: &CreateArguments
 
 pub(super) fn list(global: &GlobalArguments, printer: &Printer) -> Result<Exit> {
     let schedules = state::open(global)?.schedules().map_err(state_error)?;
-    if printer.is_json() {
-        let documents: Vec<Value> = schedules.iter().map(Schedule::document).collect();
-        printer.document(&documents);
-        return Ok(Exit::Done);
-    }
-    let headers = ["Name", "Cron", "Timezone", "Delay", "Database", "Table"].map(str::to_owned);
-    let rows: Vec<Vec<Value>> = schedules
-        .iter()
-        .map(|schedule| {
-            let definition = &schedule.definition;
-            vec![
-                json!(definition.name),
-                json!(definition.cron),
-                json!(definition.timezone),
-                json!(definition.delay_seconds),
-                json!(definition.database),
-                json!(definition.table),
-            ]
-        })
-        .collect();
-    printer.result(&table_of(&headers, &rows));
+    let headers = ["Name", "Cron", "Timezone", "Delay", "Database", "Table"];
+    let row = |schedule: &Schedule| {
+        let definition = &schedule.definition;
+        [
+            json!(definition.name),
+            json!(definition.cron),
+            json!(definition.timezone),
+            json!(definition.delay_seconds),
+            json!(definition.database),
+            json!(definition.table),
+        ]
+    };
+    listing::show(&schedules, headers, row, Schedule::document, printer);
     Ok(Exit::Done)
 }
 
@@ -83,44 +74,41 @@ pub(super) fn show(global: &GlobalArguments, arguments: &ScheduleArguments, prin
     Ok(Exit::Done)
 }
 
-pub(super) fn history(global: &GlobalArguments, arguments: &HistoryArguments, printer: &Printer) -> Result<Exit> {
-    let state = state::open(global)?;
-    state::tidy(&state, global).map_err(state_error)?;
-    let schedule = state.schedule(&arguments.name).map_err(state_error)?;
-    let filter = JobFilter {
-        schedule_id: Some(schedule.id),
-        limit: Some(arguments.limit),
-        ..JobFilter::default()
-    };
-    let jobs = state.jobs(&filter).map_err(state_error)?;
+pub(super) async fn history(global: &GlobalArguments, arguments: &HistoryArguments, printer: &Printer) -> Result<Exit> {
+    let service = state::open_tidy(global).await?;
+    let (name, limit) = (arguments.name.clone(), arguments.limit);
+    let jobs = service
+        .ask(move |state| {
+            let schedule_id = Some(state.schedule(&name)?.id);
+            let limit = Some(limit);
+            state.jobs(&JobFilter {
+                schedule_id,
+                limit,
+                ..JobFilter::default()
+            })
+        })
+        .await?;
     let now = Timestamp::now();
-    if printer.is_json() {
-        let summaries: Vec<Value> = jobs.iter().map(|job| job.summary(now)).collect();
-        printer.document(&summaries);
-        return Ok(Exit::Done);
-    }
     let headers = [
         "JobID", "Status", "Records", "Database", "Table", "Priority", "Started", "Duration",
     ];
-    let rows: Vec<Vec<Value>> = jobs
-        .iter()
-        .map(|job| {
-            vec![
-                json!(job.job.id),
-                json!(job.status.name()),
-                json!(job.num_records()),
-                json!(job.job.database),
-                json!(job.job.table),
-                json!("NORMAL"),
-                json!(
-                    job.started
-                        .map(|instant| instant.strftime("%Y-%m-%d %H:%M:%S UTC").to_string())
-                ),
-                json!(job.seconds(now).map(|seconds| format!("{seconds:.0}"))),
-            ]
-        })
-        .collect();
-    printer.result(&table_of(&headers.map(str::to_owned), &rows));
+    let started = |job: &JobRecord| {
+        let started = job.started?;
+        Some(started.strftime("%Y-%m-%d %H:%M:%S UTC").to_string())
+    };
+    let row = |job: &JobRecord| {
+        [
+            json!(job.job.id),
+            json!(job.status.name()),
+            json!(job.num_records()),
+            json!(job.job.database),
+            json!(job.job.table),
+            json!("NORMAL"),
+            json!(started(job)),
+            json!(job.seconds(now).map(|seconds| format!("{seconds:.0}"))),
+        ]
+    };
+    listing::show(&jobs, headers, row, |job| job.summary(now), printer);
     Ok(Exit::Done)
 }
 
@@ -271,12 +259,4 @@ fn text(schedule: &Schedule) -> String {
         yaml(&definition.config),
         yaml(&schedule.config_diff)
     )
-}
-
-fn table_of(headers: &[String], rows: &[Vec<Value>]) -> String {
-    let rows_in_set = match rows.len() {
-        1 => "1 row in set".to_owned(),
-        number => format!("{number} rows in set"),
-    };
-    format!("{}{rows_in_set}\n", table(headers, rows))
 }

@@ -1,8 +1,12 @@
 //! Opens the state file, and cleans up in it.
 
+use super::configuration::variable;
 use crate::args::GlobalArguments;
 use bucketload_engine::{Blame, Error, Result};
+use bucketload_serve::log::JobLogs;
 use bucketload_serve::record::state_error;
+use bucketload_serve::service::Service;
+use bucketload_serve::settle::ask_tables;
 use bucketload_state::{State, StateResult};
 use jiff::{SignedDuration, Timestamp};
 use std::path::PathBuf;
@@ -33,6 +37,15 @@ fn default_path() -> Option<PathBuf> {
         .or_else(|| Some(folder("HOME")?.join(".local/state")))
         .or_else(|| folder("LOCALAPPDATA"))?;
     Some(states.join("bucketload/state.db"))
+}
+
+/// Opens the file, tidies it, and asks the tables what became of jobs that nobody knows it of.
+pub(super) async fn open_tidy(global: &GlobalArguments) -> Result<Arc<Service>> {
+    let state = open(global)?;
+    tidy(&state, global).map_err(state_error)?;
+    let service = Arc::new(Service::new(state, JobLogs::new(), Timestamp::now, variable));
+    ask_tables(&service).await?;
+    Ok(service)
 }
 
 /// Shows the jobs of dead processes as what they are, and removes what has been kept long enough.

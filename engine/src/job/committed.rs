@@ -1,8 +1,14 @@
-//! Says what a table knows of a job, for whoever is left when the job's process has died.
+//! Says what is known of a job without its process: what its table has of it, and what could be gone on with.
 
 use super::environment::Environment;
+use super::fingerprint::fingerprint;
+use super::notes::JobNotes;
+use super::progress::CommittedSteps;
+use super::report::{RowCounts, StepCounts};
+use crate::config::plan::JobPlan;
 use crate::error::Result;
-use crate::table::delta;
+use crate::table::delta::{self, ExistingTable};
+use crate::table::plain;
 use crate::table::warehouse::TableName;
 use futures::TryStreamExt;
 use serde_json::{Value, json};
@@ -13,34 +19,138 @@ use std::future::ready;
 pub enum Committed {
     /// Nothing.
     Nothing,
-    /// Some of its steps; the next run goes on from this difference of the configuration.
-    Part(Value),
+    /// Some of its steps.
+    Part(CommittedPart),
     /// All of it: `job_id`, `database`, `table`, `next` and `rows` of its report; what only the process knew is missing.
     All(Value),
+    /// Files of it are seen, and a table without a log cannot tell whether these are all.
+    Unknown,
+}
+
+/// Steps of a job that are committed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CommittedPart {
+    /// Their numbers.
+    pub committed: CommittedSteps,
+    /// What a run that goes on from there must add to the configuration.
+    pub next: Value,
 }
 
 /// Asks a table what it has of a job.
 ///
 /// **Errors**: the log of the table cannot be read; then nothing is known.
-/// **Cost**: reads the commits of the table's log, the newest first, until there is one of the job.
+/// **Cost**: reads the commits of the table's log, the newest first, until there is one of the job that tells.
 pub async fn committed(environment: &Environment, target: &TableName, job_id: &str) -> Result<Committed> {
-    let Some(table) = delta::open(&environment.warehouse.table(target)).await? else {
-        return Ok(Committed::Nothing);
+    let folder = environment.warehouse.table(target);
+    let Some(table) = delta::open(&folder).await? else {
+        let is_seen = plain::exists(&folder).await?
+            && plain::files(&folder).await?.iter().any(|file| {
+                let name = file.location.filename().unwrap_or_default();
+                name.contains(job_id)
+            });
+        return Ok(match is_seen {
+            true => Committed::Unknown,
+            false => Committed::Nothing,
+        });
     };
     let is_its = |commit: &Value| ready(commit["job_id"] == job_id);
-    let Some(last) = table.bookkeeping().try_filter(is_its).try_next().await? else {
+    let mut commits = table.bookkeeping().try_filter(is_its);
+    let Some(last) = commits.try_next().await? else {
         return Ok(Committed::Nothing);
     };
-    // A job that commits in steps says in each which one it is.
-    if last.get("step").is_some_and(|step| step["is_last"] == false) {
-        return Ok(Committed::Part(last["next"].clone()));
+    let (next, is_all) = (last["next"].clone(), is_last(&last));
+    let total = last["step"]["of"].as_u64().unwrap_or(1);
+    let (mut num_steps, mut rows) = (1, rows_of(&last));
+    // Steps are committed one after the other, so the first of them is the last to be found.
+    let mut oldest = last;
+    while step_of(&oldest).is_some_and(|step| step > 0)
+        && let Some(commit) = commits.try_next().await?
+    {
+        num_steps += 1;
+        rows = rows.and(rows_of(&commit));
+        oldest = commit;
+    }
+    if !is_all {
+        let steps = StepCounts { done: num_steps, total };
+        let committed = CommittedSteps {
+            steps,
+            num_rows: rows.written,
+        };
+        return Ok(Committed::Part(CommittedPart { committed, next }));
     }
     Ok(Committed::All(json!({
         "job_id": job_id,
         "status": "success",
         "database": target.database,
         "table": target.table,
-        "rows": {"written": last["rows"], "rejected": last["rejected"]},
-        "next": last["next"],
+        "rows": rows,
+        "next": next,
     })))
+}
+
+/// What the commits of a job keep of it, newest first.
+pub(super) async fn commits_of(table: &ExistingTable, job_id: &str) -> Result<Vec<Value>> {
+    let is_its = |commit: &Value| ready(commit["job_id"] == job_id);
+    table.bookkeeping().try_filter(is_its).try_collect().await
+}
+
+/// The number of the step that a commit is of.
+pub(super) fn step_of(commit: &Value) -> Option<usize> {
+    usize::try_from(commit.get("step")?.get("number")?.as_u64()?).ok()
+}
+
+/// The rows of a commit.
+pub(super) fn rows_of(commit: &Value) -> RowCounts {
+    let count = |key: &str| commit[key].as_u64().unwrap_or_default();
+    let (read, rejected, written) = (count("read"), count("rejected"), count("rows"));
+    RowCounts {
+        read,
+        rejected,
+        filtered: read.saturating_sub(written + rejected),
+        written,
+    }
+}
+
+/// Whether a job was over with this commit.
+pub(super) fn is_last(commit: &Value) -> bool {
+    match commit.get("step") {
+        None => true,
+        Some(step) => step.get("is_last").and_then(Value::as_bool).unwrap_or(true),
+    }
+}
+
+/// What a job has left that another process can go on from.
+#[derive(Clone, Debug)]
+pub struct Unfinished {
+    /// Steps that are written down; those that are committed are in the log.
+    pub steps: StepCounts,
+    /// Whether a process has it.
+    pub is_running: bool,
+    fingerprint: String,
+}
+
+impl Unfinished {
+    /// Whether a plan loads what the job would have loaded, so that it can be gone on with.
+    pub fn is_of(&self, plan: &JobPlan) -> bool {
+        self.fingerprint == fingerprint(plan)
+    }
+}
+
+/// Looks for what a job has left beside its table; `None`: nothing.
+///
+/// **Errors**: the store refused; what is there was written by another version, or is broken.
+/// **Cost**: a request, and a listing if there is something.
+pub async fn unfinished(environment: &Environment, target: &TableName, job_id: &str) -> Result<Option<Unfinished>> {
+    let notes = JobNotes::new(&environment.warehouse.table(target), job_id);
+    let Some(record) = notes.read_record().await? else {
+        return Ok(None);
+    };
+    Ok(Some(Unfinished {
+        steps: StepCounts {
+            done: notes.num_steps().await?,
+            total: record.num_steps(),
+        },
+        is_running: record.is_running(environment.now()),
+        fingerprint: record.fingerprint,
+    }))
 }

@@ -1,7 +1,7 @@
 //! The commands: the only place that knows every stage.
 //!
 //! Reading order: [`environment`] (what all commands stand on) with `memory`, [`run`] (a load from beginning to end) and [`stop`] (one that
-//! can be stopped), then what it is made of: `target`, `work` with `steps` and `notes`, `input` with `discover`, `ledger`, [`filters`] with `lookup`, `step` with `shape`, `output` with
+//! can be stopped), then what it is made of: `target`, `work` with `steps`, `notes`, `process` and `fingerprint`, `input` with `discover`, `ledger`, [`filters`] with `lookup`, `step` with `shape`, `output` with
 //! `storage`, [`rejects`] with [`replay`], `finish` with `replaced`, [`progress`], [`report`] with [`limit`], `spans`, and what a table says of a job that died
 //! ([`committed`]); then the commands that read: [`preview`], [`explain`], [`guess`], [`tune`], [`query`], [`tables`], [`vacuum`], and how rows are
 //! shown ([`present`]).
@@ -11,6 +11,7 @@ mod discover;
 pub mod environment;
 pub mod explain;
 pub mod filters;
+mod fingerprint;
 mod finish;
 pub mod guess;
 mod input;
@@ -22,6 +23,7 @@ mod notes;
 mod output;
 pub mod present;
 pub mod preview;
+mod process;
 pub mod progress;
 pub mod query;
 pub mod rejects;

@@ -5,6 +5,7 @@
 //! staged. No reader looks into a folder whose name begins with an underscore. A job that ends well leaves nothing behind; one that
 //! dies leaves its notes for `issue --resume`, until `vacuum` finds them old.
 
+use super::process::Process;
 use super::report::StepCounts;
 use crate::error::{Blame, Error, Result};
 use crate::table::warehouse::{TableFolder, storage_error};
@@ -27,11 +28,11 @@ pub(super) const NOTES_FOLDER: &str = "_bucketload";
 /// Name of the note that a process leaves which takes a job over, before a number.
 const TAKEN_OVER: &str = "taken-over-";
 
+/// Name of the note of a finished step, before its number.
+const STEP: &str = "step-";
+
 /// How often a running job says so.
 const HEARTBEAT: Duration = Duration::from_secs(60);
-
-/// A job of another machine that has not said for so long that it runs does not run any more.
-const SILENCE: jiff::SignedDuration = jiff::SignedDuration::from_secs(300);
 
 /// The version of these files.
 const FORMAT: u32 = 1;
@@ -65,17 +66,6 @@ pub(super) struct JobInput {
     pub(super) seen: i64,
 }
 
-/// A process, told from all others.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Process {
-    host: String,
-    pid: u32,
-    /// When it began, in the words of the system: a number of a process is used again.
-    began: Option<String>,
-    /// When it last said that it runs; microseconds since the epoch.
-    seen_micros: i64,
-}
-
 /// What one finished step has staged.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct StepOutput {
@@ -100,43 +90,6 @@ impl StepOutput {
         self.num_read += other.num_read;
         self.num_rejected += other.num_rejected;
     }
-}
-
-impl Process {
-    fn this(now: jiff::Timestamp) -> Process {
-        let pid = std::process::id();
-        Process {
-            host: host_name(),
-            pid,
-            began: process_began(pid),
-            seen_micros: now.as_microsecond(),
-        }
-    }
-
-    /// Whether it still runs, as far as can be known from here.
-    fn is_running(&self, now: jiff::Timestamp) -> bool {
-        if self.host == host_name() && self.began.is_some() {
-            return process_began(self.pid) == self.began;
-        }
-        let seen = jiff::Timestamp::from_microsecond(self.seen_micros).unwrap_or(jiff::Timestamp::MIN);
-        now.duration_since(seen) < SILENCE
-    }
-}
-
-/// The name of this machine, or of the container that is one.
-fn host_name() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    format!("{} {}", name.trim(), boot.trim())
-}
-
-/// When a process of this machine began; `None`: it does not run, or the system does not tell.
-fn process_began(pid: u32) -> Option<String> {
-    let told = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is the program's name, in brackets, and may hold spaces; the state, a `Z` for one that has ended, follows.
-    let mut fields = told.rsplit_once(')')?.1.split_whitespace();
-    let state = fields.next()?;
-    (state != "Z" && state != "X").then(|| fields.nth(18).map(str::to_owned))?
 }
 
 /// The notes of one job.
@@ -230,6 +183,18 @@ impl JobNotes {
         })
     }
 
+    /// Says that this process has let go of the job, and anybody may go on with it. A server lives on when a job of it has failed.
+    pub(super) async fn let_go(&self) -> Result<()> {
+        match self.read_record().await? {
+            Some(mut record) if record.process.is_this() => {
+                record.process.let_go();
+                self.write_record(&record).await
+            }
+            // There are none, or they are another's.
+            _ => Ok(()),
+        }
+    }
+
     /// Removes the notes.
     pub(super) async fn delete(&self) -> Result<()> {
         for file in notes_in(&self.store).await.map_err(|error| self.failed(error))? {
@@ -272,10 +237,20 @@ impl JobNotes {
     }
 
     async fn num_takeovers(&self) -> Result<usize> {
+        self.count(TAKEN_OVER).await
+    }
+
+    /// Steps that are written down.
+    pub(super) async fn num_steps(&self) -> Result<u64> {
+        Ok(self.count(STEP).await? as u64)
+    }
+
+    /// Notes of the job whose name begins so.
+    async fn count(&self, name: &str) -> Result<usize> {
         let notes = notes_in(&self.store).await.map_err(|error| self.failed(error))?;
-        let prefix = format!("{}.{TAKEN_OVER}", self.job_id);
-        let is_takeover = |note: &&ObjectMeta| note.location.filename().is_some_and(|name| name.starts_with(&prefix));
-        Ok(notes.iter().filter(is_takeover).count())
+        let prefix = format!("{}.{name}", self.job_id);
+        let is_such = |note: &&ObjectMeta| note.location.filename().is_some_and(|name| name.starts_with(&prefix));
+        Ok(notes.iter().filter(is_such).count())
     }
 
     /// Goes on saying that this process has the job, until what is given is dropped.
@@ -330,8 +305,13 @@ impl JobRecord {
     }
 
     fn seen_at(mut self, now: jiff::Timestamp) -> JobRecord {
-        self.process.seen_micros = now.as_microsecond();
+        self.process.seen_at(now);
         self
+    }
+
+    /// Steps of the job; one if its input is not known yet.
+    pub(super) fn num_steps(&self) -> u64 {
+        self.input.as_ref().map_or(1, |input| input.num_steps as u64)
     }
 
     /// Whether a process has the job.
@@ -388,7 +368,7 @@ pub(super) async fn unfinished_jobs(table: &TableFolder, now: jiff::Timestamp) -
         };
         let is_step = |note: &&ObjectMeta| {
             let name = note.location.filename().and_then(|name| name.split_once('.'));
-            name.is_some_and(|(job, name)| job == job_id && name.starts_with("step-"))
+            name.is_some_and(|(job, name)| job == job_id && name.starts_with(STEP))
         };
         jobs.push(UnfinishedJob {
             job_id: job_id.to_owned(),
@@ -398,7 +378,7 @@ pub(super) async fn unfinished_jobs(table: &TableFolder, now: jiff::Timestamp) -
             is_running: record.is_running(now),
             steps: StepCounts {
                 done: notes.iter().filter(is_step).count() as u64,
-                total: record.input.as_ref().map_or(1, |input| input.num_steps as u64),
+                total: record.num_steps(),
             },
         });
     }
@@ -406,36 +386,5 @@ pub(super) async fn unfinished_jobs(table: &TableFolder, now: jiff::Timestamp) -
 }
 
 fn step_name(step: usize) -> String {
-    format!("step-{step:06}.json")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn now() -> jiff::Timestamp {
-        jiff::Timestamp::from_second(1_700_000_000).unwrap()
-    }
-
-    #[test]
-    fn this_process_runs_and_one_with_its_number_that_began_before_does_not() {
-        let this = Process::this(now());
-        let later = now() + jiff::SignedDuration::from_hours(9);
-        assert!(this.is_running(later));
-        let before = Process {
-            began: Some("1".to_owned()),
-            ..this
-        };
-        assert!(!before.is_running(now()));
-    }
-
-    #[test]
-    fn a_process_of_another_machine_runs_as_long_as_it_says_so() {
-        let other = Process {
-            host: "elsewhere".to_owned(),
-            ..Process::this(now())
-        };
-        assert!(other.is_running(now() + jiff::SignedDuration::from_secs(299)));
-        assert!(!other.is_running(now() + jiff::SignedDuration::from_secs(301)));
-    }
+    format!("{STEP}{step:06}.json")
 }

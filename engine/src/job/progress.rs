@@ -31,12 +31,16 @@ pub struct Progress {
     /// Unique to the job; part of the name of every file it writes.
     pub job_id: String,
     is_resumed: bool,
+    /// Whether it is known that the process before has left the job.
+    is_left: bool,
     /// Unique to the process that runs the job.
     process_tag: String,
     /// Part of the names of the files of the step under way; empty before the first.
     attempt: Mutex<String>,
     num_steps_done: AtomicU64,
     num_steps: AtomicU64,
+    num_steps_committed: AtomicU64,
+    num_rows_committed: AtomicU64,
     /// Asked to stop while a step was committed.
     is_stop_asked: AtomicBool,
     stage: AtomicU8,
@@ -67,6 +71,15 @@ pub struct ProgressSnapshot {
     pub num_rows: u64,
 }
 
+/// Steps of a job that readers see before it has ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CommittedSteps {
+    /// How many.
+    pub steps: StepCounts,
+    /// Rows of them.
+    pub num_rows: u64,
+}
+
 impl Default for Progress {
     fn default() -> Progress {
         Progress::new()
@@ -84,10 +97,13 @@ impl Progress {
         Progress {
             job_id: job_id.to_owned(),
             is_resumed: false,
+            is_left: false,
             process_tag: uuid::Uuid::now_v7().simple().to_string().split_off(24),
             attempt: Mutex::default(),
             num_steps_done: AtomicU64::new(0),
             num_steps: AtomicU64::new(1),
+            num_steps_committed: AtomicU64::new(0),
+            num_rows_committed: AtomicU64::new(0),
             is_stop_asked: AtomicBool::new(false),
             stage: AtomicU8::new(LISTING),
             num_files: AtomicU64::new(0),
@@ -103,6 +119,20 @@ impl Progress {
             is_resumed: true,
             ..Progress::of(job_id)
         }
+    }
+
+    /// The same, where whoever asks knows that no process has the job any more, whatever the job's notes say: a machine that is gone has
+    /// said only minutes ago that it runs.
+    pub fn resuming_left(job_id: &str) -> Progress {
+        Progress {
+            is_left: true,
+            ..Progress::resuming(job_id)
+        }
+    }
+
+    /// Whether it is known that the process before has left the job.
+    pub(super) fn is_left(&self) -> bool {
+        self.is_left
     }
 
     /// Whether another process has begun the job.
@@ -121,6 +151,22 @@ impl Progress {
     pub(super) fn note_steps(&self, num_done: usize, num_steps: usize) {
         self.num_steps_done.store(num_done as u64, Ordering::Relaxed);
         self.num_steps.store(num_steps as u64, Ordering::Relaxed);
+    }
+
+    /// What is committed by itself, by this process or those before it; nothing of a job that commits once.
+    pub fn committed(&self) -> CommittedSteps {
+        CommittedSteps {
+            steps: StepCounts {
+                done: self.num_steps_committed.load(Ordering::Relaxed),
+                total: self.num_steps.load(Ordering::Relaxed),
+            },
+            num_rows: self.num_rows_committed.load(Ordering::Relaxed),
+        }
+    }
+
+    pub(super) fn note_committed(&self, num_rows: u64) {
+        self.num_steps_committed.fetch_add(1, Ordering::Relaxed);
+        self.num_rows_committed.fetch_add(num_rows, Ordering::Relaxed);
     }
 
     /// What the names of all files of the step under way have in common; empty before the first.

@@ -100,6 +100,18 @@ pub struct RowCounts {
     pub written: u64,
 }
 
+impl RowCounts {
+    /// Those of both.
+    pub(super) fn and(self, other: RowCounts) -> RowCounts {
+        RowCounts {
+            read: self.read + other.read,
+            rejected: self.rejected + other.rejected,
+            filtered: self.filtered + other.filtered,
+            written: self.written + other.written,
+        }
+    }
+}
+
 /// Counts of rejects that were to be read again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ReplayCounts {

@@ -10,13 +10,11 @@ use super::notes::{JobNotes, StepOutput};
 use super::progress::{Progress, Stage};
 use super::rejects::{REPORTED_REASONS, RejectCollector, RejectLimits, RejectTarget};
 use super::replay::RejectFilter;
-use super::report::{
-    ByteCounts, CharsetErrorCounts, FileCounts, JobReport, LedgerCounts, RejectReason, RowCounts, Stages,
-};
+use super::report::{ByteCounts, CharsetErrorCounts, FileCounts, JobReport, LedgerCounts, RejectReason, Stages};
 use super::shape::{comes_from_scan, is_row_by_row};
 use super::step::{NoRejects, explain_rejects, plan_rows, write};
 use super::target::{Existing, check_fit, existing_table};
-use super::work::{Job, Resumed, Work};
+use super::work::{Bookkeeping, Job, Resumed, Work};
 use crate::config::plan::{JobPlan, OnChangedFile, OutputLayout};
 use crate::crash::crash_point;
 use crate::error::{Error, Result};
@@ -26,7 +24,7 @@ use crate::source::file::FileList;
 use crate::table::OutputMode;
 use crate::table::warehouse::TableName;
 use crate::write::exec::WriteServices;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -111,8 +109,9 @@ pub(super) async fn run_origin(
         Err(error) => {
             report.error = Some(error.to_string());
             // A commit that failed may have been seen by the store all the same; what it lists must stay.
-            if progress.snapshot().stage != Stage::Committing {
-                discard_staged(environment, target, progress).await;
+            match progress.snapshot().stage {
+                Stage::Committing => let_go(environment, target, progress).await,
+                _ => discard_staged(environment, target, progress).await,
             }
             tracing::debug!(job_id = report.job_id, table = %target, %error, "job failed");
             Err(Box::new(FailedJob { report, error }))
@@ -138,11 +137,21 @@ pub async fn discard_staged(environment: &Environment, target: &TableName, progr
         }
     }
     // A job that was to be gone on with and could not be is as it was.
-    if progress.steps().done == 0 && !progress.is_resumed() {
-        let notes = JobNotes::new(&environment.warehouse.table(target), &progress.job_id);
-        if let Err(error) = notes.delete().await {
-            tracing::debug!(table = %target, %error, "the notes of the job could not be deleted");
-        }
+    if progress.steps().done > 0 || progress.is_resumed() {
+        let_go(environment, target, progress).await;
+        return;
+    }
+    let notes = JobNotes::new(&environment.warehouse.table(target), &progress.job_id);
+    if let Err(error) = notes.delete().await {
+        tracing::debug!(table = %target, %error, "the notes of the job could not be deleted");
+    }
+}
+
+/// Leaves a job that has not come to its end to whoever goes on with it.
+async fn let_go(environment: &Environment, target: &TableName, progress: &Progress) {
+    let notes = JobNotes::new(&environment.warehouse.table(target), &progress.job_id);
+    if let Err(error) = notes.let_go().await {
+        tracing::debug!(table = %target, %error, "the job counts as one of this process until that ends");
     }
 }
 
@@ -177,7 +186,7 @@ async fn load(
         Origin::Files => match Work::resume(job, &existing).await? {
             Resumed::Open(work) => *work,
             Resumed::Committed(bookkeeping) => {
-                report_committed(report, &bookkeeping);
+                report_committed(report, bookkeeping);
                 return Ok(None);
             }
         },
@@ -216,8 +225,9 @@ async fn load(
             return Ok(Some(limit_context));
         }
         if work.is_committed_in_steps {
+            let num_rows = done.num_written();
             commit_output(job, &work, &output, done, Some(step), report).await?;
-            work.note_committed(job, step);
+            work.note_committed(job, step, num_rows);
             crash_point("after_step_commit");
         } else {
             work.keep(job, step, done).await?;
@@ -366,19 +376,13 @@ async fn run_step(
 }
 
 /// What a job that another process brought to its end has left in the log.
-fn report_committed(report: &mut JobReport, bookkeeping: &Value) {
+fn report_committed(report: &mut JobReport, bookkeeping: Bookkeeping) {
     tracing::info!(
         job_id = report.job_id,
         "the job was committed already, there is nothing left to be done"
     );
-    report.next = bookkeeping.get("next").cloned().unwrap_or_else(|| json!({}));
-    let count = |key: &str| bookkeeping.get(key).and_then(Value::as_u64).unwrap_or_default();
-    report.rows = RowCounts {
-        read: count("read"),
-        rejected: count("rejected"),
-        written: count("rows"),
-        filtered: count("read").saturating_sub(count("rows") + count("rejected")),
-    };
+    report.next = bookkeeping.next;
+    report.rows = bookkeeping.rows;
 }
 
 fn note_listing(report: &mut JobReport, work: &Work) {
@@ -393,6 +397,7 @@ fn note_listing(report: &mut JobReport, work: &Work) {
         known: listing.num_known,
         changed: listing.num_changed_ignored + listing.num_changed_loaded,
     };
+    report.rows = work.committed_before;
     add_output(report, &work.output);
 }
 

@@ -1,14 +1,17 @@
 //! What a job has to do: its input in steps, and which of them are done. Begun anew, or gone on with.
 
+use super::committed::{commits_of, is_last, rows_of, step_of};
 use super::environment::{Budgets, Environment};
+use super::fingerprint::fingerprint;
 use super::input::{self, OpenInput, Wanted};
 use super::ledger::AskedLedger;
 use super::notes::{Heartbeat, JobInput, JobNotes, JobRecord, StepOutput};
 use super::progress::Progress;
 use super::replay::{self, RejectFilter, Replay};
+use super::report::RowCounts;
 use super::steps::Steps;
 use super::target::Existing;
-use crate::config::plan::{JobPlan, Location, OutputLayout, StepSize};
+use crate::config::plan::{JobPlan, OutputLayout, StepSize};
 use crate::error::{Blame, Error, Result};
 use crate::source::file::FileList;
 use crate::source::known::{OnChangedFile, ReplacedFile};
@@ -16,9 +19,7 @@ use crate::table::delta::ExistingTable;
 use crate::table::ledger::{Ledger, LedgerJob, LedgerWriter, read_files};
 use crate::table::warehouse::TableFolder;
 use crate::table::{OutputMode, ledger};
-use futures::TryStreamExt;
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -52,6 +53,8 @@ pub(super) struct Work {
     pub(super) seen: i64,
     /// Steps that are committed.
     pub(super) committed: BTreeSet<usize>,
+    /// Rows of steps that other processes have committed.
+    pub(super) committed_before: RowCounts,
     /// Steps that are written down, and what they have staged together.
     pub(super) kept: BTreeSet<usize>,
     pub(super) output: StepOutput,
@@ -69,10 +72,16 @@ pub(super) struct Work {
 
 /// What is left of a job that another process has begun.
 pub(super) enum Resumed {
-    /// Nothing: it has committed, with this bookkeeping.
-    Committed(Value),
+    /// Nothing: it has committed.
+    Committed(Bookkeeping),
     /// This.
     Open(Box<Work>),
+}
+
+/// What the log has of a job that came to its end.
+pub(super) struct Bookkeeping {
+    pub(super) next: Value,
+    pub(super) rows: RowCounts,
 }
 
 impl Work {
@@ -97,6 +106,7 @@ impl Work {
             replaced: Vec::new(),
             seen: 0,
             committed: BTreeSet::new(),
+            committed_before: RowCounts::default(),
             kept: BTreeSet::new(),
             output: StepOutput::default(),
             replay: Some(replay),
@@ -146,6 +156,7 @@ impl Work {
             is_committed_in_steps,
             seen,
             committed: BTreeSet::new(),
+            committed_before: RowCounts::default(),
             kept: BTreeSet::new(),
             output: StepOutput::default(),
             replay: None,
@@ -171,7 +182,11 @@ impl Work {
         };
         if let Some(last) = committed.iter().find(|commit| is_last(commit)) {
             notes.delete().await?;
-            return Ok(Resumed::Committed(last.clone()));
+            let rows = committed.iter().map(rows_of).fold(RowCounts::default(), RowCounts::and);
+            return Ok(Resumed::Committed(Bookkeeping {
+                next: last["next"].clone(),
+                rows,
+            }));
         }
         let Some(record) = record else {
             return Err(Error::config(format!("there is no job {job_id} to go on with in table `{}`", job.folder.name))
@@ -179,7 +194,7 @@ impl Work {
                 .with_hint("it was never begun, has failed before anything was kept, or was removed by `vacuum`; leave `--resume` out"));
         };
         let now = job.environment.now();
-        if record.is_running(now) {
+        if record.is_running(now) && !job.progress.is_left() {
             return Err(Error::new(Blame::Storage, format!("job {job_id} is still running"))
                 .with_hint("wait for its end, or stop it first"));
         }
@@ -246,6 +261,7 @@ impl Work {
             next: known.next,
             seen: known.seen,
             committed: committed.iter().filter_map(step_of).collect(),
+            committed_before: RowCounts::default(),
             kept: BTreeSet::new(),
             output: StepOutput::default(),
             replay: None,
@@ -262,6 +278,11 @@ impl Work {
                     work.kept.insert(step);
                 }
             }
+        }
+        for commit in committed {
+            let rows = rows_of(commit);
+            job.progress.note_committed(rows.written);
+            work.committed_before = work.committed_before.and(rows);
         }
         job.progress.note_steps(work.num_done(), work.steps.len());
         Ok(work)
@@ -358,9 +379,10 @@ impl Work {
         }
     }
 
-    /// Notes that a step is committed.
-    pub(super) fn note_committed(&mut self, job: Job<'_>, step: usize) {
+    /// Notes that a step is committed, with so many rows.
+    pub(super) fn note_committed(&mut self, job: Job<'_>, step: usize, num_rows: u64) {
         self.committed.insert(step);
+        job.progress.note_committed(num_rows);
         job.progress.note_steps(self.num_done(), self.steps.len());
     }
 
@@ -427,56 +449,4 @@ fn step_size(plan: &JobPlan) -> Result<(Option<StepSize>, bool)> {
     }
     let size = plan.exec.checkpoint_every.unwrap_or(StepSize::Bytes(CHECKPOINT_BYTES));
     Ok((Some(size).filter(|_| plan.output.layout == OutputLayout::Delta), false))
-}
-
-/// A digest of everything in the configuration that decides which rows come out. Secrets and what only decides how fast they come
-/// take no part, so both may be changed in between.
-fn fingerprint(plan: &JobPlan) -> String {
-    let input = &plan.input;
-    let location = match &input.location {
-        // The same bucket may be reached by another address.
-        Location::S3(options) => options.bucket.clone(),
-        Location::Local => std::env::current_dir().unwrap_or_default().display().to_string(),
-    };
-    let mut output = plan.output.clone();
-    // Whether the table may be made says nothing of its rows.
-    output.auto_create_table = false;
-    let text = format!(
-        "{location} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
-        input.select,
-        input.where_clause,
-        input.decode,
-        input.parser,
-        input.metadata_columns,
-        input.on_error,
-        input.on_file_error,
-        input.charset_errors,
-        input.ledger,
-        plan.filters,
-        output
-    );
-    let digest = Sha256::digest(text.as_bytes());
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// What the commits of a job keep of it, newest first.
-async fn commits_of(table: &ExistingTable, job_id: &str) -> Result<Vec<Value>> {
-    let commits = table.bookkeeping().try_filter(|commit| {
-        let is_its = commit.get("job_id").and_then(Value::as_str) == Some(job_id);
-        std::future::ready(is_its)
-    });
-    commits.try_collect().await
-}
-
-/// The number of the step that a commit is of.
-fn step_of(commit: &Value) -> Option<usize> {
-    usize::try_from(commit.get("step")?.get("number")?.as_u64()?).ok()
-}
-
-/// Whether a job was over with this commit.
-fn is_last(commit: &Value) -> bool {
-    match commit.get("step") {
-        None => true,
-        Some(step) => step.get("is_last").and_then(Value::as_bool).unwrap_or(true),
-    }
 }

@@ -175,6 +175,15 @@ impl SourceError {
         }
     }
 
+    /// Whether a file is not any more what was listed.
+    pub fn is_input_changed(&self) -> bool {
+        match self {
+            SourceError::Changed { .. } | SourceError::NotFound { .. } => true,
+            SourceError::GaveUp { first, .. } => first.is_input_changed(),
+            _ => false,
+        }
+    }
+
     /// Who has to act.
     pub fn blame(&self) -> SourceBlame {
         match self {
@@ -279,6 +288,7 @@ impl From<SourceError> for crate::error::Error {
         };
         told.with_optional_hint(error.hint())
             .retryable(error.is_retryable())
+            .with_changed_input(error.is_input_changed())
             .caused_by(error)
     }
 }

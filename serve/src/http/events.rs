@@ -7,7 +7,7 @@
 
 use super::message::{head, send};
 use super::{Api, jobs};
-use bucketload_state::jobs::LogLine;
+use bucketload_state::log::LogLine;
 use serde_json::{Value, json};
 use std::io;
 use std::time::{Duration, Instant};

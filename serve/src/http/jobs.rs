@@ -6,7 +6,8 @@ use super::schedules::{ask, checked, limit, summaries};
 use super::{Api, failed};
 use bucketload_engine::job::progress::Progress;
 use bucketload_engine::table::warehouse::TableName;
-use bucketload_state::jobs::{JobFilter, JobRecord, JobStatus, LogLine, NewJob, Origin};
+use bucketload_state::jobs::{JobFilter, JobRecord, JobStatus, NewJob, Origin};
+use bucketload_state::log::LogLine;
 use serde_json::{Map, Value, json};
 
 pub(super) async fn list(api: &Api, request: &Request) -> Result<Answer, Answer> {

@@ -199,6 +199,7 @@ fn refused(error: &StateError) -> Answer {
         StateError::ScheduleName(_) | StateError::Timing(_) => 422,
         StateError::Files { .. }
         | StateError::Sqlite { .. }
+        | StateError::Replaced { .. }
         | StateError::TooNew { .. }
         | StateError::Broken { .. } => 503,
     };

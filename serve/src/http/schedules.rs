@@ -136,17 +136,17 @@ pub(super) async fn run(api: &Api, name: String, request: &Request) -> Result<An
     let time = body.text("time")?;
     body.finish()?;
     let now = api.service.now();
-    let scheduled: Timestamp = match time {
-        None => now,
-        Some(time) => time.parse().map_err(|_| {
+    let asked: Option<Timestamp> = match time {
+        None => None,
+        Some(time) => Some(time.parse().map_err(|_| {
             Answer::error(
                 422,
                 &format!("`{time}` is no time"),
                 Some("write `2026-11-28T02:00:00Z`"),
             )
-        })?,
+        })?),
     };
-    let job = ask(api, move |state| state.enqueue_run(&name, scheduled, now)).await?;
+    let job = ask(api, move |state| state.enqueue_run(&name, asked, now)).await?;
     Ok(Answer::json(202, &job.document(now)))
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::log::MAX_LOG_LINES;
 use jiff::ToSpan;
 use tempfile::TempDir;
 

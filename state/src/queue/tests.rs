@@ -1,9 +1,11 @@
 use super::*;
 use crate::jobs::{Ending, JobFilter};
 use crate::schedules::NewSchedule;
-use crate::timing::CatchUp;
+use crate::settle::Settled;
+use crate::timing::{CatchUp, retry_at};
 use jiff::ToSpan;
 use jiff::tz::TimeZone;
+use serde_json::json;
 use std::fs;
 use tempfile::TempDir;
 
@@ -107,16 +109,28 @@ fn a_schedule_has_one_job_at_a_time() {
     let night = at("2026-01-02T07:00:00Z");
     assert_eq!(one.enqueue_due(night).unwrap().job_ids.len(), 1);
     assert_eq!(two.enqueue_due(night).unwrap().job_ids.len(), 0);
-    let busy = two.begin_run("a", night, night).unwrap_err();
+    let busy = two.begin_run("a", Some(at(BEGIN)), night).unwrap_err();
     assert!(
-        matches!(busy, StateError::ScheduleBusy { status: "queued", .. }),
+        matches!(
+            busy,
+            StateError::ScheduleBusy {
+                status: JobStatus::Queued,
+                ..
+            }
+        ),
         "{busy}"
     );
     let job = two.claim_job(5, night).unwrap().unwrap();
     assert_eq!(one.claim_job(5, night).unwrap(), None);
-    let busy = one.enqueue_run("a", night, night).unwrap_err();
+    let busy = one.enqueue_run("a", Some(night), night).unwrap_err();
     assert!(
-        matches!(busy, StateError::ScheduleBusy { status: "running", .. }),
+        matches!(
+            busy,
+            StateError::ScheduleBusy {
+                status: JobStatus::Running,
+                ..
+            }
+        ),
         "{busy}"
     );
     // The next night waits for this one.
@@ -203,6 +217,114 @@ fn a_job_whose_process_died_is_killed_and_tried_again() {
 }
 
 #[test]
+fn a_run_that_somebody_asks_for_takes_the_place_of_one_that_waits() {
+    for is_begun_here in [true, false] {
+        let site = Site::new();
+        let state = site.process();
+        state.create_schedule(&nightly("a"), at(BEGIN)).unwrap();
+        let night = at("2026-01-02T07:00:00Z");
+        state.enqueue_due(night).unwrap();
+        let first = state.claim_job(1, night).unwrap().unwrap();
+        let retry = Retry {
+            at: night + 30.seconds(),
+            attempt: 2,
+        };
+        state
+            .finish_job(&first.job.id, &failed(Some(retry)), &[], night)
+            .unwrap();
+        assert_eq!(state.claim_job(1, night).unwrap(), None, "it waits");
+        let job = match is_begun_here {
+            true => state.begin_run("a", None, night).unwrap(),
+            false => {
+                let queued = state.enqueue_run("a", Some(night), night).unwrap();
+                let claimed = state.claim_job(1, night).unwrap().unwrap();
+                assert_eq!(claimed.job.id, queued.job.id);
+                claimed
+            }
+        };
+        assert_eq!(
+            (job.status, job.attempt, job.job.origin, job.run),
+            (JobStatus::Running, 2, Origin::Schedule, first.run)
+        );
+    }
+}
+
+#[test]
+fn a_job_that_is_gone_on_with_keeps_its_id_and_answers_to_those_of_its_attempts() {
+    let site = Site::new();
+    let (one, two) = (site.process(), site.process());
+    one.create_schedule(&nightly("a"), at(BEGIN)).unwrap();
+    let night = at("2026-01-02T07:00:00Z");
+    one.enqueue_due(night).unwrap();
+    let first = one.claim_job(1, night).unwrap().unwrap();
+    site.kill(one);
+    two.bury_dead(night).unwrap();
+    let mut names = Vec::new();
+    for attempt in [2, 3] {
+        let retry = two.begin_run("a", None, night).unwrap();
+        let job = two.go_on_with(&retry.job.id, &first.job.id, night).unwrap();
+        assert_eq!(
+            (&job.job.id, job.status, job.attempt),
+            (&first.job.id, JobStatus::Running, attempt)
+        );
+        assert_eq!((job.error, job.ended, job.run), (None, None, first.run.clone()));
+        names.push(retry.job.id);
+        let retry = retry_at(attempt, night).map(|at| Retry {
+            at,
+            attempt: attempt + 1,
+        });
+        two.finish_job(&names[0], &failed(retry), &[], night).unwrap();
+        assert_eq!(
+            two.job(&first.job.id).unwrap().status,
+            JobStatus::Error,
+            "known by any name"
+        );
+    }
+    for name in &names {
+        assert_eq!(two.job(name).unwrap().job.id, first.job.id);
+        assert_eq!(two.cancel_job(name, night).unwrap().job.id, first.job.id);
+    }
+    let last = two.begin_run("a", None, night).unwrap();
+    assert_eq!(last.attempt, 4);
+    assert_eq!(two.jobs(&JobFilter::default()).unwrap().len(), 2);
+    let gone = two.go_on_with(&last.job.id, "nobody", night).unwrap_err();
+    assert!(matches!(gone, StateError::NoJob(_)), "{gone}");
+    assert_eq!(
+        two.job(&last.job.id).unwrap().status,
+        JobStatus::Running,
+        "nothing was changed"
+    );
+}
+
+#[test]
+fn the_table_is_asked_about_a_dead_job_until_it_has_told() {
+    let site = Site::new();
+    let (one, two) = (site.process(), site.process());
+    one.create_schedule(&nightly("a"), at(BEGIN)).unwrap();
+    let run = one.begin_run("a", None, at(BEGIN)).unwrap();
+    let issued = crate::jobs::NewJob {
+        id: "issued".to_owned(),
+        origin: Origin::Issue,
+        ..run.job.clone()
+    };
+    one.begin_job(&issued, at(BEGIN)).unwrap();
+    assert_eq!(two.unasked().unwrap(), [], "they run");
+    site.kill(one);
+    two.bury_dead(at(BEGIN)).unwrap();
+    assert_eq!(two.unasked().unwrap().len(), 2);
+    let told = json!({"error": "it died; nothing was committed", "committed": {"rows": 0}});
+    for id in [&run.job.id, &issued.id] {
+        two.explain_job(id, &told).unwrap();
+        assert_eq!(two.job(id).unwrap().error.as_ref(), Some(&told));
+    }
+    assert_eq!(two.unasked().unwrap(), []);
+    // The next run of the schedule still has to decide what to do about the one.
+    let unsettled = two.unsettled(two.schedule("a").unwrap().id).unwrap();
+    assert_eq!(unsettled.len(), 1);
+    assert_eq!(two.prune_jobs(at("2027-01-01T00:00:00Z")).unwrap(), 1);
+}
+
+#[test]
 fn what_the_table_has_is_believed() {
     let site = Site::new();
     let (one, two) = (site.process(), site.process());
@@ -231,7 +353,7 @@ fn a_part_that_the_table_has_is_gone_on_from() {
     let site = Site::new();
     let (one, two) = (site.process(), site.process());
     let id = one.create_schedule(&nightly("a"), at(BEGIN)).unwrap().id;
-    let job = one.begin_run("a", at(BEGIN), at(BEGIN)).unwrap();
+    let job = one.begin_run("a", None, at(BEGIN)).unwrap();
     site.kill(one);
     two.bury_dead(at(BEGIN)).unwrap();
     let next = json!({"in": {"last_path": "half"}});
@@ -247,13 +369,10 @@ fn a_job_that_somebody_issued_is_not_tried_again_when_it_dies() {
     let site = Site::new();
     let (one, two) = (site.process(), site.process());
     one.create_schedule(&nightly("a"), at(BEGIN)).unwrap();
-    one.begin_run("a", at(BEGIN), at(BEGIN)).unwrap();
+    one.begin_run("a", None, at(BEGIN)).unwrap();
     site.kill(one);
     assert_eq!(two.bury_dead(at(BEGIN)).unwrap().len(), 1);
-    assert!(
-        two.enqueue_run("a", at(BEGIN), at(BEGIN)).is_ok(),
-        "nothing is in the way"
-    );
+    assert!(two.enqueue_run("a", None, at(BEGIN)).is_ok(), "nothing is in the way");
 }
 
 #[test]
@@ -296,7 +415,7 @@ fn a_deleted_schedule_is_not_tried_again() {
     let site = Site::new();
     let state = site.process();
     state.create_schedule(&nightly("a"), at(BEGIN)).unwrap();
-    let job = state.begin_run("a", at(BEGIN), at(BEGIN)).unwrap();
+    let job = state.begin_run("a", None, at(BEGIN)).unwrap();
     state.delete_schedule("a", at(BEGIN)).unwrap();
     let retry = Some(Retry {
         at: at(BEGIN),
@@ -311,7 +430,7 @@ fn queued_jobs_outlive_the_server() {
     let site = Site::new();
     let one = site.process();
     one.create_schedule(&nightly("a"), at(BEGIN)).unwrap();
-    one.enqueue_run("a", at(BEGIN), at(BEGIN)).unwrap();
+    one.enqueue_run("a", None, at(BEGIN)).unwrap();
     one.owner_id().unwrap();
     site.kill(one);
     let two = site.process();

@@ -132,7 +132,7 @@ fn a_change_that_makes_no_sense_changes_nothing() {
 fn a_deleted_schedule_leaves_its_history() {
     let (_folder, state) = state();
     let schedule = state.create_schedule(&nightly("a"), at(BEGIN)).unwrap();
-    let job = state.enqueue_run("a", at(BEGIN), at(BEGIN)).unwrap();
+    let job = state.enqueue_run("a", None, at(BEGIN)).unwrap();
     assert_eq!(state.delete_schedule("a", at(BEGIN)).unwrap().id, schedule.id);
     assert!(state.schedules().unwrap().is_empty());
     assert_eq!(state.job(&job.job.id).unwrap().status, crate::jobs::JobStatus::Killed);
