@@ -13,6 +13,7 @@
 //! standard output as the rows of a Markdown table, ready for `benches/results`.
 
 use arrow::array::RecordBatch;
+use bucketload_benches::asked::Asked;
 use bucketload_benches::compress::gzip;
 use bucketload_benches::job::{Filtering, csv_parser, event_parser, load_config, plan, tsv_parser, write_options};
 use bucketload_benches::reading::{
@@ -97,29 +98,19 @@ const fn input(
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    // `cargo test --benches` only wants to know that it runs.
-    let is_test = !arguments.iter().any(|argument| argument == "--bench");
-    let word = arguments.iter().find(|argument| !argument.starts_with("--"));
-    let (scale, num_runs) = match is_test {
-        true => (0.001, 1),
-        false => (
-            from_environment("BUCKETLOAD_BENCH_SCALE", 1.0)?,
-            from_environment("BUCKETLOAD_BENCH_RUNS", NUM_RUNS)?,
-        ),
-    };
+    let asked = Asked::new(NUM_RUNS)?;
     let num_cores = std::thread::available_parallelism().map_or(1, usize::from);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    println!("{num_cores} cores, best of {num_runs}; seconds; MB are 10^6 bytes of plain text\n");
+    println!(
+        "{num_cores} cores, best of {}; seconds; MB are 10^6 bytes of plain text\n",
+        asked.num_runs
+    );
     println!(
         "| input | files | MB | wall | MB/s | CPU | busy | list, commit | read | decode | parse | filter | write | sum of the stages | of the wall time | of the CPU time |"
     );
     println!("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|");
-    for input in INPUTS
-        .iter()
-        .filter(|input| word.is_none_or(|word| input.name.contains(word)))
-    {
-        let (load, stages) = measure(&runtime, &input.scaled(scale), num_runs)?;
+    for input in INPUTS.iter().filter(|input| asked.is_wanted(input.name)) {
+        let (load, stages) = measure(&runtime, &input.scaled(asked.scale), asked.num_runs)?;
         let megabytes = load.report.bytes.decoded as f64 / 1e6;
         let (wall, sum) = (load.wall.as_secs_f64(), stages.sum().as_secs_f64());
         let cpu = load.cpu_seconds.unwrap_or(f64::NAN);
@@ -143,15 +134,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn from_environment<T: std::str::FromStr>(name: &str, default: T) -> Result<T, Box<dyn Error>> {
-    match std::env::var(name) {
-        Ok(text) => Ok(text
-            .parse()
-            .map_err(|_| format!("`{name}` must be a number, not `{text}`"))?),
-        Err(_) => Ok(default),
-    }
-}
-
 /// Loads and goes through the stages in turn, and gives the best of both.
 fn measure(runtime: &Runtime, input: &Input, num_runs: usize) -> Result<(Load, Stages), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
@@ -169,7 +151,7 @@ fn measure(runtime: &Runtime, input: &Input, num_runs: usize) -> Result<(Load, S
         best_stages = Some(best_stages.map_or(stages, |best| best.least(stages)));
     }
     let (Some(load), Some(stages)) = (best_load, best_stages) else {
-        return Err("`BUCKETLOAD_BENCH_RUNS` must be at least 1".into());
+        return Err("nothing was loaded".into());
     };
     assert_eq!(
         load.report.rows.written, stages.num_rows,

@@ -10,6 +10,7 @@
 //!
 //! `BUCKETLOAD_BENCH_SCALE` and `BUCKETLOAD_BENCH_RUNS` are those of `end_to_end`. Results are the rows of a Markdown table.
 
+use bucketload_benches::asked::Asked;
 use bucketload_benches::job::{csv_parser, load_config, plan};
 use bucketload_benches::records::{Records, Shape};
 use bucketload_engine::job::progress::Progress;
@@ -69,34 +70,29 @@ fn sections() -> [(&'static str, Value); 12] {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    // `cargo test --benches` only wants to know that it runs.
-    let is_test = !arguments.iter().any(|argument| argument == "--bench");
-    let word = arguments.iter().find(|argument| !argument.starts_with("--"));
-    let (scale, num_runs) = match is_test {
-        true => (0.001, 1),
-        false => (
-            from_environment("BUCKETLOAD_BENCH_SCALE", 1.0)?,
-            from_environment("BUCKETLOAD_BENCH_RUNS", NUM_RUNS)?,
-        ),
-    };
+    let asked = Asked::new(NUM_RUNS)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let folder = tempfile::tempdir()?;
     let input = folder.path().join("input");
     fs::create_dir(&input)?;
-    let num_records = ((NUM_RECORDS as f64 * scale) as usize).max(20);
+    let num_records = ((NUM_RECORDS as f64 * asked.scale) as usize).max(20);
     let text = Records::log(num_records).csv();
     for file in 0..NUM_FILES {
         fs::write(input.join(format!("{file}.csv")), &text)?;
     }
     let megabytes = (text.len() * NUM_FILES) as f64 / 1e6;
-    println!("{megabytes:.0} MB of access logs, one core, best of {num_runs}\n");
+    println!(
+        "{megabytes:.0} MB of access logs, one core, best of {}\n",
+        asked.num_runs
+    );
     println!("| filter | seconds | MB/s | against none | rows written |\n|---|---|---|---|---|");
     let sections = sections();
-    let is_asked_for = |name: &str| name == "none" || word.is_none_or(|word| name.contains(word.as_str()));
     let mut without = None;
-    for (name, filters) in sections.iter().filter(|(name, _)| is_asked_for(name)) {
-        let (best, num_rows) = measure(&runtime, folder.path(), filters, num_runs)?;
+    for (name, filters) in sections
+        .iter()
+        .filter(|(name, _)| *name == "none" || asked.is_wanted(name))
+    {
+        let (best, num_rows) = measure(&runtime, folder.path(), filters, asked.num_runs)?;
         let seconds = best.as_secs_f64();
         let without = *without.get_or_insert(seconds);
         println!(
@@ -133,13 +129,4 @@ fn measure(
         fs::remove_dir_all(&warehouse)?;
     }
     Ok(best)
-}
-
-fn from_environment<T: std::str::FromStr>(name: &str, default: T) -> Result<T, Box<dyn Error>> {
-    match std::env::var(name) {
-        Ok(text) => text
-            .parse()
-            .map_err(|_| format!("`{name}` is no number: `{text}`").into()),
-        Err(_) => Ok(default),
-    }
 }

@@ -82,27 +82,35 @@ fn run_with(tables: &Tables, input: &mut Input<'_>, output: &mut Output<'_>) -> 
 
     refill!();
     let mut entry = literal_entry!();
+    macro_rules! put_literal {
+        () => {
+            put!(entry.literal());
+            entry = literal_entry!();
+        };
+    }
+    macro_rules! end_round {
+        () => {
+            refill!();
+            if next > input_end || at > output_end {
+                break Ok(false);
+            }
+            continue;
+        };
+    }
     let result = loop {
         let mut bits = buffer;
         take!(entry);
         if entry.is_literal() {
-            put!(entry.literal());
-            entry = literal_entry!();
+            put_literal!();
             bits = buffer;
             take!(entry);
             if entry.is_literal() {
-                put!(entry.literal());
-                entry = literal_entry!();
+                put_literal!();
                 bits = buffer;
                 take!(entry);
                 if entry.is_literal() {
-                    put!(entry.literal());
-                    entry = literal_entry!();
-                    refill!();
-                    if next > input_end || at > output_end {
-                        break Ok(false);
-                    }
-                    continue;
+                    put_literal!();
+                    end_round!();
                 }
             }
         }
@@ -113,13 +121,8 @@ fn run_with(tables: &Tables, input: &mut Input<'_>, output: &mut Output<'_>) -> 
                 take!(entry);
             }
             if entry.is_literal() {
-                put!(entry.literal());
-                entry = literal_entry!();
-                refill!();
-                if next > input_end || at > output_end {
-                    break Ok(false);
-                }
-                continue;
+                put_literal!();
+                end_round!();
             }
             if entry.is_end() {
                 break Ok(true);
