@@ -154,11 +154,11 @@ pub(super) fn file_column(input: &InputPlan) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::store::ObjectFiles;
+    use crate::source::store::DirectoryStore;
 
     #[test]
     fn a_local_file_is_named_by_its_absolute_path() {
-        let store = Arc::new(ObjectFiles::local(std::env::temp_dir()));
+        let store = Arc::new(DirectoryStore::new(std::env::temp_dir()));
         let names = FileNames {
             store,
             working_folder: Some("/home/me".to_owned()),

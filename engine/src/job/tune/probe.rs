@@ -204,29 +204,24 @@ async fn read(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::store::ObjectFiles;
-    use object_store::ObjectStoreExt;
-    use object_store::memory::InMemory;
+    use crate::source::store::{DirectoryStore, ListRequest};
+    use tempfile::TempDir;
 
-    async fn store(sizes: &[usize]) -> (Arc<dyn FileStore>, Vec<SourceFile>) {
-        let memory = InMemory::new();
-        let mut files = Vec::new();
+    /// A store of files of these sizes, and the folder where they are.
+    async fn store(sizes: &[usize]) -> (TempDir, Arc<dyn FileStore>, Vec<SourceFile>) {
+        let folder = TempDir::new().unwrap();
         for (index, size) in sizes.iter().enumerate() {
-            let key = index.to_string();
-            memory.put(&key.as_str().into(), vec![0; *size].into()).await.unwrap();
-            files.push(SourceFile {
-                key: Arc::from(key),
-                size_bytes: *size as u64,
-                modified_micros: 0,
-                etag: None,
-            });
+            std::fs::write(folder.path().join(index.to_string()), vec![0; *size]).unwrap();
         }
-        (Arc::new(ObjectFiles::new(Arc::new(memory), "memory://")), files)
+        let store = DirectoryStore::new(folder.path().to_owned());
+        let page = store.list_page(&ListRequest::default()).await.unwrap();
+        let files = page.files.into_iter().map(|listed| listed.file).collect();
+        (folder, Arc::new(store), files)
     }
 
     #[tokio::test]
     async fn a_probe_keeps_within_its_limits() {
-        let (store, files) = store(&[3 << 20, 10, 0]).await;
+        let (_folder, store, files) = store(&[3 << 20, 10, 0]).await;
         let probe = probe(store, files).await.unwrap();
         assert!(probe.requests <= MAX_REQUESTS as u64, "{}", probe.requests);
         assert!(probe.bytes <= MAX_BYTES);
@@ -237,13 +232,13 @@ mod tests {
 
     #[tokio::test]
     async fn empty_files_tell_nothing() {
-        let (store, files) = store(&[0, 0]).await;
+        let (_folder, store, files) = store(&[0, 0]).await;
         assert_eq!(probe(store, files).await.unwrap().levels, []);
     }
 
     #[tokio::test]
     async fn large_files_are_asked_for_piece_by_piece() {
-        let (_, files) = store(&[(2 << 20) + 5, 7]).await;
+        let (_folder, _, files) = store(&[(2 << 20) + 5, 7]).await;
         let ranges: Vec<Range<u64>> = pieces(&files).take(8).map(|(_, range)| range).collect();
         let mib = 1 << 20;
         assert_eq!(

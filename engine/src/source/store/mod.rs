@@ -1,24 +1,24 @@
-//! Where files live: a bucket, a directory, or any other object store.
+//! Where files live: a bucket or a directory.
 //!
 //! [`FileStore`] is the little that listing and fetching need. [`S3Store`] speaks to S3-compatible services by itself, because keys
 //! such as `a//b` and `/a`, storage classes in listings, and the retry rules of the configuration reference are beyond
-//! `object_store`'s own client; what that has below its client (credentials, signatures, HTTP) is used. [`ObjectFiles`] makes
-//! any `ObjectStore` a store of files, the local file system first of all.
+//! `object_store`'s own client; what that has below its client (credentials, signatures, HTTP) is used. [`DirectoryStore`] reads
+//! a directory as if it were a bucket.
 //!
-//! Reading order: [`s3`](self::S3Store), `http`, `address`, `answer`, `retry`, `credentials`, `assume_role`, `container`, `object_files`.
+//! Reading order: [`s3`](self::S3Store), `http`, `address`, `answer`, `retry`, `credentials`, `assume_role`, `container`, `directory`.
 
 mod address;
 mod answer;
 mod assume_role;
 mod container;
 mod credentials;
+mod directory;
 mod http;
-mod object_files;
 mod retry;
 mod s3;
 
 pub use credentials::Variables;
-pub use object_files::ObjectFiles;
+pub use directory::DirectoryStore;
 pub use s3::S3Store;
 
 use super::error::SourceError;
@@ -109,7 +109,7 @@ pub fn open_store(location: &Location) -> Result<Arc<dyn FileStore>, SourceError
                 path: ".".to_owned(),
                 source: Box::new(error),
             })?;
-            Ok(Arc::new(ObjectFiles::local(working_directory)))
+            Ok(Arc::new(DirectoryStore::new(working_directory)))
         }
     }
 }

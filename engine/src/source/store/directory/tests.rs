@@ -13,7 +13,7 @@ fn tree(files: &[&str]) -> TempDir {
     directory
 }
 
-async fn keys(files: &ObjectFiles, prefix: &str, start_after: Option<&str>) -> Result<Vec<String>, SourceError> {
+async fn keys(files: &DirectoryStore, prefix: &str, start_after: Option<&str>) -> Result<Vec<String>, SourceError> {
     let request = ListRequest {
         prefix: prefix.to_owned(),
         start_after: start_after.map(str::to_owned),
@@ -42,7 +42,7 @@ fn prefixes_are_literal_and_spelled_as_written() {
         "data/.hidden",
         "other",
     ]);
-    let files = ObjectFiles::local(directory.path().to_owned());
+    let files = DirectoryStore::new(directory.path().to_owned());
     let absolute = directory.path().to_str().unwrap();
     for (prefix, expected) in [
         ("data/acc", vec!["data/acc/x", "data/acc/y/z", "data/access.csv"]),
@@ -82,7 +82,7 @@ fn prefixes_are_literal_and_spelled_as_written() {
 #[test]
 fn keys_come_after_the_last_path_in_byte_order() {
     let directory = tree(&["d/a", "d/a-b", "d/a/b", "d/é"].map(|key| if key == "d/a" { "d/A" } else { key }));
-    let files = ObjectFiles::local(directory.path().to_owned());
+    let files = DirectoryStore::new(directory.path().to_owned());
     assert_eq!(
         block_on(keys(&files, "d/", None)).unwrap(),
         ["d/A", "d/a-b", "d/a/b", "d/é"]
@@ -92,9 +92,20 @@ fn keys_come_after_the_last_path_in_byte_order() {
 
 #[test]
 fn odd_names_are_found_and_read() {
-    let names = ["d/a b+c&d=1.gz", "d/%41", "d/q?x", "d/日本", "d/[x]{y}", "d/a\"'"];
+    let names = [
+        "d/a b+c&d=1.gz",
+        "d/%41",
+        "d/q?x",
+        "d/日本",
+        "d/[x]{y}",
+        "d/a\"'",
+        "d/x#1",
+        "d/t\tt",
+        "d/n\nn",
+        "d/b\\c",
+    ];
     let directory = tree(&names);
-    let files = ObjectFiles::local(directory.path().to_owned());
+    let files = DirectoryStore::new(directory.path().to_owned());
     let mut expected = names;
     expected.sort_unstable();
     assert_eq!(block_on(keys(&files, "d/", None)).unwrap(), expected);
@@ -111,10 +122,27 @@ fn odd_names_are_found_and_read() {
 fn a_missing_directory_holds_nothing_as_an_empty_one_does() {
     let directory = tree(&["d/x"]);
     fs::create_dir(directory.path().join("empty")).unwrap();
-    let files = ObjectFiles::local(directory.path().to_owned());
+    let files = DirectoryStore::new(directory.path().to_owned());
     for prefix in ["empty/", "none/", "none/x"] {
         assert_eq!(block_on(keys(&files, prefix, None)).unwrap(), Vec::<String>::new());
     }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_name_that_is_no_text_is_an_error_if_it_is_asked_for() {
+    use std::os::unix::ffi::OsStrExt;
+    let directory = tree(&["d/x"]);
+    let name = std::ffi::OsStr::from_bytes(b"d/\xff.csv");
+    fs::write(directory.path().join(name), "1").unwrap();
+    let files = DirectoryStore::new(directory.path().to_owned());
+    let error = block_on(keys(&files, "d/", None)).unwrap_err();
+    let SourceError::File { path, source } = error else {
+        panic!("{error}");
+    };
+    assert!(path.ends_with("d/\u{fffd}.csv"), "{path}");
+    assert_eq!(source.to_string(), "its name is not UTF-8; rename it");
+    assert_eq!(block_on(keys(&files, "d/x", None)).unwrap(), ["d/x"]);
 }
 
 #[test]
@@ -122,7 +150,8 @@ fn symbolic_links_are_followed() {
     let directory = tree(&["real/x"]);
     std::os::unix::fs::symlink(directory.path().join("real"), directory.path().join("link")).unwrap();
     std::os::unix::fs::symlink(directory.path().join("real/x"), directory.path().join("real/y")).unwrap();
-    let files = ObjectFiles::local(directory.path().to_owned());
+    let files = DirectoryStore::new(directory.path().to_owned());
+    std::os::unix::fs::symlink("nowhere", directory.path().join("real/z")).unwrap();
     assert_eq!(block_on(keys(&files, "link/", None)).unwrap(), ["link/x", "link/y"]);
     assert_eq!(
         block_on(keys(&files, "", None)).unwrap(),
@@ -130,7 +159,7 @@ fn symbolic_links_are_followed() {
     );
 }
 
-async fn read(files: &ObjectFiles, file: &SourceFile, range: Range<u64>) -> Result<Vec<u8>, SourceError> {
+async fn read(files: &DirectoryStore, file: &SourceFile, range: Range<u64>) -> Result<Vec<u8>, SourceError> {
     let chunks: Vec<bytes::Bytes> = files.get(file, range).await?.try_collect().await?;
     Ok(chunks.concat())
 }
@@ -138,7 +167,7 @@ async fn read(files: &ObjectFiles, file: &SourceFile, range: Range<u64>) -> Resu
 #[test]
 fn ranges_are_read() {
     let directory = tree(&["d/0123456789"]);
-    let files = ObjectFiles::local(directory.path().to_owned());
+    let files = DirectoryStore::new(directory.path().to_owned());
     let file = block_on(files.head("d/0123456789")).unwrap();
     assert_eq!(block_on(read(&files, &file, 3..6)).unwrap(), b"123");
     assert_eq!(block_on(read(&files, &file, 0..12)).unwrap(), b"d/0123456789");
@@ -148,7 +177,7 @@ fn ranges_are_read() {
 #[test]
 fn a_replaced_file_is_noticed() {
     let directory = tree(&["a"]);
-    let files = ObjectFiles::local(directory.path().to_owned());
+    let files = DirectoryStore::new(directory.path().to_owned());
     let file = block_on(files.head("a")).unwrap();
     fs::write(directory.path().join("a"), "other").unwrap();
     assert!(matches!(
