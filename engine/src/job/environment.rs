@@ -38,7 +38,7 @@ const IO_THREADS: usize = 2;
 pub struct Environment {
     /// Where tables live.
     pub warehouse: Warehouse,
-    io_runtime: Option<Runtime>,
+    io_runtime: IoRuntime,
     clock: Clock,
 }
 
@@ -65,21 +65,19 @@ impl Environment {
             .enable_all()
             .build()
             .map_err(|error| Error::internal("cannot start the threads for requests").caused_by(error))?;
+        let io_runtime = IoRuntime(Some(io_runtime));
         let warehouse = Warehouse::open(warehouse, io_runtime.handle())?;
         super::spans::hand_on();
         Ok(Environment {
             warehouse,
-            io_runtime: Some(io_runtime),
+            io_runtime,
             clock: Arc::new(clock),
         })
     }
 
     /// Runs requests.
     pub fn io_runtime(&self) -> &Handle {
-        self.io_runtime
-            .as_ref()
-            .expect("the runtime lives as long as the environment")
-            .handle()
+        self.io_runtime.handle()
     }
 
     /// The time now.
@@ -125,10 +123,22 @@ impl Environment {
     }
 }
 
-impl Drop for Environment {
+/// The runtime for requests; there is one until it is dropped.
+struct IoRuntime(Option<Runtime>);
+
+impl IoRuntime {
+    fn handle(&self) -> &Handle {
+        self.0
+            .as_ref()
+            .expect("the runtime is there until it is dropped")
+            .handle()
+    }
+}
+
+impl Drop for IoRuntime {
     fn drop(&mut self) {
         // A runtime must not be dropped where async code may run; nothing that is still under way is worth waiting for.
-        if let Some(runtime) = self.io_runtime.take() {
+        if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
         }
     }

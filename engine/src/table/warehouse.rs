@@ -84,6 +84,9 @@ impl fmt::Display for TableName {
     }
 }
 
+/// Signs that get lost where the path of a table goes through a URL: its log would be written in one place and read in another.
+const LOST_SIGNS: [char; 4] = ['#', '%', '?', '\\'];
+
 /// A directory or an S3 prefix with a folder for each database, and in it one for each table.
 #[derive(Clone, Debug)]
 pub struct Warehouse {
@@ -102,6 +105,12 @@ impl Warehouse {
             Error::config(format!("`{location}` cannot be a warehouse: {reason}"))
                 .with_hint("give a directory or `s3://BUCKET/PREFIX`")
         };
+        let check_path = |path: &Path| match path.as_ref().chars().find(|sign| LOST_SIGNS.contains(sign)) {
+            Some(sign) => Err(broken(format!(
+                "its path holds `{sign}`, which gets lost in the URLs of tables"
+            ))),
+            None => Ok(()),
+        };
         if location.contains("://") && !location.starts_with("file://") {
             let mut url = Url::parse(location).map_err(|error| broken(error.to_string()))?;
             if url.scheme() != "s3" {
@@ -118,6 +127,7 @@ impl Warehouse {
                 .build()
                 .map_err(|error| broken(error.to_string()))?;
             let prefix = Path::from_url_path(url.path()).map_err(|error| broken(error.to_string()))?;
+            check_path(&prefix)?;
             url.set_path(&format!("{}/", prefix.as_ref().trim_end_matches('/')));
             return Ok(Warehouse {
                 root_url: url,
@@ -130,6 +140,7 @@ impl Warehouse {
         let root_url =
             Url::from_directory_path(&directory).map_err(|()| broken("it is not a path of this system".to_owned()))?;
         let prefix = Path::from_absolute_path(&directory).map_err(|error| broken(error.to_string()))?;
+        check_path(&prefix)?;
         Ok(Warehouse {
             root_url,
             root_store: Arc::new(LocalFiles::default()),
