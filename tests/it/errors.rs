@@ -395,6 +395,45 @@ fn a_time_column_that_tells_no_time_is_refused() {
 }
 
 #[test]
+fn an_expression_that_fails_on_a_value_says_what_to_write() {
+    let (workplace, path) = job(JOB, "2026-11-20,0\n");
+    let hint = "hint: `TRY_CAST(x AS ...)` is null where `CAST` fails, and `a / NULLIF(b, 0)` where `b` is 0";
+    for (expression, reason) in [
+        ("1 / n", "Divide by zero error"),
+        (
+            "CAST('x' || n AS BIGINT)",
+            "Cast error: Cannot cast string 'x0' to value of Int64 type",
+        ),
+    ] {
+        let filter = format!("filters=[{{type: sql, select: \"{expression} AS x\"}}]");
+        let failed = workplace.issuing(&path, &["--set", &filter]).run();
+        failed
+            .exited_with(1)
+            .said(&[&format!("error: an expression cannot be computed: {reason}"), hint]);
+    }
+}
+
+#[test]
+fn what_cannot_be_a_warehouse_is_refused() {
+    let workplace = Workplace::new();
+    for (location, reason) in [
+        ("gs://bucket/tables", "`gs` is not supported"),
+        ("s3://", "it names no bucket"),
+        ("tables#1", "its path holds `#`, which gets lost in the URLs of tables"),
+        (
+            "s3://bucket/a%23b",
+            "its path holds `#`, which gets lost in the URLs of tables",
+        ),
+    ] {
+        let refused = workplace.bucketload(["tables"]).env("BUCKETLOAD_WAREHOUSE", location);
+        refused.run().exited_with(2).said(&[
+            &format!("error: `{location}` cannot be a warehouse: {reason}"),
+            "hint: give a directory or `s3://BUCKET/PREFIX`",
+        ]);
+    }
+}
+
+#[test]
 fn a_warehouse_that_cannot_be_written_is_named() {
     let (workplace, path) = job(JOB, "2026-01-01,1\n");
     // Below a file there can be no folder, not even for root.
