@@ -132,7 +132,8 @@ pub async fn preview(environment: &Environment, plan: &JobPlan, options: Preview
         .map(|field| (field.name().clone(), type_name(field)))
         .collect();
     let batches = rows
-        .limit(0, Some(num_rows))
+        // A plan holds the number with a sign.
+        .limit(0, Some(num_rows.min(i64::MAX as usize)))
         .map_err(plan_error)?
         .collect()
         .await

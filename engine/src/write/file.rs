@@ -247,7 +247,7 @@ impl FileWriter {
             file: StagedFile {
                 path: self.path.to_string(),
                 partition_values,
-                num_rows: u64::try_from(metadata.file_metadata().num_rows()).unwrap_or_default(),
+                num_rows: metadata.file_metadata().num_rows().unsigned_abs(),
                 size_bytes: self.size_bytes + rest.num_bytes as u64,
                 statistics: delta_statistics(&metadata, time_column),
             },

@@ -352,7 +352,8 @@ impl<'a> Rows<'a> {
 
 /// Turns the time column of a batch into microseconds since the epoch.
 ///
-/// **Shape**: as long as `column`; null where it is null, or where a number does not fit.
+/// **Shape**: as long as `column`; null where it is null. A number that is beyond the range is the end of the range, which is in no
+/// partition.
 /// **Errors**: a column that is neither long nor timestamp.
 pub fn times_of(column: &ArrayRef, units_per_second: i64) -> Result<TimestampMicrosecondArray, ArrowError> {
     use arrow::array::{AsArray, Int64Array};
@@ -373,11 +374,11 @@ pub fn times_of(column: &ArrayRef, units_per_second: i64) -> Result<TimestampMic
                 .iter()
                 .map(|number| {
                     let number = number?;
-                    if units_per_second <= MICROS_PER_SECOND {
-                        number.checked_mul(MICROS_PER_SECOND / units_per_second)
-                    } else {
-                        Some(number.div_euclid(units_per_second / MICROS_PER_SECOND))
-                    }
+                    // A time beyond the range is in no partition; it is not a time that is missing.
+                    Some(match units_per_second <= MICROS_PER_SECOND {
+                        true => number.saturating_mul(MICROS_PER_SECOND / units_per_second),
+                        false => number.div_euclid(units_per_second / MICROS_PER_SECOND),
+                    })
                 })
                 .collect())
         }
@@ -506,7 +507,7 @@ mod tests {
             let times = times_of(&numbers, units_per_second).expect("a long column");
             assert_eq!(times.iter().collect::<Vec<_>>(), expected);
         };
-        check(1, [Some(1_000_000), None, Some(-1_500_000_000), None]);
+        check(1, [Some(1_000_000), None, Some(-1_500_000_000), Some(i64::MAX)]);
         check(1_000_000_000, [Some(0), None, Some(-2), Some(i64::MAX / 1_000)]);
     }
 }
