@@ -36,6 +36,7 @@ pub use convert::{ConvertNode, ConvertPlanner, InvalidRecord};
 pub use functions::reference::functions_markdown;
 pub use functions::register_functions;
 pub use sql::{LookupPlace, LookupPlaces, WarehouseTables, WrongCondition, plan_condition, warehouse_tables};
+pub(crate) use values::write_timestamp;
 
 /// What filters need beside their configuration.
 #[derive(Clone, Debug)]

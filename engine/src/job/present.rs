@@ -3,6 +3,7 @@
 //! In JSON, timestamps are RFC 3339 in UTC with the shortest exact fraction, 64-bit integers are numbers, a JSON column is the
 //! JSON value itself, null is null.
 
+use crate::filter::write_timestamp;
 use crate::parse::columns::{ColumnType, TYPE_METADATA_KEY};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{
@@ -105,6 +106,12 @@ fn timestamp(unit: TimeUnit, column: &ArrayRef, row: usize) -> Value {
     };
     match instant {
         Ok(instant) => json!(instant.to_string()),
+        // A year of more than four digits: as `cast` writes it.
+        Err(_) if unit == TimeUnit::Microsecond => {
+            let mut text = String::new();
+            write_timestamp(column.as_primitive::<TimestampMicrosecondType>().value(row), &mut text);
+            json!(text)
+        }
         Err(_) => Value::Null,
     }
 }
@@ -277,6 +284,7 @@ mod tests {
         assert_eq!(timestamp(1_427_782_357_000_000), json!("2015-03-31T06:12:37Z"));
         assert_eq!(timestamp(1_427_782_357_500_000), json!("2015-03-31T06:12:37.5Z"));
         assert_eq!(timestamp(-1), json!("1969-12-31T23:59:59.999999Z"));
+        assert_eq!(timestamp(253_402_300_800_000_000), json!("+10000-01-01T00:00:00Z"));
         assert_eq!(
             value(
                 &ColumnType::Json.field("c"),

@@ -6,6 +6,7 @@
 use crate::config::plan::{BooleanStorage, StorageOptions, TimestampStorage};
 use crate::error::{Error, Result};
 use crate::filter::rules::{CastRule, ColumnEntry, FilterRule};
+use crate::filter::write_timestamp;
 use crate::parse::columns::{ColumnType, TimestampOptions};
 use arrow::array::{Array, ArrayRef, AsArray, StringBuilder};
 use arrow::datatypes::{DataType, Schema, TimeUnit, TimestampMicrosecondType};
@@ -135,12 +136,12 @@ fn text_function(format: &str, timezone: &str) -> Result<ScalarUDF> {
             let times = times.as_primitive::<TimestampMicrosecondType>();
             let mut texts = StringBuilder::with_capacity(times.len(), times.len() * 26);
             for row in 0..times.len() {
-                texts.append_option(
-                    times
-                        .is_valid(row)
-                        .then(|| write_time(times.value(row), &zone, &pattern))
-                        .flatten(),
-                );
+                if times.is_null(row) {
+                    texts.append_null();
+                    continue;
+                }
+                let written = write_time(times.value(row), &zone, &pattern);
+                texts.append_value(written.unwrap_or_else(|| beyond_the_calendar(times.value(row))));
             }
             Ok(ColumnarValue::Array(Arc::new(texts.finish()) as ArrayRef))
         }),
@@ -150,6 +151,13 @@ fn text_function(format: &str, timezone: &str) -> Result<ScalarUDF> {
 fn write_time(micros: i64, zone: &TimeZone, pattern: &str) -> Option<String> {
     let time = jiff::Timestamp::from_microsecond(micros).ok()?.to_zoned(zone.clone());
     jiff::fmt::strtime::format(pattern, &time).ok()
+}
+
+/// A time that no format can write, since its year has more than four digits: as `cast` does.
+fn beyond_the_calendar(micros: i64) -> String {
+    let mut text = String::new();
+    write_timestamp(micros, &mut text);
+    text
 }
 
 /// Ruby's directives for fractions in the words of the library: `%6N` is `%6f`, `%N` nine digits, `%L` three.
@@ -196,5 +204,24 @@ mod tests {
         check(DEFAULT_FORMAT, "UTC", "2015-03-31 06:12:37.123456");
         check("%H:%M:%S.%L", "Asia/Tokyo", "15:12:37.123");
         check("%S.%N %z 100%%", "Asia/Tokyo", "37.123456000 +0900 100%");
+    }
+
+    #[test]
+    fn a_time_that_no_format_can_write_is_not_lost() {
+        let function = text_function("%Y", "UTC").expect("a format");
+        let times = arrow::array::TimestampMicrosecondArray::from(vec![Some(253_402_300_800_000_000), None, Some(0)]);
+        let arguments = datafusion::logical_expr::ScalarFunctionArgs {
+            args: vec![ColumnarValue::Array(Arc::new(times.with_timezone("UTC")))],
+            arg_fields: Vec::new(),
+            number_rows: 3,
+            return_field: Arc::new(arrow::datatypes::Field::new("c", DataType::Utf8, true)),
+            config_options: Arc::default(),
+        };
+        let written = function.invoke_with_args(arguments).expect("texts");
+        let ColumnarValue::Array(written) = written else {
+            panic!("a column is expected");
+        };
+        let written: Vec<Option<&str>> = written.as_string::<i32>().iter().collect();
+        assert_eq!(written, [Some("+10000-01-01T00:00:00Z"), None, Some("1970")]);
     }
 }
