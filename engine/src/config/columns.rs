@@ -61,6 +61,17 @@ pub(crate) fn check_timestamp(entry: &Reader<'_>, key: &'static str, options: &T
     }
 }
 
+/// Complains of the format of a timestamp column: where it is written, or else where the type asks for the usual one.
+pub(crate) fn check_column_format(entry: &Reader<'_>, column_type: Option<ColumnType>, options: &TimestampOptions) {
+    if column_type == Some(ColumnType::Timestamp) {
+        let key = match entry.value("format") {
+            Some(_) => "format",
+            None => "type",
+        };
+        check_timestamp(entry, key, options);
+    }
+}
+
 /// Reads the columns of a parser.
 pub(crate) fn read_columns(
     parser: &Reader<'_>,
@@ -84,14 +95,7 @@ pub(crate) fn read_columns(
         if parser.kind() == "jsonl" && entry.bool("typecast") == Some(false) {
             entry.warn("typecast", "values are always converted to the type of their column");
         }
-        if column_type == Some(ColumnType::Timestamp) {
-            let place = if entry.value("format").is_some() {
-                "format"
-            } else {
-                "type"
-            };
-            check_timestamp(&entry, place, &timestamp);
-        }
+        check_column_format(&entry, column_type, &timestamp);
         entry.finish();
         if let (Some(name), Some(column_type)) = (name, column_type) {
             columns.push(ColumnOptions {

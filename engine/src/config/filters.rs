@@ -2,7 +2,9 @@
 //!
 //! What can be said without knowing the input's columns is checked here; the rest is for whoever compiles the rules.
 
-use super::columns::{check_timestamp, read_required_type, read_timestamp, read_timestamp_defaults, read_type};
+use super::columns::{
+    check_column_format, check_timestamp, read_required_type, read_timestamp, read_timestamp_defaults, read_type,
+};
 use super::document::{Node, Value};
 use super::reader::Reader;
 use super::rename::read_rename;
@@ -289,14 +291,7 @@ fn read_expand_json(filter: &Reader<'_>) -> Option<ExpandJsonRule> {
         let name = entry.required_name("name");
         let column_type = read_required_type(&entry);
         let timestamp = read_timestamp(&entry, &defaults, true);
-        if column_type == Some(ColumnType::Timestamp) {
-            let place = if entry.value("format").is_some() {
-                "format"
-            } else {
-                "type"
-            };
-            check_timestamp(&entry, place, &timestamp);
-        }
+        check_column_format(&entry, column_type, &timestamp);
         entry.finish();
         let Some(name) = name else { continue };
         if !names.insert(name) {
@@ -425,14 +420,7 @@ fn read_cast(filter: &Reader<'_>) -> Option<CastRule> {
         let name = entry.required_name("name");
         let column_type = read_required_type(&entry);
         let timestamp = read_timestamp(&entry, &defaults, true);
-        if column_type == Some(ColumnType::Timestamp) {
-            let place = if entry.value("format").is_some() {
-                "format"
-            } else {
-                "type"
-            };
-            check_timestamp(&entry, place, &timestamp);
-        }
+        check_column_format(&entry, column_type, &timestamp);
         entry.finish();
         if let (Some(name), Some(column_type)) = (name, column_type) {
             columns.push(cast_entry(name.to_owned(), column_type, timestamp));
