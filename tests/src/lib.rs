@@ -1,8 +1,8 @@
 //! Runs the finished program against real servers, real files and real faults.
 //!
 //! Tests here know the command line and what lies on disk, nothing of the engine. In reading order: [`folders`], [`wait`],
-//! [`process`], [`python`], [`servers`], [`bucket`], `message`, [`proxy`], [`metadata`], [`bucketload`], [`case`],
-//! [`filter_page`] (documentation made of cases).
+//! [`process`], [`python`], [`servers`], [`bucket`], `message`, [`proxy`], [`metadata`], [`bucketload`], [`api`],
+//! [`case`], [`filter_page`] (documentation made of cases).
 
 pub mod api;
 pub mod bucket;

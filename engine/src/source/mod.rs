@@ -1,6 +1,6 @@
 //! Finds the files of a job and fetches their bytes.
 //!
-//! Reading order: [`mod@file`] (what a file is), [`store`] (where files live), [`list`], [`select`], [`cursor`], [`known`],
+//! Reading order: [`mod@file`] (what a file is), [`options`] (where files are and who asks), [`store`] (where files live), [`list`], [`select`], [`cursor`], [`known`],
 //! [`fetch`] with [`budget`] and `window`, [`error`]. `select` and `cursor` are pure; the rest waits for stores.
 
 pub mod budget;

@@ -7,6 +7,8 @@
 //!
 //! Not supported, by the nature of reading forwards: stored entries whose size comes after their data. Nor are encryption,
 //! several volumes and rare compression methods; entries with those can be left out by `match_name` if their size comes first.
+//!
+//! Reading order: `record` (headers as they lie in the file), `name` (their character sets).
 
 mod name;
 mod record;

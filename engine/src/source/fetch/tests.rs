@@ -309,7 +309,7 @@ async fn the_window_grows_while_the_consumer_waits() {
     });
     for _ in 0..60 {
         store.gate.add_permits(1);
-        tokio::time::sleep(Duration::from_millis(1)).await;
+        eventually(|| store.gate.available_permits() == 0).await;
     }
     eventually(|| store.most_in_flight.load(Ordering::SeqCst) == 6).await;
     reader.abort();
