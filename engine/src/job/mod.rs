@@ -65,11 +65,13 @@ fn plan_error(error: DataFusionError) -> Error {
         DataFusionError::ResourcesExhausted(message) => Error::new(Blame::Config, format!("out of memory: {message}"))
             .at("exec.memory_limit")
             .with_hint("raise `exec.memory_limit`, or lower `exec.batch_rows`: operators put together whole batches"),
-        DataFusionError::ArrowError(source, _) if is_of_a_value(source) => {
-            Error::new(Blame::Data, format!("an expression cannot be computed: {source}"))
-                .with_hint("`TRY_CAST(x AS ...)` is null where `CAST` fails, and `a / NULLIF(b, 0)` where `b` is 0")
-        }
-        _ => Error::new(Blame::Data, error.strip_backtrace()),
+        _ => match error.find_root() {
+            DataFusionError::ArrowError(source, _) if is_of_a_value(source) => {
+                Error::new(Blame::Data, format!("an expression cannot be computed: {source}"))
+                    .with_hint("`TRY_CAST(x AS ...)` is null where `CAST` fails, and `a / NULLIF(b, 0)` where `b` is 0")
+            }
+            _ => Error::new(Blame::Data, error.strip_backtrace()),
+        },
     })
 }
 
