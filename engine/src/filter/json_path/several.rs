@@ -11,9 +11,30 @@ use sonic_rs::{JsonContainerTrait, Value};
 pub(crate) struct SeveralPaths {
     /// Numbers of the paths that end here.
     ends: Vec<usize>,
-    /// Sorted by name.
-    members: Vec<(String, SeveralPaths)>,
+    /// Sorted by the keys of their names.
+    members: Vec<Wanted>,
     elements: Vec<(usize, SeveralPaths)>,
+}
+
+/// A member that a path goes through.
+#[derive(Debug)]
+struct Wanted {
+    key: NameKey,
+    name: String,
+    below: SeveralPaths,
+}
+
+/// Length and first bytes of a name. Nearly all names differ in them, and to compare two numbers costs less than to compare texts.
+type NameKey = (usize, u64);
+
+#[inline]
+fn key_of(name: &str) -> NameKey {
+    let bytes = name.as_bytes();
+    let first = match bytes.first_chunk() {
+        Some(eight) => u64::from_le_bytes(*eight),
+        None => bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)),
+    };
+    (bytes.len(), first)
 }
 
 impl SeveralPaths {
@@ -21,12 +42,14 @@ impl SeveralPaths {
     pub(crate) fn add(&mut self, number: usize, path: &JsonPath) {
         let end = path.segments.iter().fold(self, |place, segment| match segment {
             Segment::Name(name) => {
-                let at = place.members.binary_search_by(|(known, _)| known.as_str().cmp(name));
-                let at = at.unwrap_or_else(|at| {
-                    place.members.insert(at, (name.clone(), SeveralPaths::default()));
+                let key = key_of(name);
+                let at = place.position(key, name).unwrap_or_else(|| {
+                    let at = place.members.partition_point(|wanted| wanted.key < key);
+                    let (name, below) = (name.clone(), SeveralPaths::default());
+                    place.members.insert(at, Wanted { key, name, below });
                     at
                 });
-                &mut place.members[at].1
+                &mut place.members[at].below
             }
             Segment::Index(index) => {
                 let at = place.elements.iter().position(|(known, _)| known == index);
@@ -51,8 +74,8 @@ impl SeveralPaths {
             && let Some(object) = value.as_object()
         {
             for (name, member) in object.iter() {
-                if let Ok(at) = self.members.binary_search_by(|(known, _)| known.as_str().cmp(name)) {
-                    let (_, below) = &self.members[at];
+                if let Some(at) = self.position(key_of(name), name) {
+                    let below = &self.members[at].below;
                     // Of members with the same name the last counts, with all that is in it and nothing else.
                     below.forget(found);
                     below.find(member, found);
@@ -70,9 +93,17 @@ impl SeveralPaths {
         }
     }
 
+    /// Which of the members is called `name`.
+    #[inline]
+    fn position(&self, key: NameKey, name: &str) -> Option<usize> {
+        let first = self.members.partition_point(|wanted| wanted.key < key);
+        let alike = self.members[first..].iter().take_while(|wanted| wanted.key == key);
+        alike.zip(first..).find(|(wanted, _)| wanted.name == name).map(|(_, at)| at)
+    }
+
     fn forget(&self, found: &mut [Option<&Value>]) {
         self.ends.iter().for_each(|number| found[*number] = None);
-        self.members.iter().for_each(|(_, below)| below.forget(found));
+        self.members.iter().for_each(|wanted| wanted.below.forget(found));
         self.elements.iter().for_each(|(_, below)| below.forget(found));
     }
 }
@@ -84,7 +115,7 @@ mod tests {
 
     #[test]
     fn each_path_finds_what_it_finds_by_itself() {
-        let paths = ["$.b", "$.a.c", "$.a", "$.a.d[1].e", "$.a.d[0]", "$.x.y", "$", "$.a.c"];
+        let paths = ["$.b", "$.a.c", "$.a", "$.a.d[1].e", "$.a.d[0]", "$.x.y", "$", "$.a.c", "$.long name 1", "$.long name 2", "$.long name"];
         let paths: Vec<JsonPath> = paths.iter().map(|path| JsonPath::parse(path).unwrap()).collect();
         let mut several = SeveralPaths::default();
         for (number, path) in paths.iter().enumerate() {
@@ -94,6 +125,7 @@ mod tests {
             r#"{"a":{"c":1,"d":[{"e":2},{"e":3}]},"b":null,"z":0}"#,
             r#"{"a":{"c":1,"d":[1,{"e":3}]},"b":1,"a":{"d":[7]}}"#,
             r#"{"a":[{"c":1}],"x":{"y":{"y":1}},"x":2}"#,
+            r#"{"long name 2":2,"long name":0,"long name 1":1,"long name 3":3,"":4}"#,
             "[]",
             "5",
         ] {
