@@ -63,8 +63,9 @@ const CHAPTERS: [Chapter; 10] = [
     },
     Chapter {
         heading: "`row`",
-        text: "Keeps the rows for which a SQL condition is true.",
-        cases: &["row"],
+        text: "Keeps the rows for which a SQL condition is true. A list of `conditions` on columns, as the original's filter of this name \
+               has them, works too.",
+        cases: &["row", "row_conditions"],
     },
     Chapter {
         heading: "`dedup`",

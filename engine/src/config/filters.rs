@@ -5,6 +5,7 @@
 use super::columns::{
     check_column_format, check_timestamp, read_required_type, read_timestamp, read_timestamp_defaults, read_type,
 };
+use super::conditions::read_row;
 use super::document::{Node, Value};
 use super::reader::Reader;
 use super::rename::read_rename;
@@ -12,7 +13,7 @@ use super::times::read_add_time;
 use crate::filter::rules::{
     CastRule, ColumnEntry, ColumnRule, DedupOrder, DedupRule, DigestAlgorithm, DigestColumn, DigestRule,
     ExpandJsonRule, ExpandedColumn, Filter, FilterRule, Keep, LookupFile, LookupFormat, RemoveColumnsRule,
-    RemoveOrKeep, RowRule, SqlRule, SqlText,
+    RemoveOrKeep, SqlRule, SqlText,
 };
 use crate::parse::columns::{ColumnType, TimestampOptions};
 use std::collections::HashSet;
@@ -76,7 +77,7 @@ fn read_filter(filter: &mut Reader<'_>) -> Option<Filter> {
         "add_time" => read_add_time(filter).map(FilterRule::AddTime),
         "rename" => Some(FilterRule::Rename(read_rename(filter))),
         "cast" | "typecast" => read_cast(filter).map(FilterRule::Cast),
-        "row" => read_row(filter).map(FilterRule::Row),
+        "row" => read_row(filter),
         "dedup" => read_dedup(filter).map(FilterRule::Dedup),
         _ => read_sql(filter).map(FilterRule::Sql),
     };
@@ -455,12 +456,6 @@ fn cast_entry(name: String, column_type: ColumnType, timestamp: TimestampOptions
         default: None,
         timestamp,
     }
-}
-
-fn read_row(filter: &Reader<'_>) -> Option<RowRule> {
-    filter.required_name("where")?;
-    let where_clause = filter.sql("where")?.to_owned();
-    Some(RowRule { where_clause })
 }
 
 fn read_dedup(filter: &Reader<'_>) -> Option<DedupRule> {

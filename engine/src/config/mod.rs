@@ -7,12 +7,13 @@
 //!
 //! Reading order: [`document`] (the tree), [`overrides`], [`variables`], [`keys`] (which keys there are), `reader` (typed
 //! reading), one file for each section: `input` with `credentials` and `decoders`, `parser` with `columns`, `filters` with
-//! `rename` and `times`, `output`, `exec`; [`plan`] (the result), [`problem`] (what is wrong), [`edit`] (knobs put into a file).
+//! `rename`, `times` and `conditions`, `output`, `exec`; [`plan`] (the result), [`problem`] (what is wrong), [`edit`] (knobs put into a file).
 //!
 //! What does not happen here: reading files or the environment, compiling patterns and SQL, and anything that needs to know
 //! the columns that arrive at a filter.
 
 mod columns;
+mod conditions;
 mod credentials;
 mod decoders;
 pub mod document;

@@ -133,6 +133,7 @@ pub(crate) async fn apply_noting(
             FilterRule::Rename(rule) => rules::rename::compile(&stage, plan, rule)?,
             FilterRule::Cast(rule) => rules::cast::compile(&stage, plan, rule)?,
             FilterRule::Row(rule) => sql::compile(&stage, context, plan, &rule.query()).await?,
+            FilterRule::Conditions(rule) => rules::conditions::compile(&stage, plan, rule)?,
             FilterRule::Dedup(rule) => rules::dedup::compile(&stage, plan, rule)?,
             FilterRule::Sql(rule) => sql::compile(&stage, context, plan, rule).await?,
         };

@@ -61,6 +61,7 @@ fn files() -> Vec<String> {
         filters.push(format!("{{type: {kind}}}"));
     }
     filters.push("{type: sql, tables: {a: {path: a.csv}}}".to_owned());
+    filters.push("{type: row, conditions: [{column: a}]}".to_owned());
     filters.push("{type: expand_json, expanded_columns: [{name: a}]}".to_owned());
     filters.push("{type: add_time, to_column: {}, from_column: {}, from_value: {}}".to_owned());
     filters.push("{type: add_time, to_column: {}, from_value: {mode: incremental_time}}".to_owned());

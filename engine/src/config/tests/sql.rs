@@ -113,7 +113,11 @@ fn filters_that_choose_rows_are_read() {
             where_clause: "a > 1".to_owned()
         })
     );
-    check_filter_error("{type: row}", "filters.0.where", "`where` is required");
+    check_filter_error(
+        "{type: row}",
+        "filters.0.where",
+        "either `where` or `conditions` is required",
+    );
     let dedup = |order| {
         FilterRule::Dedup(DedupRule {
             columns: vec!["a".to_owned()],

@@ -98,7 +98,10 @@ impl SeveralPaths {
     fn position(&self, key: NameKey, name: &str) -> Option<usize> {
         let first = self.members.partition_point(|wanted| wanted.key < key);
         let alike = self.members[first..].iter().take_while(|wanted| wanted.key == key);
-        alike.zip(first..).find(|(wanted, _)| wanted.name == name).map(|(_, at)| at)
+        alike
+            .zip(first..)
+            .find(|(wanted, _)| wanted.name == name)
+            .map(|(_, at)| at)
     }
 
     fn forget(&self, found: &mut [Option<&Value>]) {
@@ -115,7 +118,19 @@ mod tests {
 
     #[test]
     fn each_path_finds_what_it_finds_by_itself() {
-        let paths = ["$.b", "$.a.c", "$.a", "$.a.d[1].e", "$.a.d[0]", "$.x.y", "$", "$.a.c", "$.long name 1", "$.long name 2", "$.long name"];
+        let paths = [
+            "$.b",
+            "$.a.c",
+            "$.a",
+            "$.a.d[1].e",
+            "$.a.d[0]",
+            "$.x.y",
+            "$",
+            "$.a.c",
+            "$.long name 1",
+            "$.long name 2",
+            "$.long name",
+        ];
         let paths: Vec<JsonPath> = paths.iter().map(|path| JsonPath::parse(path).unwrap()).collect();
         let mut several = SeveralPaths::default();
         for (number, path) in paths.iter().enumerate() {

@@ -5,6 +5,7 @@
 pub(super) mod add_time;
 pub(super) mod cast;
 pub(super) mod column;
+pub(super) mod conditions;
 pub(super) mod dedup;
 pub(super) mod digest;
 pub(super) mod expand_json;
@@ -15,6 +16,8 @@ pub(super) mod rename;
 
 use crate::parse::columns::{ColumnType, TimestampOptions};
 use crate::pattern::{Pattern, Replacement};
+
+pub use conditions::{ColumnCondition, ConditionOperator, ConditionsRule};
 
 /// One entry of `filters`.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,7 +55,7 @@ impl From<FilterRule> for Filter {
             FilterRule::AddTime(_) => "add_time",
             FilterRule::Rename(_) => "rename",
             FilterRule::Cast(_) => "cast",
-            FilterRule::Row(_) => "row",
+            FilterRule::Row(_) | FilterRule::Conditions(_) => "row",
             FilterRule::Dedup(_) => "dedup",
             FilterRule::Sql(_) => "sql",
         };
@@ -77,8 +80,10 @@ pub enum FilterRule {
     Rename(RenameRule),
     /// `cast`, ours.
     Cast(CastRule),
-    /// `row`, ours.
+    /// `row` with `where`, ours.
     Row(RowRule),
+    /// `row` with `conditions`.
+    Conditions(ConditionsRule),
     /// `dedup`, ours.
     Dedup(DedupRule),
     /// `sql`, ours.
