@@ -9,6 +9,9 @@ use super::split::{Record, lines};
 /// Markers looked for.
 const MARKERS: [&str; 2] = ["#", "//"];
 
+/// What is said of names from the line in which a log declares its fields.
+pub(crate) const FIELDS_LINE: &str = "the `#Fields:` line";
+
 /// The marker, the comment lines seen, and the names one of them gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct GuessedComment {
@@ -92,7 +95,7 @@ pub(crate) fn names_in_comments(
         if let Some(fields) = strip_prefix_ignoring_case(body, "fields:") {
             let by_blanks: Vec<String> = fields.split_whitespace().map(str::to_owned).collect();
             if by_blanks.len() == num_columns {
-                return Some((by_blanks, "the `#Fields:` line"));
+                return Some((by_blanks, FIELDS_LINE));
             }
         }
     }

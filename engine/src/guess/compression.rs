@@ -59,10 +59,23 @@ pub(crate) fn detect(bytes: &[u8]) -> Option<DecoderOptions> {
     if bytes.starts_with(b"PK\x03\x04") && !is_office_document(bytes) {
         return Some(DecoderOptions::Zip(Default::default()));
     }
+    if is_zlib(bytes) {
+        return Some(DecoderOptions::Zlib);
+    }
     if bytes.get(257..262) == Some(b"ustar") {
         return Some(DecoderOptions::Tar(Default::default()));
     }
     None
+}
+
+/// Whether these are zlib data. Their two first bytes alone may be text, so what they begin must be readable.
+fn is_zlib(bytes: &[u8]) -> bool {
+    const MIN_BYTES: usize = 64;
+    if !matches!(bytes, [0x78, 0x01 | 0x9C | 0xDA, ..]) {
+        return false;
+    }
+    let head = read_head(flate2::read::ZlibDecoder::new(bytes));
+    head.is_complete || head.bytes.len() >= MIN_BYTES
 }
 
 /// Whether a zip archive is a workbook or the like, whose entries are no tables.
@@ -294,6 +307,13 @@ mod tests {
         check(&gzip(&plain), &plain, &["gzip"]);
         check(&bzip2(&plain), &plain, &["bzip2"]);
         check(&zstd::encode_all(&plain[..], 3).unwrap(), &plain, &["zstd"]);
+        let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+        std::io::Write::write_all(&mut zlib, &plain).unwrap();
+        check(&zlib.finish().unwrap(), &plain, &["zlib"]);
+        check(b"x\x01y,z\n", b"x\x01y,z\n", &[]);
+        let mut xz = liblzma::write::XzEncoder::new(Vec::new(), 1);
+        std::io::Write::write_all(&mut xz, &plain).unwrap();
+        check(&xz.finish().unwrap(), &plain, &["xz"]);
         check(&zip("a/b.csv", &plain), &plain, &["zip"]);
         check(&tar("a.csv", &plain), &plain, &["tar"]);
     }

@@ -93,7 +93,7 @@ pub(crate) fn guess(
     let mut column_types = typed(is_trimmed);
     let mut date_and_time = None;
     if !options.adds("csv_all_strings") {
-        date_and_time = time::date_and_time(&column_names, |date, time| {
+        date_and_time = time::date_and_time(&column_names, names.is_log, |date, time| {
             let (dates, times) = (columns[date].iter(), columns[time].iter());
             dates
                 .zip(times)

@@ -2,7 +2,7 @@
 //!
 //! As in the reference a file is JSON if it begins with a complete object; a bare number or array of numbers looks like a CSV
 //! file of one column and stays one. Different from the reference, an array of objects is recognised too, one object a line is
-//! told from pretty-printed text, and columns are guessed from the keys of all sampled records.
+//! told from pretty-printed text, an object that holds nothing but an array gives the elements, and columns are guessed from the keys of all sampled records.
 
 use super::types::{self, shorten, shown};
 use super::{
@@ -17,6 +17,10 @@ use std::fmt;
 /// More keys than this are data, not columns.
 const MAX_COLUMNS: usize = 1000;
 
+/// Good lines for each broken one in a file of objects a line, and in one that cannot be read otherwise.
+const MIN_GOOD_PER_BAD: usize = 10;
+const MIN_GOOD_PER_BAD_OF_NO_VALUES: usize = 2;
+
 /// How the records of a file stand in its text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Layout {
@@ -26,6 +30,8 @@ enum Layout {
     Values,
     /// One array of objects.
     Array,
+    /// One object whose only member is an array of objects.
+    Wrapped,
     /// No JSON.
     None,
 }
@@ -36,6 +42,7 @@ impl fmt::Display for Layout {
             Layout::Lines => "JSON, one object a line,",
             Layout::Values => "JSON over several lines",
             Layout::Array => "one JSON array",
+            Layout::Wrapped => "one JSON array inside an object",
             Layout::None => "no JSON",
         })
     }
@@ -45,9 +52,12 @@ impl fmt::Display for Layout {
 #[derive(Debug)]
 struct Found {
     layout: Layout,
+    /// Of an array its elements.
     values: Vec<Value>,
     /// Lines or places that are not JSON.
     num_bad: usize,
+    /// Of a wrapped array its place.
+    root: Option<String>,
 }
 
 /// Guesses what reads `samples` as JSON; `None` if most of them are none.
@@ -60,8 +70,23 @@ pub(crate) fn guess(
     doubts: &mut Vec<String>,
 ) -> Result<Option<GuessedParser>, GuessError> {
     let mut found = Vec::new();
+    let is_open = seed.root.is_none() && seed.flatten_json_array.is_none();
     for sample in samples {
-        found.push((sample, find(sample)?));
+        let wrapped = if is_open { wrapped(sample) } else { None };
+        found.push((
+            sample,
+            match wrapped {
+                Some(wrapped) => wrapped,
+                None => find(sample)?,
+            },
+        ));
+    }
+    // Arrays at different places cannot be read by one root.
+    let roots: Vec<Option<&str>> = found.iter().map(|(_, found)| found.root.as_deref()).collect();
+    if roots.iter().any(|root| *root != roots[0]) {
+        for (sample, found) in found.iter_mut().filter(|(_, found)| found.root.is_some()) {
+            *found = find(sample)?;
+        }
     }
     let is_json = |found: &Found| found.layout != Layout::None;
     let num_json = found.iter().filter(|(_, found)| is_json(found)).count();
@@ -117,9 +142,18 @@ pub(crate) fn guess(
                 format!("{} over several lines in {num_files}", num_of(records.len(), "object"))
             }
             Layout::Array => format!("an array of objects in {num_files}"),
+            Layout::Wrapped => format!("an object that holds nothing but an array of objects in {num_files}"),
         },
     }];
-    if layout == Layout::Array && seed.root.is_none() {
+    let root = found.iter().find_map(|(_, found)| found.root.clone());
+    if let Some(root) = root.filter(|_| layout == Layout::Wrapped) {
+        settings.push(Setting {
+            key: "root",
+            value: Value::from(root),
+            note: "where the array is".to_owned(),
+        });
+    }
+    if matches!(layout, Layout::Array | Layout::Wrapped) && seed.root.is_none() {
         settings.push(Setting {
             key: "flatten_json_array",
             value: Value::Bool(true),
@@ -132,7 +166,7 @@ pub(crate) fn guess(
     let columns = columns.filter(|_| seed.num_columns.is_none());
     let date_and_time = columns.as_ref().and_then(|columns| {
         let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
-        time::date_and_time(&names, |date, time| {
+        time::date_and_time(&names, true, |date, time| {
             records
                 .iter()
                 .map(|record| {
@@ -181,13 +215,14 @@ fn find(sample: &TextSample) -> Result<Found, GuessError> {
         layout: Layout::None,
         values: Vec::new(),
         num_bad: 0,
+        root: None,
     };
     match text.as_bytes().first() {
         Some(b'{') => {}
         Some(b'[') => return Ok(array(text).unwrap_or(none)),
         _ => return Ok(none),
     }
-    if let Some(found) = by_lines(text, sample.is_whole) {
+    if let Some(found) = by_lines(text, sample.is_whole, MIN_GOOD_PER_BAD) {
         return Ok(found);
     }
     let mut values = Vec::new();
@@ -209,6 +244,12 @@ fn find(sample: &TextSample) -> Result<Found, GuessError> {
             Err(_) => num_bad += 1,
         }
     }
+    // What cannot be read as values loses less if it can be read by lines.
+    if num_bad > 0
+        && let Some(found) = by_lines(text, sample.is_whole, MIN_GOOD_PER_BAD_OF_NO_VALUES)
+    {
+        return Ok(found);
+    }
     // One object and then something else is a CSV field that happens to hold an object.
     if values.is_empty() || num_bad >= values.len() {
         return Ok(none);
@@ -217,15 +258,17 @@ fn find(sample: &TextSample) -> Result<Found, GuessError> {
         layout: Layout::Values,
         values,
         num_bad,
+        root: None,
     })
 }
 
-/// One object a line; a tenth of the lines may be broken, they are rejected one by one.
-fn by_lines(text: &str, is_whole: bool) -> Option<Found> {
+/// One object a line; of so many good lines one may be broken, it is rejected.
+fn by_lines(text: &str, is_whole: bool, good_per_bad: usize) -> Option<Found> {
     let mut found = Found {
         layout: Layout::Lines,
         values: Vec::new(),
         num_bad: 0,
+        root: None,
     };
     for line in super::split::lines(text, is_whole)
         .into_iter()
@@ -242,7 +285,7 @@ fn by_lines(text: &str, is_whole: bool) -> Option<Found> {
             }
         }
     }
-    (!found.values.is_empty() && found.num_bad * 10 <= found.values.len()).then_some(found)
+    (!found.values.is_empty() && found.num_bad * good_per_bad <= found.values.len()).then_some(found)
 }
 
 /// The complete elements of an array of objects that may be cut.
@@ -265,6 +308,35 @@ fn array(text: &str) -> Option<Found> {
         layout: Layout::Array,
         values,
         num_bad: 0,
+        root: None,
+    })
+}
+
+/// The elements of an array of objects that is the only member of the only object, as far as the text goes: `{"Records": [...]}`.
+fn wrapped(sample: &TextSample) -> Option<Found> {
+    let inside = sample.text().trim_start().strip_prefix('{')?;
+    let mut stream = Deserializer::from_str(inside).into_iter::<Value>();
+    let Some(Ok(Value::String(key))) = stream.next() else {
+        return None;
+    };
+    let text = inside[stream.byte_offset()..]
+        .trim_start()
+        .strip_prefix(':')?
+        .trim_start();
+    let found = array(text)?;
+    if sample.is_whole {
+        let whole: Map<String, Value> = serde_json::from_str(sample.text()).ok()?;
+        let is_all = whole.len() == 1 && whole[&key].as_array()?.len() == found.values.len();
+        if !is_all {
+            return None;
+        }
+    } else if found.values.len() < 2 || by_lines(sample.text(), false, MIN_GOOD_PER_BAD).is_some() {
+        return None;
+    }
+    Some(Found {
+        layout: Layout::Wrapped,
+        root: Some(format!("/{}", key.replace('~', "~0").replace('/', "~1"))),
+        ..found
     })
 }
 

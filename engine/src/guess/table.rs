@@ -67,6 +67,8 @@ pub(crate) struct Names {
     pub(crate) skip: (u64, String),
     /// Fields at the end of every record that belong to no column.
     pub(crate) num_surplus: usize,
+    /// Whether the names are those that a log declares.
+    pub(crate) is_log: bool,
 }
 
 impl Names {
@@ -78,6 +80,7 @@ impl Names {
             is_first_header: false,
             skip: (0, String::new()),
             num_surplus: 0,
+            is_log: false,
         }
     }
 }
@@ -128,6 +131,7 @@ pub(crate) fn names_of(
             .find_map(|table| comment::names_in_comments(table.text, marker, delimiter, width));
         if let Some((cells, origin)) = told {
             names.cells = Some(cells);
+            names.is_log = origin == comment::FIELDS_LINE;
             names.note = format!("names from {origin}");
             names.skip = (
                 preamble_lines(tables, false),

@@ -1,7 +1,8 @@
 //! Chooses the column that partitions are made by, so that the guessed configuration can be loaded as it stands.
 //!
 //! A column called `time` that tells no time is refused by the load, and records without a time are rejected. Therefore a
-//! column of dates and one of times of day, called `date` and `time` as in many logs, become one column by a visible filter; else
+//! column of dates and one of times of day, called `date` and `time`, become one column by a visible filter if the file is a log;
+//! of other tables all columns stay, and a doubt shows the filter. Else
 //! `time` is taken if it tells a time, else the first timestamp column that has a value in every record, else there are no
 //! partitions. What the seed says about time stays.
 //!
@@ -33,11 +34,14 @@ pub(crate) struct DateAndTime {
     formats: Vec<String>,
     /// Doubts about both.
     doubts: Vec<String>,
+    /// Whether the file is a log, whose rows are nothing without their time.
+    is_log: bool,
 }
 
 /// Finds columns `date` and `time` that together tell a time. `texts` gives the texts of two columns, record by record.
 pub(crate) fn date_and_time<'t, T: AsRef<str>>(
     names: &[T],
+    is_log: bool,
     texts: impl FnOnce(usize, usize) -> Vec<(Option<&'t str>, Option<&'t str>)>,
 ) -> Option<DateAndTime> {
     let names = names::names_after_cleaning(names);
@@ -66,6 +70,7 @@ pub(crate) fn date_and_time<'t, T: AsRef<str>>(
         time,
         formats: found.formats,
         doubts,
+        is_log,
     })
 }
 
@@ -98,9 +103,19 @@ pub(crate) fn choose(
         .date_and_time
         .take()
         .filter(|_| !seed.has_filters && !has_other_time);
-    if let Some(pair) = pair {
-        filters.push(join(columns, pair, seed, doubts));
-        return Vec::new();
+    match pair {
+        Some(pair) if pair.is_log || seeded_column.is_some() => {
+            filters.push(join(columns, pair, seed, doubts));
+            return Vec::new();
+        }
+        Some(pair) => doubts.push(format!(
+            "columns {} and {}: together they are the time of a row; the filter `{{type: sql, select: \"{}\"}}` makes one \
+             column of them",
+            shown(&columns[pair.date].name),
+            shown(&columns[pair.time].name),
+            selection(&pair, seed)
+        )),
+        None => {}
     }
     let has_seeded_time = seed.has_output("time_column") || seed.has_output("time_value");
     if has_seeded_time || seed.output("partition_by") == Some("none") {
@@ -125,7 +140,17 @@ fn join(columns: &mut [GuessedColumn], pair: DateAndTime, seed: &Seed, doubts: &
         column.formats.clear();
         column.note = "one half of the time, see `filters`".to_owned();
     }
+    let select = selection(&pair, seed);
     doubts.extend(pair.doubts);
+    let note = format!(
+        "{} has the date and {} the time of day; together they are the time of the row",
+        names[0], names[1]
+    );
+    (json!({"type": "sql", "select": select}), note)
+}
+
+/// What makes one column of both in SQL.
+fn selection(pair: &DateAndTime, seed: &Seed) -> String {
     let zone = match &seed.default_timezone {
         Some(zone) => format!(", '{}'", zone.replace('\'', "''")),
         None => String::new(),
@@ -139,12 +164,7 @@ fn join(columns: &mut [GuessedColumn], pair: DateAndTime, seed: &Seed, doubts: &
         [call] => call.clone(),
         calls => format!("coalesce({})", calls.join(", ")),
     };
-    let select = format!("{time} AS {TIME_COLUMN}, * EXCEPT ({DATE_COLUMN}, {TIME_COLUMN})");
-    let note = format!(
-        "{} has the date and {} the time of day; together they are the time of the row",
-        names[0], names[1]
-    );
-    (json!({"type": "sql", "select": select}), note)
+    format!("{time} AS {TIME_COLUMN}, * EXCEPT ({DATE_COLUMN}, {TIME_COLUMN})")
 }
 
 /// The keys of `out` that make the load find a time, or do without.

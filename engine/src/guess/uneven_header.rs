@@ -59,6 +59,7 @@ fn narrower(tables: &[Table<'_>], width: usize) -> Option<Names> {
         note,
         is_first_header: false,
         num_surplus: usize::from(is_last_empty),
+        is_log: false,
     })
 }
 

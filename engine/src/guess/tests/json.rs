@@ -95,8 +95,8 @@ fn bad_json_lines_are_a_doubt() {
 }
 
 #[test]
-fn wrapped_records_are_pointed_out() {
-    let guess = guess_one("{\"Records\":[{\"a\":1},{\"a\":2}]}");
+fn wrapped_records_beside_other_members_are_pointed_out() {
+    let guess = guess_one("{\"next\":null,\"Records\":[{\"a\":1},{\"a\":2}]}");
     check_doubt(
         &guess,
         "root: the file is one object with 2 objects under `Records`; `root: /Records` and `flatten_json_array: true` make each of \
@@ -110,4 +110,26 @@ fn wrapped_records_are_pointed_out() {
         columns_of(&super::guess(samples, &seed, &GuessOptions::default()).unwrap()),
         "a:long"
     );
+}
+
+#[test]
+fn wrapped_records_of_a_cut_sample_are_found() {
+    let text = format!("{{\"Records\": [{}", "{\"a\":1,\"b\":[{\"c\":2}]},\n".repeat(2000));
+    let sample = Sample {
+        size_bytes: 1 << 20,
+        is_whole: false,
+        ..whole("k", text)
+    };
+    let guess = guess(vec![sample], &Seed::default(), &GuessOptions::default()).unwrap();
+    check_setting(&guess, "root", json!("/Records"));
+    check_setting(&guess, "flatten_json_array", json!(true));
+    assert_eq!(columns_of(&guess), "a:long, b:json");
+}
+
+#[test]
+fn arrays_wrapped_under_different_names_are_left_alone() {
+    let samples = vec![whole("a", "{\"x\":[{\"n\":1}]}"), whole("b", "{\"y\":[{\"n\":1}]}")];
+    let guess = guess(samples, &Seed::default(), &GuessOptions::default()).unwrap();
+    check_setting(&guess, "root", json!("(none)"));
+    assert_eq!(columns_of(&guess), "x:json, y:json");
 }

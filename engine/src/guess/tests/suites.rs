@@ -156,6 +156,32 @@ fn headers_of_few_or_no_names_are_passed_over() {
 }
 
 #[test]
+fn array_inside_an_object_gives_the_records() {
+    let wrapped = "{\"Records\":[{\"v\":\"1.08\",\"n\":1},{\"v\":\"1.08\",\"n\":2}]}";
+    check(
+        wrapped,
+        json!({"type": "json", "root": "/Records", "flatten_json_array": true}),
+        "v:string, n:long",
+    );
+    // What stands beside the array would be lost.
+    check(
+        "{\"id\":1,\"items\":[{\"n\":1},{\"n\":2}]}",
+        json!({"root": null, "flatten_json_array": null}),
+        "id:long, items:json",
+    );
+}
+
+#[test]
+fn lines_with_a_broken_one_are_lines() {
+    check(
+        "{\"a\":1}\n{\"a\":2}\nno json\n{\"a\":3}\n",
+        json!({"type": "jsonl"}),
+        "a:long",
+    );
+    check("{\"a\":1}\n{\"a\":2}\n{\"a\":3,\"b", json!({"type": "jsonl"}), "a:long");
+}
+
+#[test]
 fn header_that_is_written_twice_is_skipped_twice() {
     check(
         "DATE,Qty,Name\nDATE,Qty,Name\n28/01/2018,2,x\n29/01/2018,0,y\n",

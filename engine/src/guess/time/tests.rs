@@ -47,6 +47,8 @@ const TEXT_AS_TIME: &str = "id,time\n1,soon\n2,late\n3,never\n";
 
 const DATE_AND_TIME: &str = "date,time,n\n2015-01-27,01:02:03,1\n2015-01-28,23:59:59,2\n";
 
+const LOG: &str = "#Fields: date time n\n2015-01-27,01:02:03,1\n2015-01-28,23:59:59,2\n";
+
 #[test]
 fn only_timestamp_column_is_the_time() {
     let expected = json!({"mode": "append", "time_column": "at"});
@@ -235,12 +237,12 @@ fn listed_columns_and_filters_of_a_seed_are_left_alone() {
 }
 
 #[test]
-fn date_and_time_become_one_column() {
+fn date_and_time_of_a_log_become_one_column() {
     const SELECT: &str = "parse_timestamp(date || 'T' || time, '%Y-%m-%dT%H:%M:%S') AS time, * EXCEPT (date, time)";
     let types = ["string", "string", "long"];
     let seed = json!({"in": {}, "out": {}});
-    check_select(&seed, DATE_AND_TIME, SELECT, &types);
-    check_select(&seed, &DATE_AND_TIME.replace("date,time", "Date,Time"), SELECT, &types);
+    check_select(&seed, LOG, SELECT, &types);
+    check_select(&seed, &LOG.replace("date time", "Date Time"), SELECT, &types);
     check_select(
         &json!({"in": {}, "out": {"time_column": "time"}}),
         DATE_AND_TIME,
@@ -251,13 +253,13 @@ fn date_and_time_become_one_column() {
     check_select(&seed, &lines, SELECT, &types);
     check_select(
         &seed,
-        &DATE_AND_TIME.replace(":03,", ":03.25,").replace(":59,", ":59.5,"),
+        &LOG.replace(":03,", ":03.25,").replace(":59,", ":59.5,"),
         "parse_timestamp(date || 'T' || time, '%Y-%m-%dT%H:%M:%S.%L') AS time, * EXCEPT (date, time)",
         &types,
     );
     check_select(
         &json!({"in": {"parser": {"default_timezone": "Asia/Tokyo"}}}),
-        &DATE_AND_TIME.replace(":03,", ":03.25,"),
+        &LOG.replace(":03,", ":03.25,"),
         "coalesce(parse_timestamp(date || 'T' || time, '%Y-%m-%dT%H:%M:%S.%L', 'Asia/Tokyo'), \
          parse_timestamp(date || 'T' || time, '%Y-%m-%dT%H:%M:%S', 'Asia/Tokyo')) AS time, * EXCEPT (date, time)",
         &types,
@@ -265,12 +267,22 @@ fn date_and_time_become_one_column() {
 }
 
 #[test]
-fn filter_of_date_and_time_says_why() {
-    let guess = guess_with(
-        &json!({}),
-        &DATE_AND_TIME.replace("date,", "Date,"),
-        &GuessOptions::default(),
+fn date_and_time_of_a_table_stay_and_a_doubt_shows_the_filter() {
+    check(
+        &json!({"in": {}, "out": {}}),
+        DATE_AND_TIME,
+        json!({"time_column": "date"}),
+        &[
+            "columns `date` and `time`: together they are the time of a row; the filter `{type: sql, select: \
+             \"parse_timestamp(date || 'T' || time, '%Y-%m-%dT%H:%M:%S') AS time, * EXCEPT (date, time)\"}` makes one column \
+             of them",
+        ],
     );
+}
+
+#[test]
+fn filter_of_date_and_time_says_why() {
+    let guess = guess_with(&json!({}), &LOG.replace("date ", "Date "), &GuessOptions::default());
     assert_eq!(guess.filters.len(), 2, "names are cleaned first");
     let yaml = render_yaml(&json!({"in": {}, "out": {}}), &guess);
     let expected = "- {type: sql, select: \"parse_timestamp(date || 'T' || time, '%Y-%m-%dT%H:%M:%S') AS time, \
@@ -285,7 +297,7 @@ fn filter_of_date_and_time_says_why() {
 #[test]
 fn date_and_time_with_a_few_bad_records_become_one_column() {
     let rows = "2015-01-27,01:02:03,1\n".repeat(199);
-    let text = format!("date,time,n\n{rows}2015-01-27,later,2\n");
+    let text = format!("#Fields: date time n\n{rows}2015-01-27,later,2\n");
     let guess = guess_with(&json!({}), &text, &GuessOptions::default());
     assert_eq!(guess.filters.len(), 1);
     assert_eq!(
