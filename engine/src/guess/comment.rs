@@ -108,7 +108,7 @@ pub(crate) fn names_in_comments(
     let are_names = num_columns > 1
         && cells
             .iter()
-            .all(|cell| !cell.is_empty() && kind_of(cell) == Kind::String);
+            .all(|cell| matches!(kind_of(cell), Kind::String | Kind::Boolean));
     (cells.len() == num_columns && are_names).then_some((cells, "the comment line above the rows"))
 }
 
@@ -180,5 +180,6 @@ mod tests {
         let (names, _) = names_in_comments("# made by hand\n# id,name\n1,a\n", "#", ",", 2).unwrap();
         assert_eq!(names, ["id", "name"]);
         assert_eq!(names_in_comments("# 1,2\n1,a\n", "#", ",", 2), None);
+        assert!(names_in_comments("# x y\n1 2\n", "#", " ", 2).is_some());
     }
 }

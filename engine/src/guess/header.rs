@@ -84,6 +84,12 @@ pub(crate) fn decide(
         return Verdict::sure(false, "the first record is mostly empty");
     }
     let is_value = |kind: &Kind| matches!(kind, Kind::Long | Kind::Double | Kind::Timestamp | Kind::Json);
+    if are_names_and_years(first, &kinds, below) {
+        return Verdict::sure(
+            true,
+            "the first record has names, and years in order that the columns below do not hold",
+        );
+    }
     if let Some(at) = kinds.iter().position(is_value) {
         return Verdict::sure(false, format!("field {} of the first record is a value", at + 1));
     }
@@ -137,6 +143,28 @@ pub(crate) fn decide(
         reason: reason.to_owned(),
         is_doubtful: points < HEADER_POINTS + 2,
     }
+}
+
+/// Whether the record is the header of a table with a column for each year: names, then years one after the other, above values
+/// that are no years.
+fn are_names_and_years(first: &[&str], kinds: &[Kind], below: &[Below<'_>]) -> bool {
+    let year_of = |text: &str| text.parse::<u32>().ok().filter(|year| (1500..=2500).contains(year));
+    let mut years = Vec::new();
+    let mut num_names = 0;
+    for ((cell, kind), column) in first.iter().zip(kinds).zip(below) {
+        match (kind, year_of(cell)) {
+            (Kind::Long, Some(year)) => years.push((year, column)),
+            (Kind::String, _) if years.is_empty() => num_names += 1,
+            (Kind::Empty, _) => {}
+            _ => return false,
+        }
+    }
+    let is_next = |pair: &[(u32, &Below<'_>)]| pair[0].0 + 1 == pair[1].0 || pair[0].0 == pair[1].0 + 1;
+    let is_other = |column: &Below<'_>| column.values.iter().any(|value| year_of(value).is_none());
+    num_names > 0
+        && years.len() > 1
+        && years.windows(2).all(is_next)
+        && years.iter().any(|(_, column)| is_other(column))
 }
 
 /// Whether no two cells are equal.
@@ -389,6 +417,14 @@ mod tests {
         check(&[",,", "1,x,2"], true);
         check(&["a,,", "1,x,2"], true);
         check(&["a,,", "x,y,2"], false);
+    }
+
+    #[test]
+    fn years_after_names_are_a_header() {
+        check(&["country,1960,1961,", "Aruba,54211,55438,", "Angola,5643182,,"], true);
+        check(&["country,2001,2000", "Aruba,1.5,2.5"], true);
+        check(&["Alice,1960,1961", "Bob,1970,1975"], false);
+        check(&["Alice,1960,1964", "Bob,3,4"], false);
     }
 
     #[test]

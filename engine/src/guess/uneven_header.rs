@@ -1,4 +1,4 @@
-//! Finds a header that has a field less or a field more than the rows below it.
+//! Finds a header that has a field less or a field more than the rows below it, or is cut by another delimiter.
 //!
 //! The record of the common width that opens the table is then the first row, and the header stands right above it.
 
@@ -13,7 +13,46 @@ pub(crate) fn find(tables: &[Table<'_>], width: usize, doubts: &mut Vec<String>)
     if width < 3 {
         return None;
     }
-    narrower(tables, width).or_else(|| wider(tables, width, doubts))
+    narrower(tables, width)
+        .or_else(|| wider(tables, width, doubts))
+        .or_else(|| otherwise_cut(tables, width, doubts))
+}
+
+/// A header whose names are cut by another delimiter than the rows.
+fn otherwise_cut(tables: &[Table<'_>], width: usize, doubts: &mut Vec<String>) -> Option<Names> {
+    let mut names: Option<Vec<String>> = None;
+    for table in tables {
+        let above = table.records.get(table.first?.checked_sub(1)?)?;
+        let [cell] = above.cells.as_slice() else { return None };
+        let cut = [",", ";", "\t", "|", " "].into_iter().find_map(|delimiter| {
+            let cells: Vec<String> = cell
+                .text
+                .split(delimiter)
+                .map(|name| name.trim().trim_matches('"').to_owned())
+                .collect();
+            (cells.len() == width && cells.iter().all(|name| is_name(name))).then_some(cells)
+        })?;
+        if names.get_or_insert_with(|| cut.clone()) != &cut {
+            return None;
+        }
+    }
+    // Below a title with as many words stands a header, so that no column has values only.
+    let columns = fields(tables, width, &Names::none());
+    let is_typed = |column: &Vec<_>| {
+        let values = values(column, None, true);
+        !values.is_empty() && types::column_type(None, &values, 0).column_type != ColumnType::String
+    };
+    if !columns.iter().any(is_typed) {
+        return None;
+    }
+    let note = "names from the header, which is cut by another delimiter than the rows".to_owned();
+    doubts.push(format!("columns: {note}; it may be a title"));
+    Some(Names {
+        cells: names,
+        skip: (preamble_lines(tables, false), note.clone()),
+        note,
+        ..Names::none()
+    })
 }
 
 fn is_name(text: &str) -> bool {

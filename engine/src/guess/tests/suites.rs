@@ -182,6 +182,22 @@ fn lines_with_a_broken_one_are_lines() {
 }
 
 #[test]
+fn header_may_be_cut_by_another_delimiter() {
+    for header in ["day;n;name", "day n name", "day n \"name\""] {
+        check(
+            &format!("{header}\n2020-01-01,1,x\n2020-01-02,2,y\n2020-01-03,3,z\n"),
+            json!({"delimiter": ",", "skip_header_lines": 1}),
+            "day:timestamp %Y-%m-%d, n:long, name:string",
+        );
+    }
+    check(
+        "List of days\nday,n,name\n2020-01-01,1,x\n2020-01-02,2,y\n",
+        json!({"delimiter": ",", "skip_header_lines": 2}),
+        "day:timestamp %Y-%m-%d, n:long, name:string",
+    );
+}
+
+#[test]
 fn header_that_is_written_twice_is_skipped_twice() {
     check(
         "DATE,Qty,Name\nDATE,Qty,Name\n28/01/2018,2,x\n29/01/2018,0,y\n",
