@@ -188,7 +188,12 @@ fn access_logs_are_guessed_whole() {
 #[test]
 fn what_is_guessed_can_be_loaded() {
     for (seed, rows, rejected) in [
-        ("examples/access-logs/seed.yml", ACCESS_LOGS.rows, ACCESS_LOGS.rejects),
+        // The one `n/a` among the bytes is guessed to be null, which the example's own load does not say.
+        (
+            "examples/access-logs/seed.yml",
+            ACCESS_LOGS.rows + 1,
+            ACCESS_LOGS.rejects - 1,
+        ),
         ("examples/mixed/seed.yml", 200, 0),
     ] {
         let workplace = Workplace::new();
