@@ -146,7 +146,7 @@ pub(crate) fn decide(
 }
 
 /// Whether the record is the header of a table with a column for each year: names, then years one after the other, above values
-/// that are no years.
+/// that are no years. Years may be left out where no column below holds any.
 fn are_names_and_years(first: &[&str], kinds: &[Kind], below: &[Below<'_>]) -> bool {
     let year_of = |text: &str| text.parse::<u32>().ok().filter(|year| (1500..=2500).contains(year));
     let mut years = Vec::new();
@@ -159,12 +159,16 @@ fn are_names_and_years(first: &[&str], kinds: &[Kind], below: &[Below<'_>]) -> b
             _ => return false,
         }
     }
-    let is_next = |pair: &[(u32, &Below<'_>)]| pair[0].0 + 1 == pair[1].0 || pair[0].0 == pair[1].0 + 1;
-    let is_other = |column: &Below<'_>| column.values.iter().any(|value| year_of(value).is_none());
-    num_names > 0
-        && years.len() > 1
-        && years.windows(2).all(is_next)
-        && years.iter().any(|(_, column)| is_other(column))
+    let all = |is: fn(u32, u32) -> bool| years.windows(2).all(|pair| is(pair[0].0, pair[1].0));
+    let num_years_below = |column: &Below<'_>| column.values.iter().filter(|value| year_of(value).is_some()).count();
+    let is_next = all(|year, next| year.abs_diff(next) == 1)
+        && years
+            .iter()
+            .any(|(_, column)| num_years_below(column) < column.values.len());
+    let is_later = years.len() > 2
+        && (all(|year, next| year < next) || all(|year, next| year > next))
+        && years.iter().all(|(_, column)| num_years_below(column) == 0);
+    num_names > 0 && years.len() > 1 && (is_next || is_later)
 }
 
 /// Whether no two cells are equal.

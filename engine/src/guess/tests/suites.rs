@@ -219,3 +219,17 @@ fn last_record_may_be_the_short_one() {
         "name:string, n:long, m:long",
     );
 }
+
+#[test]
+fn years_in_order_are_names_above_other_values() {
+    check(
+        "Country;1985;1993;2000\nFrance;1.5;2.5;3.5\nSpain;2.5;3.5;4.5\nItaly;3;4;5\n",
+        json!({"skip_header_lines": 1}),
+        "Country:string, 1985:double, 1993:double, 2000:double",
+    );
+    check(
+        "Paris;1985;1993;2000\nRome;1885;1953;2010\nBonn;1685;1793;1900\n",
+        json!({"skip_header_lines": 0}),
+        "c0:string, c1:long, c2:long, c3:long",
+    );
+}
