@@ -261,6 +261,42 @@ fn rows_are_joined_with_files_of_the_bucket() {
 }
 
 #[test]
+fn dedup_fits_into_little_memory_with_the_records_that_it_takes_along() {
+    let workplace = Workplace::new();
+    let text = "t".repeat(150);
+    let rows: String = (0..60_000_u64)
+        .map(|row| {
+            format!(
+                "{},{}\n",
+                row * 7919 % 20_000,
+                if row == 59_000 {
+                    "x".to_owned()
+                } else {
+                    format!("{row},{text}")
+                }
+            )
+        })
+        .collect();
+    let rows = rows.replace(",x\n", &format!(",x,{text}\n"));
+    let path = workplace.write("rows.csv", rows);
+    let job = workplace.write(
+        "dedup.yml",
+        format!(
+            "in: {{type: file, path_prefix: '{path}', parser: {{type: csv, columns: [{{name: id, type: long}}, {{name: n, type: string}}, \
+             {{name: text, type: string}}]}}}}\nfilters: [{{type: dedup, columns: [id], keep: last, by: n}}, {{type: cast, columns: {{n: long}}}}]\n\
+             out: {{partition_by: none}}\nexec: {{memory_limit: 64MiB, max_threads: 2}}\n"
+        ),
+    );
+    let report = workplace.issuing(&job, &[]).run().succeeded().json();
+    assert_eq!(
+        report["rows"],
+        json!({"read": 60_000, "rejected": 1, "filtered": 40_000, "written": 19_999})
+    );
+    let line = workplace.query("SELECT line, length(record) > 150 AS is_whole FROM d.t__rejects");
+    assert_eq!(line, "line,is_whole\n59001,true\n");
+}
+
+#[test]
 fn rows_are_shown_after_each_filter_and_the_filters_by_their_names() {
     let workplace = Workplace::new();
     let job = job(

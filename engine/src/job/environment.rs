@@ -161,6 +161,20 @@ pub struct Budgets {
     pub scratch_folder: Option<PathBuf>,
 }
 
+/// Rows of a batch where there is memory enough, as DataFusion has it.
+const MAX_BATCH_ROWS: usize = 8_192;
+/// Fewer rows than this make each batch cost more than its rows.
+const MIN_BATCH_ROWS: usize = 256;
+/// Bytes that a row is taken to have at most, with the text of its record beside it.
+const BATCH_ROW_BYTES: usize = 2_048;
+/// Operators of a partition that share its memory; each holds a batch twice at least while it sorts it.
+const SHARING_OPERATORS: usize = 4;
+
+/// Rows of a batch, so that an operator has room for one; `operator_bytes` are those of one partition.
+fn batch_rows(operator_bytes: usize) -> usize {
+    (operator_bytes / SHARING_OPERATORS / BATCH_ROW_BYTES).clamp(MIN_BATCH_ROWS, MAX_BATCH_ROWS)
+}
+
 impl Budgets {
     /// Cores that this process may use.
     pub(super) fn num_cores() -> usize {
@@ -177,9 +191,13 @@ impl Budgets {
             DEFAULT_MEMORY_LIMIT_BYTES.max(DEFAULT_MEMORY_LIMIT_BYTES_PER_CORE * num_partitions as u64)
         });
         let limit = usize::try_from(limit_bytes).unwrap_or(usize::MAX);
+        let default_batch_rows = match exec.memory_limit_bytes {
+            Some(_) => batch_rows(limit / 4 / num_partitions),
+            None => MAX_BATCH_ROWS,
+        };
         Budgets {
             num_partitions,
-            batch_rows: exec.batch_rows.unwrap_or(8_192).max(1),
+            batch_rows: exec.batch_rows.unwrap_or(default_batch_rows).max(1),
             fetch_bytes: limit_bytes / FETCH_PARTS,
             writer_bytes: limit / 4 / num_partitions,
             operator_bytes: limit / 4,

@@ -329,7 +329,7 @@ pub static KEYS: &[KeyDoc] = &[
     key("exec.scratch_folder", Text, "Folder on local disk for what memory has no room for. Left out: the system's folder for temporary files").example("/var/tmp"),
     key("exec.target_file_size", Size, "Bytes of an output file at which the next is begun").unit("bytes").example("256MiB"),
     key("exec.max_requests", Integer, "Requests in flight at most, of all threads together. Left out: 256, or 32 a thread if that is more").unit("requests").example("64"),
-    key("exec.batch_rows", Integer, "Rows handled at a time").unit("rows").example("8192"),
+    key("exec.batch_rows", Integer, "Rows handled at a time; left out: 8192, fewer where `memory_limit` is small").unit("rows").example("8192"),
     key("exec.commit_every", Step, "An append commits whenever so much is loaded, in the order of the keys, each time with its cursor. Left out: once, at its end").example("10GiB"),
     key("exec.checkpoint_every", Step, "After so much input a job writes down what it has done, so that `issue --resume` goes on from there").default("1GiB").example("1000 files"),
     key("exec.guess_sample_buffer_bytes", Size, "Bytes that `guess` reads of each sampled file; more than 40").unit("bytes").default("32768").example("128KiB"),
