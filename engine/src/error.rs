@@ -21,6 +21,9 @@ pub enum Blame {
     Internal,
 }
 
+/// How hints put it that a failed job has changed nothing.
+pub(crate) const NOTHING_COMMITTED: &str = "nothing was committed";
+
 /// A failed command. `Display` is one line; the chain of causes is in `source`.
 #[derive(Debug)]
 pub struct Error {
@@ -90,6 +93,12 @@ impl Error {
     /// Adds the cause.
     pub fn caused_by(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
         self.source = Some(source.into());
+        self
+    }
+
+    /// Corrects a hint that knows only of what failed, for a job that had committed something before: `what` says how much.
+    pub(crate) fn after_commits(mut self, what: &str) -> Error {
+        self.hint = self.hint.map(|hint| hint.replace(NOTHING_COMMITTED, what));
         self
     }
 

@@ -104,7 +104,13 @@ pub fn found(job: &JobRecord, committed: &CommittedSteps, left: Option<&Unfinish
     let done = committed.steps.done.max(left.map_or(0, |left| left.steps.done));
     let total = left.map_or(committed.steps.total, |left| left.steps.total);
     if error["hint"].is_null() && left.is_some() {
-        error["hint"] = json!(how_to_go_on(Some(job), &job.job.id, StepCounts { done, total }, None));
+        error["hint"] = json!(how_to_go_on(
+            Some(job),
+            &job.job.id,
+            StepCounts { done, total },
+            0,
+            None
+        ));
     }
     error["committed"] = committed_document(committed);
     error
@@ -125,15 +131,27 @@ fn committed_document(committed: &CommittedSteps) -> Value {
 }
 
 fn going_on(job: Option<&JobRecord>, progress: &Progress, retry: Option<Retry>) -> Option<String> {
-    how_to_go_on(job, &progress.job_id, progress.steps(), retry)
+    how_to_go_on(
+        job,
+        &progress.job_id,
+        progress.steps(),
+        progress.num_files_kept(),
+        retry,
+    )
 }
 
-/// How to go on with a job of which something is done.
-pub fn how_to_go_on(job: Option<&JobRecord>, job_id: &str, steps: StepCounts, retry: Option<Retry>) -> Option<String> {
+/// How to go on with a job of which something is done: some of its steps, or some files of a step that was broken off.
+pub fn how_to_go_on(
+    job: Option<&JobRecord>,
+    job_id: &str,
+    steps: StepCounts,
+    num_files: u64,
+    retry: Option<Retry>,
+) -> Option<String> {
     let StepCounts { done, total } = steps;
     let run = job.and_then(|job| job.run.as_ref());
     let how = match (run, retry) {
-        _ if done == 0 => return None,
+        _ if done == 0 && num_files == 0 => return None,
         (Some(_), Some(_)) => "the next attempt goes on from there".to_owned(),
         (Some(run), None) => format!(
             "`bucketload run {} {}` goes on from there",
@@ -142,7 +160,16 @@ pub fn how_to_go_on(job: Option<&JobRecord>, job_id: &str, steps: StepCounts, re
         ),
         (None, _) => format!("the same command with `--resume {job_id}` goes on from there"),
     };
-    Some(format!("{done} of {total} steps are done; {how}"))
+    let files = match num_files {
+        1 => "1 file is kept".to_owned(),
+        _ => format!("{num_files} files are kept"),
+    };
+    let what = match (done, num_files) {
+        (_, 0) => format!("{done} of {total} steps are done"),
+        (0, _) => files,
+        (_, _) => format!("{done} of {total} steps are done, of the next {files}"),
+    };
+    Some(format!("{what}; {how}"))
 }
 
 /// A name as a shell takes it.

@@ -8,6 +8,7 @@ const NUM_FILES: usize = 4;
 
 /// Every place, those that only some loads pass among them. `:2` is the second time.
 const PLACES: &[&str] = &[
+    "after_list",
     "after_announce",
     "after_write",
     "after_write:2",
@@ -22,8 +23,22 @@ const PLACES: &[&str] = &[
     "before_commit:2",
     "after_commit",
     "after_commit:2",
+    "after_companion:3",
+    "after_companion:4",
     "after_settle",
     "after_settle:2",
+];
+
+/// Places that only a job passes that is gone on with.
+const PLACES_OF_RESUMED: &[&str] = &[
+    "after_takeover",
+    "after_announce",
+    "after_write",
+    "after_step",
+    "after_checkpoint",
+    "before_commit",
+    "after_commit",
+    "after_settle",
 ];
 
 /// What is done after a crash.
@@ -208,4 +223,141 @@ fn rewritten_files_take_the_place_of_the_old_ones_whenever_the_load_dies() {
     for (table, counted) in tables.iter().zip(store.count("duckdb", &tables)) {
         assert_eq!(counted, (all, all), "{table}");
     }
+}
+
+#[test]
+fn a_job_that_is_gone_on_with_may_die_again_and_again() {
+    for flags in [
+        ["--mode=append", "exec.checkpoint_every=1 files"],
+        ["--mode=replace", "exec.checkpoint_every=2 files"],
+        ["--mode=append", "exec.commit_every=1 files"],
+    ] {
+        let flags = [flags[0], "--set", flags[1]];
+        let store = Store::new("  incremental: ledger\n");
+        for file in 0..NUM_FILES {
+            store.put(&format!("f{file}"), 0);
+        }
+        let killed = store
+            .issuing("t", &flags)
+            .env("BUCKETLOAD_CRASH_AT", "after_step:2")
+            .run();
+        assert_eq!(killed.status, None, "{killed}");
+        let job = store.open_jobs("t").pop().unwrap();
+        let mut num_killed = 0;
+        for place in PLACES_OF_RESUMED {
+            let again = store
+                .issuing("t", &flags)
+                .args(["--resume", &job])
+                .env("BUCKETLOAD_CRASH_AT", place)
+                .run();
+            assert!(matches!(again.status, None | Some(0)), "{place}: {again}");
+            num_killed += usize::from(again.status.is_none());
+        }
+        assert!(num_killed >= 4, "only {num_killed} places are on the way");
+        store.issuing("t", &flags).args(["--resume", &job]).run().succeeded();
+        let all = (NUM_FILES * ROWS) as u64;
+        assert_eq!(store.count("deltalake", &["t".to_owned()]), [(all, all)], "{flags:?}");
+        assert_eq!(store.open_jobs("t"), Vec::<String>::new());
+    }
+}
+
+/// Rows of a table and its rejects, which together are the records of the input.
+fn rows_and_rejects(store: &Store, table: &str) -> (i64, i64) {
+    // A query keeps what the log promises.
+    let rows = store.workplace.number(&format!("SELECT count(*) FROM d.{table}"));
+    let rejects = store
+        .workplace
+        .number(&format!("SELECT count(*) FROM d.{table}__rejects"));
+    (rows, rejects)
+}
+
+#[test]
+fn rejects_are_shown_with_the_rows_and_leave_with_their_replay_whenever_it_dies() {
+    let store = Store::new("  incremental: ledger\n");
+    store.workplace.write("in/f0.csv", "f0/0,0\nf0/1,x\nf0/2,2\n");
+    store.workplace.write("in/f1.csv", "f1/0,y\nf1/1,1\n");
+    let mended = store.mended();
+    let places = [
+        "after_write",
+        "before_commit",
+        "after_commit",
+        "after_companion:2",
+        "after_companion:3",
+        "after_settle",
+    ];
+    let mut num_killed = 0;
+    for place in places {
+        let table = place.replace(':', "_");
+        let killed = store.issuing(&table, &[]).env("BUCKETLOAD_CRASH_AT", place).run();
+        num_killed += usize::from(killed.status.is_none());
+        store.issuing(&table, &[]).run().succeeded();
+        assert_eq!(rows_and_rejects(&store, &table), (3, 2), "{place}");
+        let replay = || {
+            store
+                .workplace
+                .bucketload(["rejects", "replay", &format!("d.{table}"), &mended, "--json"])
+        };
+        let killed = replay().env("BUCKETLOAD_CRASH_AT", place).run();
+        num_killed += usize::from(killed.status.is_none());
+        replay().run().succeeded();
+        assert_eq!(rows_and_rejects(&store, &table), (5, 0), "{place}");
+        assert_eq!(store.count("duckdb", &[table]), [(5, 5)], "{place}");
+    }
+    assert!(num_killed >= 9, "only {num_killed} places are on the way");
+}
+
+#[test]
+fn new_columns_come_with_the_rows_that_have_them_whenever_the_load_dies() {
+    let store = Store::new("  incremental: ledger\n");
+    let mut num_killed = 0;
+    for place in [
+        "after_write",
+        "after_step:2",
+        "before_commit:2",
+        "after_commit",
+        "after_commit:2",
+        "after_settle:2",
+    ] {
+        let table = place.replace(':', "_");
+        for file in 0..3 {
+            store.put(&format!("f{file}"), 0);
+        }
+        store
+            .issuing(&table, &["--set", "in.path_match_pattern=f0"])
+            .run()
+            .succeeded();
+        let wider = [
+            "--set",
+            "filters=[{type: sql, select: \"*, 7 AS extra\"}]",
+            "--set",
+            "exec.commit_every=1 files",
+        ];
+        let killed = store.issuing(&table, &wider).env("BUCKETLOAD_CRASH_AT", place).run();
+        num_killed += usize::from(killed.status.is_none());
+        store.issuing(&table, &wider).run().succeeded();
+        let sum = store.workplace.number(&format!("SELECT sum(extra) FROM d.{table}"));
+        assert_eq!(sum, 7 * 2 * ROWS as i64, "{place}");
+        let all = 3 * ROWS as u64;
+        assert_eq!(store.count("deltalake", &[table]), [(all, all)], "{place}");
+    }
+    assert!(num_killed >= 5, "only {num_killed} places are on the way");
+}
+
+#[test]
+fn the_ledger_stays_what_it_was_when_its_merge_dies() {
+    let store = Store::new("  incremental: ledger\n");
+    let num_files = 14;
+    let mut num_killed = 0;
+    for file in 0..num_files {
+        store.put(&format!("f{file:02}"), 0);
+        let killed = store.issuing("t", &[]).env("BUCKETLOAD_CRASH_AT", "after_merge").run();
+        num_killed += usize::from(killed.status.is_none());
+    }
+    assert!(num_killed > 0, "no run was merged");
+    store.issuing("t", &[]).run().succeeded();
+    assert_eq!(
+        store.count("duckdb", &["t__files".to_owned()]),
+        [(num_files, num_files)]
+    );
+    assert_eq!(store.workplace.num_rows(), num_files as i64 * ROWS as i64);
 }

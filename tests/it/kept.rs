@@ -30,13 +30,40 @@ impl Store {
         Store { workplace, job }
     }
 
+    /// The same job for records whose version is no number, which it takes for 9.
+    pub(crate) fn mended(&self) -> String {
+        let job = fs::read_to_string(&self.job).unwrap();
+        let job = job.replace("name: version, type: long", "name: version, type: string");
+        let filter = "filters:\n- {type: sql, select: \"id, coalesce(try_cast(version AS BIGINT), 9) AS version, _file_path\"}\n";
+        self.workplace.write("mended.yml", format!("{job}{filter}"))
+    }
+
     fn path(&self, name: &str) -> PathBuf {
         self.workplace.path("in").join(format!("{name}.csv"))
     }
 
+    /// The job's configuration.
+    pub(crate) fn job(&self) -> &str {
+        &self.job
+    }
+
+    /// Writes a file of which every third row has no number for its version.
+    pub(crate) fn put_spoilt(&self, name: &str) {
+        let version = |row| if row % 3 == 0 { "none" } else { "1" };
+        self.put_rows(
+            name,
+            (0..ROWS)
+                .map(|row| format!("{name}/{row},{}\n", version(row)))
+                .collect(),
+        );
+    }
+
     /// Writes a file, whole at once, with rows `name/0` to `name/9`. A rewritten one has another version in its rows.
     pub(crate) fn put(&self, name: &str, version: usize) {
-        let rows: String = (0..ROWS).map(|row| format!("{name}/{row},{version}\n")).collect();
+        self.put_rows(name, (0..ROWS).map(|row| format!("{name}/{row},{version}\n")).collect());
+    }
+
+    fn put_rows(&self, name: &str, rows: String) {
         let unfinished = self.workplace.path(&format!("unfinished-{name}"));
         fs::write(&unfinished, rows).unwrap();
         fs::rename(unfinished, self.path(name)).unwrap();

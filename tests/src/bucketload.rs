@@ -206,14 +206,16 @@ impl Bucketload {
         self.below(Path::new("sh"), &["-c", &script])
     }
 
-    /// The same command line with a terminal of so many columns as its standard error.
+    /// The same command line with a terminal of so many columns as its standard error. [`Running::interrupt`] presses Ctrl-C there.
     #[must_use]
     pub fn on_terminal(self, columns: u16) -> Bucketload {
         let script = "
-import fcntl, os, pty, struct, subprocess, sys, termios
+import fcntl, os, pty, signal, struct, subprocess, sys, termios
 ours, theirs = pty.openpty()
 fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack('HHHH', 24, int(sys.argv[1]), 0, 0))
-process = subprocess.Popen(sys.argv[2:], stderr=theirs, env={**os.environ, 'TERM': 'xterm'})
+signal.signal(signal.SIGINT, lambda *_: os.write(ours, b'\\x03'))
+process = subprocess.Popen(sys.argv[2:], stderr=theirs, env={**os.environ, 'TERM': 'xterm'}, start_new_session=True,
+                           preexec_fn=lambda: fcntl.ioctl(2, termios.TIOCSCTTY, 0))
 os.close(theirs)
 try:
     while shown := os.read(ours, 65536):

@@ -24,6 +24,8 @@ pub enum RequestKind {
     Head,
     /// Writing a file.
     Put,
+    /// Writing a version of a table's log.
+    Commit,
     /// Anything else.
     Other,
 }
@@ -41,6 +43,12 @@ pub enum Fault {
     Delay(Duration),
     /// The request is passed on when [`Proxy::release`] is called, or never.
     Hold,
+    /// So many bytes of the answer's body come at once, the others when [`Proxy::release`] is called, or never.
+    HoldBody(u64),
+    /// The request is passed on, and this comes instead of the server's answer.
+    Replace(Answer),
+    /// The same, and this comes to every request after it.
+    ReplaceAll(Answer),
 }
 
 /// An answer made up.
@@ -95,6 +103,8 @@ struct Shared {
 struct State {
     planned: VecDeque<Planned>,
     seen: Vec<SeenRequest>,
+    /// What comes to every request.
+    last: Option<Answer>,
     num_held: usize,
     is_released: bool,
 }
@@ -196,12 +206,19 @@ impl Shared {
         let mut state = self.state();
         let kind = request.kind;
         state.seen.push(request);
+        if let Some(last) = state.last {
+            return Some(Fault::Answer(last));
+        }
         let planned = state
             .planned
             .iter_mut()
             .find(|planned| planned.kind == kind && planned.times > 0)?;
         planned.times -= 1;
-        Some(planned.fault)
+        let fault = planned.fault;
+        if let Fault::ReplaceAll(made_up) = fault {
+            state.last = Some(made_up);
+        }
+        Some(fault)
     }
 
     fn hold(&self) {
@@ -248,7 +265,7 @@ fn serve(client: TcpStream, shared: &Shared) -> io::Result<()> {
         }
         Some(Fault::Delay(time)) => thread::sleep(time),
         Some(Fault::Hold) => shared.hold(),
-        Some(Fault::CutBody(_)) | None => {}
+        Some(Fault::CutBody(_) | Fault::HoldBody(_) | Fault::Replace(_) | Fault::ReplaceAll(_)) | None => {}
     }
     let mut server = TcpStream::connect(shared.upstream)?;
     server.write_all(&head.closing_bytes())?;
@@ -260,9 +277,18 @@ fn serve(client: TcpStream, shared: &Shared) -> io::Result<()> {
         answer = Head::read(&mut answers)?;
     }
     let Some(answer) = answer else { return Ok(()) };
+    if let Some(Fault::Replace(made_up) | Fault::ReplaceAll(made_up)) = fault {
+        io::copy(&mut answers, &mut io::sink())?;
+        return self::answer(&client, made_up);
+    }
     (&client).write_all(&answer.closing_bytes())?;
     match fault {
         Some(Fault::CutBody(num_bytes)) => io::copy(&mut answers.take(num_bytes), &mut &client)?,
+        Some(Fault::HoldBody(num_bytes)) => {
+            io::copy(&mut (&mut answers).take(num_bytes), &mut &client)?;
+            shared.hold();
+            io::copy(&mut answers, &mut &client)?
+        }
         _ => io::copy(&mut answers, &mut &client)?,
     };
     client.shutdown(Shutdown::Both)
@@ -303,6 +329,7 @@ fn seen(head: &Head) -> SeenRequest {
         "GET" if is_file => RequestKind::Get,
         "GET" => RequestKind::List,
         "HEAD" => RequestKind::Head,
+        "PUT" if path.contains("/_delta_log/") => RequestKind::Commit,
         "PUT" => RequestKind::Put,
         _ => RequestKind::Other,
     };
@@ -384,6 +411,7 @@ mod tests {
             "GET /bucket/a",
             "HEAD /bucket/a",
             "PUT /b/a",
+            "PUT /b/t/_delta_log/0.json",
         ] {
             ask(&proxy, line);
         }
@@ -392,10 +420,11 @@ mod tests {
             RequestKind::Get,
             RequestKind::Head,
             RequestKind::Put,
+            RequestKind::Commit,
             RequestKind::Other,
         ]
         .map(|kind| proxy.count(kind));
-        assert_eq!(counts, [2, 1, 1, 1, 0]);
+        assert_eq!(counts, [2, 1, 1, 1, 1, 0]);
         assert_eq!(proxy.requests()[2].range.as_deref(), Some("bytes=0-9"));
     }
 
@@ -423,6 +452,27 @@ mod tests {
         assert!(answer.starts_with("HTTP/1.1 301 Moved"), "{answer}");
         assert!(answer.contains("x-amz-bucket-region: eu-west-1\r\n") && answer.ends_with("<Error/>"));
         assert!(ask(&proxy, "GET /bucket").ends_with(BODY));
+    }
+
+    #[test]
+    fn answers_can_be_lost_and_bodies_held() {
+        let answer = Answer {
+            status: "500 Internal Server Error",
+            headers: &[],
+            body: "<Error/>",
+        };
+        let proxy = Proxy::start(upstream())
+            .with_fault(RequestKind::Put, Fault::Replace(answer), 1)
+            .with_fault(RequestKind::Get, Fault::HoldBody(4), 1);
+        assert!(ask(&proxy, "PUT /bucket/a").ends_with("<Error/>"));
+        assert!(ask(&proxy, "PUT /bucket/a").ends_with(BODY));
+        thread::scope(|scope| {
+            let held = scope.spawn(|| ask(&proxy, "GET /bucket/a"));
+            assert!(wait_until(Duration::from_secs(10), || proxy.num_held() == 1));
+            assert!(!held.is_finished());
+            proxy.release();
+            assert!(held.join().unwrap().ends_with(BODY));
+        });
     }
 
     #[test]

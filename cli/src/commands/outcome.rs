@@ -24,7 +24,7 @@ pub(super) fn show_ended(
     match ended {
         Ended::Stopped => {
             let (reason, steps) = (stopped(stop.reason(), &progress.committed()), progress.steps());
-            let hint = how_to_go_on(job, &progress.job_id, steps, None);
+            let hint = how_to_go_on(job, &progress.job_id, steps, progress.num_files_kept(), None);
             printer.talk(&reason);
             if let Some(hint) = &hint {
                 printer.hint(&format!("hint: {hint}"));
@@ -50,7 +50,13 @@ pub(super) fn show_ended(
         }
         Ended::Failed(failed) => {
             printer.explain(&failed.error);
-            if let Some(hint) = how_to_go_on(job, &failed.report.job_id, failed.report.steps, None) {
+            if let Some(hint) = how_to_go_on(
+                job,
+                &progress.job_id,
+                failed.report.steps,
+                progress.num_files_kept(),
+                None,
+            ) {
                 printer.hint(&format!("hint: {hint}"));
             }
             if printer.is_json() {

@@ -37,6 +37,10 @@ pub(super) async fn commit_output(
         Some(step) => work.steps.files(step),
         None => Arc::clone(work.steps.all_files()),
     };
+    if job.progress.attempt().is_empty() {
+        // All steps are kept; what is staged from here on belongs to the commit alone.
+        job.progress.begin_step(work.steps.len());
+    }
     let rewritten = rewritten_files(job, work, &files).await?;
     crash_point("after_rewrite");
     work.check_ours().await?;

@@ -9,6 +9,7 @@ use crate::filter::{WrongCondition, plan_condition};
 use crate::parse::origin::ORIGIN_COLUMN_NAME;
 use crate::parse::reject::RejectSink;
 use crate::scan::condition::ListingCondition;
+use crate::scan::early_end::EarlyEnd;
 use crate::scan::file_rows::FileRows;
 use crate::scan::table::PrefixTable;
 use crate::scan::{ScanCounters, ScanOptions, ScanServices};
@@ -257,6 +258,7 @@ impl OpenInput {
             rejects,
             counters,
             file_rows: None,
+            early_end: Arc::default(),
         };
         self.table_of(&self.listing.files, plan, environment, budgets, sinks)
     }
@@ -295,6 +297,7 @@ impl OpenInput {
             rejects: sinks.rejects,
             counters: sinks.counters,
             file_rows: sinks.file_rows,
+            early_end: sinks.early_end,
         };
         Ok(PrefixTable::new(
             options,
@@ -313,4 +316,6 @@ pub(super) struct ScanSinks {
     pub(super) counters: Arc<ScanCounters>,
     /// Rows of each file; `None`: nobody wants to know.
     pub(super) file_rows: Option<Arc<FileRows>>,
+    /// Whether it is to end before its last file.
+    pub(super) early_end: Arc<EarlyEnd>,
 }

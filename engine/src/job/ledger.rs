@@ -129,16 +129,23 @@ impl KnownCursor for ListingCursor {
     }
 }
 
-/// Writes the entries of the files that were read; gives the staged file, if there are any.
+/// Writes the entries of the files `read`, without those that were left out; gives the staged file, if there are any.
 pub(super) async fn write_entries(
     folder: &TableFolder,
     attempt: &str,
     job: LedgerJob,
     names: &FileNames,
     file_rows: &FileRows,
+    read: &FileList,
 ) -> Result<Vec<StagedFile>> {
     let mut writer = LedgerWriter::new(folder, attempt, job)?;
+    let mut read = read.iter().peekable();
     for (file, num_rows) in file_rows.iter() {
+        // Both are in key order.
+        while read.next_if(|read| read.key < file.key).is_some() {}
+        if read.next_if(|read| read.key == file.key).is_none() {
+            continue;
+        }
         writer.push(&names.name(&file.key), &file, num_rows).await?;
     }
     Ok(writer.finish().await?.into_iter().collect())

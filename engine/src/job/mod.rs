@@ -1,12 +1,14 @@
 //! The commands: the only place that knows every stage.
 //!
 //! Reading order: [`environment`] (what all commands stand on) with `memory`, [`run`] (a load from beginning to end) and [`stop`] (one that
-//! can be stopped), then what it is made of: `target`, `work` with `steps`, `notes`, `process` and `fingerprint`, `input` with `discover`, `ledger`, [`filters`] with `lookup`, `step` with `shape`, `output` with
-//! `storage`, [`rejects`] with [`replay`], `finish` with `replaced`, [`progress`], [`report`] with [`limit`], `spans`, and what a table says of a job that died
+//! can be stopped), then what it is made of: `target`, `work` with `steps`, `parts`, `notes`, `process` and `fingerprint`, `resume`, `input` with
+//! `discover`, `ledger`, [`filters`] with `lookup`, `step` with `shape`, `output` with `storage`, [`rejects`] with [`replay`], `finish` with `replaced`,
+//! [`progress`], [`report`] with `counts` and [`limit`], `spans`, and what a table says of a job that died
 //! ([`committed`]); then the commands that read: [`preview`], [`explain`], [`guess`], [`tune`], [`query`], [`tables`], [`vacuum`], and how rows are
 //! shown ([`present`]).
 
 pub mod committed;
+mod counts;
 mod discover;
 pub mod environment;
 pub mod explain;
@@ -21,6 +23,7 @@ mod lookup;
 mod memory;
 mod notes;
 mod output;
+mod parts;
 pub mod present;
 pub mod preview;
 mod process;
@@ -30,6 +33,7 @@ pub mod rejects;
 mod replaced;
 pub mod replay;
 pub mod report;
+mod resume;
 pub mod run;
 mod shape;
 mod spans;

@@ -2,9 +2,11 @@
 //!
 //! `<table>/_bucketload/<job>.job.json` says what the job is and which process has it, and is written again every minute. A job of several
 //! steps that commits once adds `<job>.list-files.parquet`, its input, and a `<job>.step-N.json` with what each finished step has
-//! staged. No reader looks into a folder whose name begins with an underscore. A job that ends well leaves nothing behind; one that
-//! dies leaves its notes for `issue --resume`, until `vacuum` finds them old.
+//! staged; one that is stopped in the midst of a step adds a `<job>.part-N-M.json`. No reader looks into a folder whose name begins with
+//! an underscore. A job that ends well leaves nothing behind; one that dies leaves its notes for `issue --resume`, until `vacuum` finds them
+//! old.
 
+use super::parts::StepPart;
 use super::process::Process;
 use super::report::StepCounts;
 use crate::error::{Blame, Error, Result};
@@ -30,6 +32,8 @@ const TAKEN_OVER: &str = "taken-over-";
 
 /// Name of the note of a finished step, before its number.
 const STEP: &str = "step-";
+/// Name of the note that says that the job is being removed: nobody goes on with it any more.
+pub(super) const REMOVED: &str = "removed";
 
 /// How often a running job says so.
 const HEARTBEAT: Duration = Duration::from_secs(60);
@@ -169,6 +173,22 @@ impl JobNotes {
         self.read(&step_name(step)).await
     }
 
+    /// Writes down what a step has staged that is broken off; `number` counts how often it was before.
+    pub(super) async fn write_part(&self, step: usize, number: usize, part: &StepPart) -> Result<()> {
+        let text = serde_json::to_vec(part)
+            .map_err(|error| Error::internal("cannot write a part of a step").caused_by(error))?;
+        self.put(&part_name(step, number), text).await
+    }
+
+    /// What a step has staged that was broken off, the first part first.
+    pub(super) async fn read_parts(&self, step: usize) -> Result<Vec<StepPart>> {
+        let mut parts = Vec::new();
+        while let Some(part) = self.read(&part_name(step, parts.len())).await? {
+            parts.push(part);
+        }
+        Ok(parts)
+    }
+
     async fn read<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>> {
         let bytes = match self.store.get(&self.path(name)).await {
             Err(object_store::Error::NotFound { .. }) => return Ok(None),
@@ -211,46 +231,68 @@ impl JobNotes {
 
     /// Takes the job over from a process that died; gives how often that has happened. Of several processes that try at once, one succeeds.
     ///
-    /// **Errors**: another process was faster.
+    /// **Errors**: another process was faster, or removes the job.
     pub(super) async fn take_over(&self) -> Result<usize> {
-        let number = self.num_takeovers().await? + 1;
+        let number = self.claims().await?.num_takeovers + 1;
         let options = PutOptions {
             mode: PutMode::Create,
             ..PutOptions::default()
         };
         let path = self.path(&format!("{TAKEN_OVER}{number}"));
         match self.store.put_opts(&path, PutPayload::new(), options).await {
-            Ok(_) => Ok(number),
-            Err(object_store::Error::AlreadyExists { .. }) => Err(taken_over(&self.job_id)),
-            Err(error) => Err(self.failed(error)),
+            Ok(_) => {}
+            Err(object_store::Error::AlreadyExists { .. }) => return Err(taken_over(&self.job_id)),
+            Err(error) => return Err(self.failed(error)),
+        }
+        // Who removes the job looks for takeovers after it has said so; so at least one of both sees the other.
+        match self.claims().await? {
+            claims if claims.is_removed || !claims.has_record => Err(removed(&self.job_id)),
+            _ => Ok(number),
         }
     }
 
-    /// Makes sure that nobody else has taken the job over since.
+    /// Makes sure that nobody else has taken the job over or removed it since.
     ///
     /// **Errors**: somebody has.
     pub(super) async fn check_ours(&self, num_takeovers: usize) -> Result<()> {
-        match self.num_takeovers().await? == num_takeovers {
-            true => Ok(()),
-            false => Err(taken_over(&self.job_id)),
+        match self.claims().await? {
+            claims if claims.is_removed || !claims.has_record => Err(removed(&self.job_id)),
+            claims if claims.num_takeovers != num_takeovers => Err(taken_over(&self.job_id)),
+            _ => Ok(()),
         }
-    }
-
-    async fn num_takeovers(&self) -> Result<usize> {
-        self.count(TAKEN_OVER).await
     }
 
     /// Steps that are written down.
     pub(super) async fn num_steps(&self) -> Result<u64> {
-        Ok(self.count(STEP).await? as u64)
+        Ok(self.claims().await?.num_steps)
     }
 
-    /// Notes of the job whose name begins so.
-    async fn count(&self, name: &str) -> Result<usize> {
+    /// Takes a dead job out of everybody's reach, so that its files can go; `false`: somebody has taken it over since `known`.
+    pub(super) async fn begin_removal(&self, known: Claims) -> Result<bool> {
+        self.put(REMOVED, Vec::new()).await?;
+        let is_ours = self.claims().await?.num_takeovers == known.num_takeovers;
+        if !is_ours {
+            let withdrawn = self.store.delete(&self.path(REMOVED)).await;
+            withdrawn.map_err(|error| self.failed(error))?;
+        }
+        Ok(is_ours)
+    }
+
+    /// What processes have said of the job.
+    pub(super) async fn claims(&self) -> Result<Claims> {
         let notes = notes_in(&self.store).await.map_err(|error| self.failed(error))?;
-        let prefix = format!("{}.{name}", self.job_id);
-        let is_such = |note: &&ObjectMeta| note.location.filename().is_some_and(|name| name.starts_with(&prefix));
-        Ok(notes.iter().filter(is_such).count())
+        let mut claims = Claims::default();
+        for note in &notes {
+            let name = note.location.filename().and_then(|name| name.split_once('.'));
+            match name.filter(|(job_id, _)| *job_id == self.job_id) {
+                Some((_, "job.json")) => claims.has_record = true,
+                Some((_, REMOVED)) => claims.is_removed = true,
+                Some((_, name)) if name.starts_with(TAKEN_OVER) => claims.num_takeovers += 1,
+                Some((_, name)) if name.starts_with(STEP) => claims.num_steps += 1,
+                _ => {}
+            }
+        }
+        Ok(claims)
     }
 
     /// Goes on saying that this process has the job, until what is given is dropped.
@@ -271,6 +313,19 @@ impl JobNotes {
             }
         }))
     }
+}
+
+/// What processes have said of a job.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Claims {
+    /// Whether it is known what the job is.
+    has_record: bool,
+    /// How often it was taken over by another process.
+    num_takeovers: usize,
+    /// Whether it is being removed.
+    is_removed: bool,
+    /// Steps that are written down.
+    num_steps: u64,
 }
 
 /// Says that a job runs.
@@ -318,6 +373,11 @@ impl JobRecord {
     pub(super) fn is_running(&self, now: jiff::Timestamp) -> bool {
         self.process.is_running(now)
     }
+
+    /// Whether there is no doubt about [`is_running`](Self::is_running).
+    pub(super) fn is_known_here(&self) -> bool {
+        self.process.is_known_here()
+    }
 }
 
 fn taken_over(job_id: &str) -> Error {
@@ -326,6 +386,11 @@ fn taken_over(job_id: &str) -> Error {
         format!("job {job_id} was taken over by another process"),
     )
     .with_hint("it goes on there; nothing more is committed here")
+}
+
+fn removed(job_id: &str) -> Error {
+    Error::new(Blame::Storage, format!("job {job_id} was removed by `vacuum`"))
+        .with_hint("start a new job; nothing more is committed here")
 }
 
 /// All notes beside a table.
@@ -383,6 +448,10 @@ pub(super) async fn unfinished_jobs(table: &TableFolder, now: jiff::Timestamp) -
         });
     }
     Ok(jobs)
+}
+
+fn part_name(step: usize, number: usize) -> String {
+    format!("part-{step:06}-{number:03}.json")
 }
 
 fn step_name(step: usize) -> String {

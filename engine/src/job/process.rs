@@ -48,12 +48,17 @@ impl Process {
         self.has_let_go = true;
     }
 
+    /// Whether it is of this machine or has let go, so that there is no doubt whether it still has the job.
+    pub(super) fn is_known_here(&self) -> bool {
+        self.has_let_go || self.host == host_name() && self.began.is_some()
+    }
+
     /// Whether it still has the job, as far as can be known from here.
     pub(super) fn is_running(&self, now: jiff::Timestamp) -> bool {
         if self.has_let_go {
             return false;
         }
-        if self.host == host_name() && self.began.is_some() {
+        if self.is_known_here() {
             return process_began(self.pid) == self.began;
         }
         let seen = jiff::Timestamp::from_microsecond(self.seen_micros).unwrap_or(jiff::Timestamp::MIN);
@@ -61,11 +66,13 @@ impl Process {
     }
 }
 
-/// The name of this machine, or of the container that is one.
+/// The name of this machine, or of the container that is one: where a number of a process means the same process.
 fn host_name() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    format!("{} {}", name.trim(), boot.trim())
+    // Containers may share the name of their machine, but each counts its processes by itself.
+    let counted_in = std::fs::read_link("/proc/self/ns/pid").unwrap_or_default();
+    format!("{} {} {}", name.trim(), boot.trim(), counted_in.display())
 }
 
 /// When a process of this machine began; `None`: it does not run, or the system does not tell.

@@ -3,6 +3,7 @@
 use super::report::StepCounts;
 use crate::error::{Blame, Error, Result};
 use crate::scan::ScanCounters;
+use crate::scan::early_end::EarlyEnd;
 use crate::write::exec::WriteCounters;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -43,6 +44,12 @@ pub struct Progress {
     num_rows_committed: AtomicU64,
     /// Asked to stop while a step was committed.
     is_stop_asked: AtomicBool,
+    /// Whether what is read so far is kept when the job is asked to stop.
+    is_kept: AtomicBool,
+    /// Files of the step under way whose rows are kept.
+    num_files_kept: AtomicU64,
+    /// Ends the scan of the step under way.
+    early_end: Arc<EarlyEnd>,
     stage: AtomicU8,
     num_files: AtomicU64,
     size_bytes: AtomicU64,
@@ -50,6 +57,17 @@ pub struct Progress {
     pub scan: Arc<ScanCounters>,
     /// What has been written.
     pub write: Arc<WriteCounters>,
+}
+
+/// What a job does that is asked to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stopping {
+    /// Its commit has begun, and only the job knows how it ends.
+    Commits,
+    /// It ends by itself once the files it is reading are read, and what it has read is kept.
+    Keeps,
+    /// It does not end by itself, and what it has under way is of no use to anybody.
+    Drops,
 }
 
 /// The progress at one moment.
@@ -105,6 +123,9 @@ impl Progress {
             num_steps_committed: AtomicU64::new(0),
             num_rows_committed: AtomicU64::new(0),
             is_stop_asked: AtomicBool::new(false),
+            is_kept: AtomicBool::new(false),
+            num_files_kept: AtomicU64::new(0),
+            early_end: Arc::default(),
             stage: AtomicU8::new(LISTING),
             num_files: AtomicU64::new(0),
             size_bytes: AtomicU64::new(0),
@@ -184,6 +205,11 @@ impl Progress {
         attempt
     }
 
+    /// What the step has staged is kept from here on, by a commit or by the notes of the job.
+    pub(super) fn end_step(&self) {
+        self.attempt.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// The progress now.
     pub fn snapshot(&self) -> ProgressSnapshot {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
@@ -203,7 +229,23 @@ impl Progress {
         }
     }
 
-    pub(super) fn begin_loading(&self, num_files: u64, size_bytes: u64) {
+    /// Files of the step under way whose rows are kept for whoever goes on with the job.
+    pub fn num_files_kept(&self) -> u64 {
+        self.num_files_kept.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn note_kept(&self, num_files: usize) {
+        self.num_files_kept.store(num_files as u64, Ordering::Relaxed);
+    }
+
+    /// Ends the scan of the step under way when it is asked.
+    pub(super) fn early_end(&self) -> &Arc<EarlyEnd> {
+        &self.early_end
+    }
+
+    /// `is_kept`: what is read is kept when the job is asked to stop.
+    pub(super) fn begin_loading(&self, num_files: u64, size_bytes: u64, is_kept: bool) {
+        self.is_kept.store(is_kept, Ordering::Release);
         self.num_files.store(num_files, Ordering::Relaxed);
         self.size_bytes.store(size_bytes, Ordering::Relaxed);
         self.advance(LISTING, LOADING);
@@ -219,7 +261,7 @@ impl Progress {
 
     /// Goes on after the commit of a step, unless the job was asked to stop meanwhile.
     pub(super) fn end_committing(&self) {
-        self.attempt.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.end_step();
         let stage = match self.is_stop_asked.load(Ordering::Acquire) {
             true => STOPPING,
             false => LOADING,
@@ -227,12 +269,25 @@ impl Progress {
         self.advance(COMMITTING, stage);
     }
 
-    /// Asks the job not to commit; `false`: its commit has begun, and only the job knows how it ends.
-    pub fn stop(&self) -> bool {
+    /// Asks the job not to commit, and to end soon.
+    pub fn stop(&self) -> Stopping {
         self.is_stop_asked.store(true, Ordering::Release);
-        [LISTING, LOADING, STOPPING]
+        let is_stopping = [LISTING, LOADING, STOPPING]
             .into_iter()
-            .any(|stage| self.advance(stage, STOPPING))
+            .any(|stage| self.advance(stage, STOPPING));
+        match is_stopping {
+            false => Stopping::Commits,
+            true if self.is_kept.load(Ordering::Acquire) => {
+                self.early_end.ask();
+                Stopping::Keeps
+            }
+            true => Stopping::Drops,
+        }
+    }
+
+    /// Whether the job was asked to stop and obeys.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stage.load(Ordering::Acquire) == STOPPING
     }
 
     /// Goes from one stage to another; `false`: it was not in that stage. No two callers both succeed in leaving one, so a job
@@ -253,10 +308,14 @@ mod tests {
         for begin_loading in [false, true] {
             let progress = Progress::new();
             if begin_loading {
-                progress.begin_loading(1, 1);
+                progress.begin_loading(1, 1, false);
             }
-            assert!(progress.stop() && progress.stop(), "asking twice is no harm");
-            progress.begin_loading(1, 1);
+            assert_eq!(
+                [progress.stop(), progress.stop()],
+                [Stopping::Drops; 2],
+                "asking twice is no harm"
+            );
+            progress.begin_loading(1, 1, false);
             assert_eq!(progress.snapshot().stage, Stage::Stopping);
             assert_eq!(progress.begin_committing().unwrap_err().blame(), Blame::Interrupted);
         }
@@ -265,9 +324,9 @@ mod tests {
     #[test]
     fn a_commit_that_has_begun_cannot_be_stopped() {
         let progress = Progress::new();
-        progress.begin_loading(1, 1);
+        progress.begin_loading(1, 1, true);
         progress.begin_committing().unwrap();
-        assert!(!progress.stop());
+        assert_eq!(progress.stop(), Stopping::Commits);
         assert_eq!(progress.snapshot().stage, Stage::Committing);
     }
 }

@@ -1,5 +1,6 @@
 //! The story of the product: list, scan, filter, write, commit.
 
+use super::counts::{add_output, add_reasons, count_scanned, note_listing, report_committed};
 use super::discover::{self, Extent};
 use super::environment::{Budgets, Environment};
 use super::finish::{OutputShape, commit_output};
@@ -7,17 +8,19 @@ use super::input::ScanSinks;
 use super::ledger::{file_column, write_entries};
 use super::limit::{JobTimes, LimitContext, limit};
 use super::notes::{JobNotes, StepOutput};
+use super::parts::StepPart;
 use super::progress::{Progress, Stage};
-use super::rejects::{REPORTED_REASONS, RejectCollector, RejectLimits, RejectTarget};
+use super::rejects::{RejectCollector, RejectLimits, RejectTarget};
 use super::replay::RejectFilter;
-use super::report::{ByteCounts, CharsetErrorCounts, FileCounts, JobReport, LedgerCounts, RejectReason, Stages};
+use super::report::{FileCounts, JobReport, Stages};
+use super::resume::Resumed;
 use super::shape::{comes_from_scan, is_row_by_row};
 use super::step::{NoRejects, explain_rejects, plan_rows, write};
 use super::target::{Existing, check_fit, existing_table};
-use super::work::{Bookkeeping, Job, Resumed, Work};
+use super::work::{Job, Work};
 use crate::config::plan::{JobPlan, OnChangedFile, OutputLayout};
 use crate::crash::crash_point;
-use crate::error::{Error, Result};
+use crate::error::{Blame, Error, Result};
 use crate::parse::reject::RejectSink;
 use crate::scan::file_rows::FileRows;
 use crate::source::file::FileList;
@@ -107,6 +110,10 @@ pub(super) async fn run_origin(
             Ok(report)
         }
         Err(error) => {
+            let error = match progress.committed().steps.done {
+                0 => error,
+                done => error.after_commits(&format!("{done} of {} steps were committed", report.steps.total)),
+            };
             report.error = Some(error.to_string());
             // A commit that failed may have been seen by the store all the same; what it lists must stay.
             match progress.snapshot().stage {
@@ -137,7 +144,7 @@ pub async fn discard_staged(environment: &Environment, target: &TableName, progr
         }
     }
     // A job that was to be gone on with and could not be is as it was.
-    if progress.steps().done > 0 || progress.is_resumed() {
+    if progress.steps().done > 0 || progress.num_files_kept() > 0 || progress.is_resumed() {
         let_go(environment, target, progress).await;
         return;
     }
@@ -200,7 +207,7 @@ async fn load(
     let job = Job { plan, ..job };
     let output = look_ahead(job, &existing, &mut work, report).await?;
     let size_bytes = work.input.size_bytes();
-    progress.begin_loading(report.files.selected, size_bytes);
+    progress.begin_loading(report.files.selected, size_bytes, work.can_be_cut);
     work.announce(job).await?;
     crash_point("after_announce");
     let limit_context = LimitContext::new(plan, &budgets, work.input.max_requests(), work.input.num_requests());
@@ -216,9 +223,31 @@ async fn load(
         if work.is_done(step) {
             continue;
         }
+        if progress.is_stopping() {
+            return Err(interrupted());
+        }
+        let before = work.take_parts(step);
+        add_output(report, &before.output);
         let files = work.steps.files(step);
-        let done = run_step(job, &mut work, &output, step, &files, report).await?;
+        let left = before.left_of(&files);
+        let is_done_before = left.is_empty() && before.num_parts > 0;
+        let StepRun {
+            output: done,
+            files: read,
+        } = match is_done_before {
+            true => StepRun::default(),
+            false => run_step(job, &mut work, &output, step, &left, report).await?,
+        };
         crash_point("after_step");
+        if progress.is_stopping() && work.can_be_cut {
+            let part = StepPart::new(done, &files, read.iter());
+            work.keep_part(job, step, &before, part).await?;
+            crash_point("after_part");
+            return Err(interrupted());
+        }
+        let mut done = done;
+        done.join(before.output);
+        progress.note_kept(0);
         if work.is_in_vain {
             // Every record is still what it was, so there is nothing to commit, nor anything to be left behind.
             discard_staged(environment, target, progress).await;
@@ -246,6 +275,14 @@ async fn load(
         is_slowed_down,
         ..limit_context
     }))
+}
+
+/// What a step has read and staged.
+#[derive(Default)]
+struct StepRun {
+    output: StepOutput,
+    /// The files that were read: all of them, unless the job was asked to stop.
+    files: Arc<FileList>,
 }
 
 /// Plans the rows of all files, to find out whether they fit the table and can be loaded in steps.
@@ -276,7 +313,7 @@ async fn look_ahead(job: Job<'_>, existing: &Existing, work: &mut Work, report: 
     Ok(OutputShape { layout, file_column })
 }
 
-/// Reads some files and stages what comes of them.
+/// Reads some files and stages what comes of them. Leaves some of them if the job is asked to stop.
 async fn run_step(
     job: Job<'_>,
     work: &mut Work,
@@ -284,7 +321,7 @@ async fn run_step(
     step: usize,
     files: &Arc<FileList>,
     report: &mut JobReport,
-) -> Result<StepOutput> {
+) -> Result<StepRun> {
     let Job {
         environment,
         plan,
@@ -318,6 +355,7 @@ async fn run_step(
         rejects: Arc::clone(&rejects),
         counters: Arc::clone(&progress.scan),
         file_rows: Some(Arc::clone(&file_rows)),
+        early_end: Arc::clone(progress.early_end()),
     };
     let scanned = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
     let records_before = scanned(&progress.scan.num_rows) + scanned(&progress.scan.num_rejects);
@@ -339,7 +377,7 @@ async fn run_step(
     };
     let staged = write(planned, plan, job.budgets, &attempt, services).await;
     add_reasons(&mut report.rejects, collector.reasons());
-    let (files, reject_files) = match staged {
+    let (staged_files, reject_files) = match staged {
         Ok(files) => {
             let finished = collector.finish().await;
             (
@@ -350,19 +388,23 @@ async fn run_step(
         Err(error) => return Err(explain_rejects(error, collector.as_ref())),
     };
     crash_point("after_write");
+    let read = match progress.early_end().is_asked() {
+        true => Arc::new(file_rows.done().collect()),
+        false => Arc::clone(files),
+    };
     // Records that are read again are no files, and who only globs must not find the ledger beside the rows.
     let has_entries = work.replay.is_none() && plan.output.layout == OutputLayout::Delta;
     let ledger_files = match has_entries {
         true => {
             let folder = environment.warehouse.table(&target.files());
             let ledger_job = work.ledger_job(output.file_column.clone());
-            write_entries(&folder, &attempt, ledger_job, &work.input.names, &file_rows).await?
+            write_entries(&folder, &attempt, ledger_job, &work.input.names, &file_rows, &read).await?
         }
         false => Vec::new(),
     };
     let records = scanned(&progress.scan.num_rows) + scanned(&progress.scan.num_rejects);
     let done = StepOutput {
-        files,
+        files: staged_files,
         reject_files,
         ledger_files,
         num_read: records - records_before,
@@ -372,77 +414,12 @@ async fn run_step(
         work.is_in_vain = done.num_written() == 0 && watch.num_same() == replay.counts.records;
     }
     add_output(report, &done);
-    Ok(done)
+    Ok(StepRun {
+        output: done,
+        files: read,
+    })
 }
 
-/// What a job that another process brought to its end has left in the log.
-fn report_committed(report: &mut JobReport, bookkeeping: Bookkeeping) {
-    tracing::info!(
-        job_id = report.job_id,
-        "the job was committed already, there is nothing left to be done"
-    );
-    report.next = bookkeeping.next;
-    report.rows = bookkeeping.rows;
-}
-
-fn note_listing(report: &mut JobReport, work: &Work) {
-    let listing = &work.input.listing;
-    report.files = FileCounts {
-        listed: listing.num_listed,
-        selected: listing.files.len() as u64,
-        skipped_glacier: listing.num_skipped_archived,
-        ..FileCounts::default()
-    };
-    report.ledger = LedgerCounts {
-        known: listing.num_known,
-        changed: listing.num_changed_ignored + listing.num_changed_loaded,
-    };
-    report.rows = work.committed_before;
-    add_output(report, &work.output);
-}
-
-/// Adds the reasons of a step to those before, the most frequent first.
-fn add_reasons(reasons: &mut Vec<RejectReason>, more: Vec<RejectReason>) {
-    for reason in more {
-        let is_same = |known: &&mut RejectReason| known.code == reason.code && known.column == reason.column;
-        match reasons.iter_mut().find(is_same) {
-            Some(known) => known.count += reason.count,
-            None => reasons.push(reason),
-        }
-    }
-    reasons.sort_by_key(|reason| std::cmp::Reverse(reason.count));
-    reasons.truncate(REPORTED_REASONS);
-}
-
-/// Adds what a step has staged, also one of another process.
-fn add_output(report: &mut JobReport, output: &StepOutput) {
-    report.rows.read += output.num_read;
-    report.rows.rejected += output.num_rejected;
-    report.rows.written += output.num_written();
-    report.bytes.written += output.files.iter().map(|file| file.size_bytes).sum::<u64>();
-    report.output_files += output.files.len() as u64;
-}
-
-fn count_scanned(report: &mut JobReport, progress: &Progress, is_success: bool) {
-    let scan = &progress.scan;
-    report.files.read = scan.num_files.load(Ordering::Relaxed);
-    report.files.skipped_errors = scan.num_skipped_files.load(Ordering::Relaxed);
-    report.bytes = ByteCounts {
-        fetched: scan.fetched_bytes.load(Ordering::Relaxed),
-        decoded: scan.decoded_bytes.load(Ordering::Relaxed),
-        ..report.bytes
-    };
-    report.charset_errors = CharsetErrorCounts {
-        replaced: scan.num_malformed.load(Ordering::Relaxed),
-        files: scan.num_malformed_files.load(Ordering::Relaxed),
-        first_file: scan.first_malformed_file.get().map(|file| file.to_string()),
-    };
-    if !is_success {
-        // A step that failed has told nothing yet.
-        report.rows.read = report.rows.read.max(scan.num_rows.load(Ordering::Relaxed));
-    }
-    report.rows.filtered = report
-        .rows
-        .read
-        .saturating_sub(report.rows.written + report.rows.rejected);
+fn interrupted() -> Error {
+    Error::new(Blame::Interrupted, "interrupted")
 }

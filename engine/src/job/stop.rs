@@ -1,10 +1,11 @@
 //! Runs a job that can be asked to stop: by Ctrl-C, by `cancel`, by a server that shuts down.
 //!
-//! A job that is asked before its commit began commits nothing. A commit that has begun is waited for: it is short, and only it knows
-//! whether the rows are there.
+//! A job that is asked before its commit began commits nothing. It reads the files to their end that it is at, keeps what it has read
+//! for whoever goes on with it, and ends; if that takes too long, or cannot be, what it has under way is dropped. A commit that has begun
+//! is waited for: it is short, and only it knows whether the rows are there.
 
 use super::environment::Environment;
-use super::progress::Progress;
+use super::progress::{Progress, Stopping};
 use super::replay::{RejectFilter, replay};
 use super::report::JobReport;
 use super::run::{FailedJob, discard_staged, run_job};
@@ -17,7 +18,11 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tracing::Instrument;
 
-/// How long a job that was asked to stop may take. A task that computes notices between two batches.
+/// How long a job that was asked to stop may take to read the files that it is at, and to keep what it has read. Those who stop servers
+/// mostly wait for ten seconds before they kill.
+const KEEP_PATIENCE: Duration = Duration::from_secs(8);
+
+/// How long a job may take that drops what it has under way. A task that computes notices between two batches.
 const STOP_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Why a job is to stop.
@@ -119,19 +124,30 @@ async fn until_stopped(
     progress: &Arc<Progress>,
     stop: &Stop,
 ) -> Ended {
+    let moment = |patience| {
+        let runtime = environment.io_runtime();
+        runtime.spawn(async move { tokio::time::sleep(patience).await })
+    };
     let ended = loop {
         tokio::select! {
             ended = &mut job => break Some(ended),
             () = stop.requested() => {
-                if !progress.stop() {
-                    continue;
+                match progress.stop() {
+                    Stopping::Commits => continue,
+                    Stopping::Keeps => {
+                        tracing::warn!("stopping: the files that are being read are finished and kept");
+                        tokio::select! {
+                            ended = &mut job => break Some(ended),
+                            _ = moment(KEEP_PATIENCE) => {}
+                        }
+                    }
+                    Stopping::Drops => {}
                 }
                 job.abort();
                 // What its tasks write until they notice is listed nowhere; a moment saves most of it from being left behind.
-                let moment = environment.io_runtime().spawn(async { tokio::time::sleep(STOP_PATIENCE).await });
                 tokio::select! {
                     ended = &mut job => break Some(ended),
-                    _ = moment => break None,
+                    _ = moment(STOP_PATIENCE) => break None,
                 }
             }
         }

@@ -3,9 +3,10 @@
 use super::environment::Environment;
 use super::progress::Progress;
 use super::query::query;
-use super::run::run_job;
+use super::run::{FailedJob, run_job};
 use crate::config::plan::JobPlan;
 use crate::config::{Document, ResolveOptions, resolve};
+use crate::error::Blame;
 use crate::table::warehouse::TableName;
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
@@ -24,6 +25,8 @@ enum Event {
         on_changed_file: &'static str,
         mode: &'static str,
         commit_every: Option<u8>,
+        /// When so many files are read it is stopped, and then gone on with.
+        stopped_after: Option<u8>,
     },
 }
 
@@ -33,11 +36,14 @@ fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         4 => (0u8..6).prop_map(Event::Put),
         1 => (0u8..6).prop_map(Event::Delete),
-        3 => (policy, mode, proptest::option::of(1u8..3)).prop_map(|(on_changed_file, mode, commit_every)| Event::Run {
-            on_changed_file,
-            mode,
-            commit_every: commit_every.filter(|_| mode == "append"),
-        }),
+        3 => (policy, mode, proptest::option::of(1u8..3), proptest::option::of(0u8..4)).prop_map(
+            |(on_changed_file, mode, commit_every, stopped_after)| Event::Run {
+                on_changed_file,
+                mode,
+                commit_every: commit_every.filter(|_| mode == "append"),
+                stopped_after,
+            }
+        ),
     ]
 }
 
@@ -110,6 +116,43 @@ async fn rows(environment: &Environment) -> BTreeMap<(u8, i64), i64> {
     rows
 }
 
+/// Runs a job; one that is stopped is gone on with, if it has left anything to go on with.
+async fn run_to_the_end(
+    environment: &Environment,
+    plan: &JobPlan,
+    target: &TableName,
+    stopped_after: Option<u8>,
+) -> Result<(), Box<FailedJob>> {
+    let progress = Progress::new();
+    let stopping = async {
+        let Some(num_files) = stopped_after else {
+            return std::future::pending().await;
+        };
+        while progress.snapshot().num_files_read < u64::from(num_files) {
+            tokio::task::yield_now().await;
+        }
+        progress.stop();
+        std::future::pending::<()>().await;
+    };
+    let ended = tokio::select! {
+        ended = run_job(environment, plan, target, &progress) => ended,
+        () = stopping => unreachable!("it waits for ever"),
+    };
+    let is_done = match &ended {
+        Ok(_) => true,
+        Err(failed) => failed.error.blame() != Blame::Interrupted,
+    };
+    if is_done {
+        return ended.map(drop);
+    }
+    let is_left = progress.num_files_kept() > 0 || progress.steps().done > 0;
+    let next = match is_left {
+        true => Progress::resuming(&progress.job_id),
+        false => Progress::new(),
+    };
+    run_job(environment, plan, target, &next).await.map(drop)
+}
+
 #[track_caller]
 fn check(events: &[Event]) {
     // The planner is deeply recursive, and a build for development has large frames.
@@ -151,9 +194,10 @@ fn check_events(events: &[Event]) {
                 on_changed_file,
                 mode,
                 commit_every,
+                stopped_after,
             } => {
                 let plan = plan(&input, on_changed_file, mode, *commit_every);
-                let run = async { run_job(&environment, &plan, &target, &Progress::new()).await };
+                let run = run_to_the_end(&environment, &plan, &target, *stopped_after);
                 runtime.block_on(run).unwrap();
                 model.run(on_changed_file, mode);
                 has_run = true;
@@ -165,8 +209,14 @@ fn check_events(events: &[Event]) {
     }
 }
 
+/// `PROPTEST_CASES` makes it long.
+fn num_cases() -> u32 {
+    let asked = std::env::var("PROPTEST_CASES").ok();
+    asked.and_then(|cases| cases.parse().ok()).unwrap_or(12)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: num_cases(), ..ProptestConfig::default() })]
 
     #[test]
     fn any_events_make_the_table_that_the_rules_of_the_ledger_say(events in proptest::collection::vec(event(), 1..14)) {
@@ -180,6 +230,7 @@ fn a_file_that_comes_back_is_compared_with_what_was_loaded() {
         on_changed_file,
         mode: "append",
         commit_every: None,
+        stopped_after: None,
     };
     check(&[
         Event::Put(1),

@@ -4,24 +4,33 @@
 //! The order of looking makes it safe beside running jobs: first the folders are listed, then it is looked which jobs run, then the log
 //! is read. A file that a job stages later is not in the list; one that was staged by then belongs to a job that runs, or that has
 //! committed it before the log was read. Jobs that run are known by what they write down (see [`super::notes`]), so
-//! their files stay however old they are. The bound on the age is for readers of older versions, and for jobs that are to be
-//! gone on with.
+//! their files stay however old they are, and so does what was taken out of the tables since they began: they may be reading it. The
+//! bound on the age is for readers of older versions, and for jobs that are to be gone on with. A dead job is taken out of
+//! everybody's reach before its files go, so that nobody goes on with it while they do.
 
 use super::environment::Environment;
-use super::notes::{JobNotes, NOTES_FOLDER};
 use super::tables::no_such_table;
+use crate::crash::crash_point;
 use crate::error::{Error, Result};
 use crate::table::promise::{self, Companion};
+use crate::table::unfinished::{remove_unfinished, unfinished_files};
 use crate::table::warehouse::{TableFolder, TableName, storage_error};
 use crate::table::{delta, plain};
 use futures::TryStreamExt;
 use jiff::{SignedDuration, Timestamp};
+use jobs::{Jobs, job_of};
+use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStoreExt};
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashSet};
 
-/// Characters of a job's id.
-const JOB_ID_LENGTH: usize = 36;
+mod jobs;
+
+/// Where a table's log is, in its folder.
+const LOG_FOLDER: &str = "_delta_log/";
+
+/// A file of a log that is unfinished for so long will never be finished: it is some KB. It tells no job.
+const LOG_PATIENCE: SignedDuration = SignedDuration::from_secs(60);
 
 /// What may go.
 #[derive(Clone, Copy, Debug)]
@@ -60,7 +69,11 @@ pub async fn vacuum(
     let names = match name {
         Some(name) => {
             let data = name.data().unwrap_or_else(|| name.clone());
-            if !environment.warehouse.table(&data).has_any_file().await? {
+            let mut has_any_file = false;
+            for folder in folders_of(environment, &data) {
+                has_any_file = has_any_file || folder.has_any_file().await?;
+            }
+            if !has_any_file {
                 return Err(no_such_table(environment, name).await);
             }
             BTreeSet::from([data])
@@ -78,114 +91,123 @@ pub async fn vacuum(
 }
 
 async fn vacuum_table(environment: &Environment, name: &TableName, options: VacuumOptions) -> Result<Vacuumed> {
-    let data = environment.warehouse.table(name);
-    let mut folders = vec![data.clone()];
-    folders.extend(Companion::ALL.map(|companion| environment.warehouse.table(&companion.name(name))));
+    let folders = folders_of(environment, name);
+    let data = &folders[0];
     let mut stored = Vec::new();
     for folder in &folders {
         stored.push(files_in(folder).await?);
     }
     let now = environment.now();
-    let jobs = Jobs::find(&data, &stored, now).await?;
-    if let Some(table) = delta::open(&data).await? {
+    let mut jobs = Jobs::find(data, &stored, now).await?;
+    if let Some(table) = delta::open(data).await? {
         promise::settle(&environment.warehouse, &table, name).await?;
+    }
+    let bound = now.checked_sub(options.older_than).unwrap_or(Timestamp::MIN);
+    let removed_before = options.older_than.max(jobs.longest_run(now));
+    let mut listed = Vec::new();
+    for folder in &folders {
+        listed.push(Listed::read(folder, removed_before).await?);
+    }
+    if !options.is_dry_run {
+        jobs.begin_removal(data, bound).await?;
+        crash_point("after_removal_began");
     }
 
     let mut vacuumed = Vacuumed {
         database: name.database.clone(),
         table: name.table.clone(),
-        running_jobs: jobs.running.iter().cloned().collect(),
+        running_jobs: jobs.running().map(str::to_owned).collect(),
         ..Vacuumed::default()
     };
-    for (folder, files) in folders.iter().zip(stored) {
-        let listed = Listed::read(folder, options.older_than).await?;
-        for file in files {
-            let path = file.location.as_ref();
-            if !listed.may_go(path) || !jobs.may_go(path, &file, now - options.older_than) {
-                continue;
-            }
-            vacuumed.files += 1;
-            vacuumed.bytes += file.size;
-            vacuumed.paths.push(format!("{}/{path}", folder.name.table));
-            if !options.is_dry_run {
-                match folder.store().delete(&file.location).await {
-                    Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
-                    Err(error) => return Err(storage_error(&format!("cannot clear up `{}`", folder.place()), error)),
+    let is_note = |file: &StoredFile| file.path.starts_with(jobs::NOTES_FOLDER);
+    // What a job wrote down goes last: as long as it is there, it tells that the job is being removed.
+    for is_turn_of_notes in [false, true] {
+        for ((folder, files), listed) in folders.iter().zip(&stored).zip(&listed) {
+            for file in files.iter().filter(|file| is_note(file) == is_turn_of_notes) {
+                if !may_go(file, listed, &jobs, bound, now) {
+                    continue;
+                }
+                vacuumed.files += 1;
+                vacuumed.bytes += file.size_bytes;
+                vacuumed.paths.push(format!("{}/{}", folder.name.table, file.path));
+                if !options.is_dry_run {
+                    file.remove(folder).await?;
+                    crash_point("after_removal");
                 }
             }
         }
     }
+    if !options.is_dry_run {
+        jobs.end_removal(data).await?;
+    }
+    vacuumed.paths.sort();
     Ok(vacuumed)
 }
 
-/// Every file of a table's folder but its log.
-async fn files_in(folder: &TableFolder) -> Result<Vec<ObjectMeta>> {
-    let files: Vec<ObjectMeta> = match folder.store().list(None).try_collect().await {
+/// The folder of a table, and those of the tables beside it.
+fn folders_of(environment: &Environment, name: &TableName) -> Vec<TableFolder> {
+    let mut folders = vec![environment.warehouse.table(name)];
+    folders.extend(Companion::ALL.map(|companion| environment.warehouse.table(&companion.name(name))));
+    folders
+}
+
+fn may_go(file: &StoredFile, listed: &Listed, jobs: &Jobs, bound: Timestamp, now: Timestamp) -> bool {
+    if file.path.starts_with(LOG_FOLDER) {
+        return file.modified <= bound && now.duration_since(file.modified) >= LOG_PATIENCE;
+    }
+    let is_listed = !file.is_unfinished && !listed.may_go(&file.path);
+    match job_of(&file.path) {
+        Some(job_id) => !is_listed && !jobs.is_remembered(file) && jobs.may_go(job_id, file.modified, bound),
+        // A file of somebody else's is theirs.
+        None => false,
+    }
+}
+
+/// A file in the folder of a table.
+#[derive(Debug)]
+struct StoredFile {
+    path: String,
+    size_bytes: u64,
+    modified: Timestamp,
+    /// Whether a process was writing it when it died, or is.
+    is_unfinished: bool,
+}
+
+impl StoredFile {
+    async fn remove(&self, folder: &TableFolder) -> Result<()> {
+        if self.is_unfinished {
+            return remove_unfinished(folder, &self.path).await;
+        }
+        match folder.store().delete(&Path::from(self.path.as_str())).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(storage_error(&format!("cannot clear up `{}`", folder.place()), error)),
+        }
+    }
+}
+
+/// Every file of a table's folder but its log, of which only what is unfinished.
+async fn files_in(folder: &TableFolder) -> Result<Vec<StoredFile>> {
+    let listed: Vec<ObjectMeta> = match folder.store().list(None).try_collect().await {
         Err(object_store::Error::NotFound { .. }) => Vec::new(),
         listed => listed.map_err(|error| storage_error(&format!("cannot list `{}`", folder.place()), error))?,
     };
-    let is_log = |file: &ObjectMeta| file.location.as_ref().starts_with("_delta_log/");
-    Ok(files.into_iter().filter(|file| !is_log(file)).collect())
-}
-
-/// The job that a file belongs to, by its name.
-fn job_of(path: &str) -> Option<&str> {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    let name = name.strip_prefix(plain::STAGED_PREFIX).unwrap_or(name);
-    let job_id = name.get(..JOB_ID_LENGTH)?;
-    uuid::Uuid::try_parse(job_id).is_ok().then_some(job_id)
-}
-
-/// The jobs that the files of a table belong to.
-#[derive(Debug, Default)]
-struct Jobs {
-    running: BTreeSet<String>,
-    /// When the last file of each was written.
-    last_written: BTreeMap<String, Timestamp>,
-}
-
-impl Jobs {
-    async fn find(data: &TableFolder, stored: &[Vec<ObjectMeta>], now: Timestamp) -> Result<Jobs> {
-        let mut jobs = Jobs::default();
-        for file in stored.iter().flatten() {
-            if let Some(job_id) = job_of(file.location.as_ref()) {
-                let written = jobs.last_written.entry(job_id.to_owned()).or_insert(Timestamp::MIN);
-                *written = (*written).max(modified(file));
-            }
-        }
-        let has_notes = |file: &&ObjectMeta| file.location.as_ref().starts_with(NOTES_FOLDER);
-        let noted: BTreeSet<&str> = stored[0]
-            .iter()
-            .filter(has_notes)
-            .filter_map(|file| job_of(file.location.as_ref()))
-            .collect();
-        for job_id in noted {
-            let record = JobNotes::new(data, job_id).read_record().await;
-            // What cannot be understood was written by another version, which may run.
-            if record.map_or(true, |record| record.is_some_and(|record| record.is_running(now))) {
-                jobs.running.insert(job_id.to_owned());
-            }
-        }
-        Ok(jobs)
-    }
-
-    /// Whether a file that no log lists was left behind before `bound`. All files of a job go together: the last one says how long
-    /// it has been dead.
-    fn may_go(&self, path: &str, file: &ObjectMeta, bound: Timestamp) -> bool {
-        match job_of(path) {
-            Some(job_id) => {
-                let is_running = self.running.contains(job_id);
-                let written = self.last_written.get(job_id).copied().unwrap_or_else(|| modified(file));
-                !is_running && written <= bound
-            }
-            // A file of somebody else's is theirs.
-            None => false,
-        }
-    }
-}
-
-fn modified(file: &ObjectMeta) -> Timestamp {
-    Timestamp::from_microsecond(file.last_modified.timestamp_micros()).unwrap_or(Timestamp::MAX)
+    let mut files: Vec<StoredFile> = listed
+        .into_iter()
+        .filter(|file| !file.location.as_ref().starts_with(LOG_FOLDER))
+        .map(|file| StoredFile {
+            path: file.location.to_string(),
+            size_bytes: file.size,
+            modified: Timestamp::from_microsecond(file.last_modified.timestamp_micros()).unwrap_or(Timestamp::MAX),
+            is_unfinished: false,
+        })
+        .collect();
+    files.extend(unfinished_files(folder).await?.into_iter().map(|file| StoredFile {
+        path: file.path,
+        size_bytes: file.size_bytes,
+        modified: file.modified,
+        is_unfinished: true,
+    }));
+    Ok(files)
 }
 
 /// What the log of a table says of its files.
@@ -217,7 +239,7 @@ impl Listed {
             Listed::Log(kept) => !kept.contains(path),
             Listed::Plain => {
                 let name = path.rsplit('/').next().unwrap_or(path);
-                name.starts_with(plain::STAGED_PREFIX) || path.starts_with(NOTES_FOLDER)
+                name.starts_with(plain::STAGED_PREFIX) || path.starts_with(jobs::NOTES_FOLDER)
             }
             Listed::Nothing => true,
         }
@@ -249,23 +271,6 @@ pub fn parse_age(text: &str) -> Result<SignedDuration> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const JOB: &str = "019ac8a0-1b2c-7d3e-8f40-123456789abc";
-
-    #[test]
-    fn a_file_is_its_jobs_by_its_name() {
-        for path in [
-            format!("date=2026-01-01/{JOB}-1a2b3c4d-0-0-1.parquet"),
-            format!("{JOB}-1a2b3c4d-0-files.parquet"),
-            format!("_staged-{JOB}-1a2b3c4d-0-0-1.parquet"),
-            format!("_bucketload/{JOB}.job.json"),
-        ] {
-            assert_eq!(job_of(&path), Some(JOB), "{path}");
-        }
-        for path in ["part-00000.parquet", "_bucketload.json", "date=2026-01-01/README"] {
-            assert_eq!(job_of(path), None, "{path}");
-        }
-    }
 
     #[test]
     fn ages_have_units() {

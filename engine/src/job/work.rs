@@ -1,22 +1,22 @@
 //! What a job has to do: its input in steps, and which of them are done. Begun anew, or gone on with.
 
-use super::committed::{commits_of, is_last, rows_of, step_of};
 use super::environment::{Budgets, Environment};
 use super::fingerprint::fingerprint;
 use super::input::{self, OpenInput, Wanted};
-use super::ledger::AskedLedger;
 use super::notes::{Heartbeat, JobInput, JobNotes, JobRecord, StepOutput};
+use super::parts::{Parts, StepPart};
 use super::progress::Progress;
 use super::replay::{self, RejectFilter, Replay};
 use super::report::RowCounts;
 use super::steps::Steps;
 use super::target::Existing;
 use crate::config::plan::{JobPlan, OutputLayout, StepSize};
-use crate::error::{Blame, Error, Result};
+use crate::crash::crash_point;
+use crate::error::{Error, Result};
 use crate::source::file::FileList;
 use crate::source::known::{OnChangedFile, ReplacedFile};
 use crate::table::delta::ExistingTable;
-use crate::table::ledger::{Ledger, LedgerJob, LedgerWriter, read_files};
+use crate::table::ledger::{Ledger, LedgerJob, LedgerWriter};
 use crate::table::warehouse::TableFolder;
 use crate::table::{OutputMode, ledger};
 use serde_json::Value;
@@ -62,26 +62,15 @@ pub(super) struct Work {
     pub(super) replay: Option<Replay>,
     /// Whether a replay has changed nothing.
     pub(super) is_in_vain: bool,
-    /// `None`: a table without a log keeps nothing.
-    notes: Option<JobNotes>,
-    record: JobRecord,
+    pub(super) notes: JobNotes,
+    pub(super) record: JobRecord,
+    /// Whether some of the files of a step can be read, and the others later.
+    pub(super) can_be_cut: bool,
+    /// What was done before of the first step that is not done.
+    pub(super) parts: Parts,
     /// How often the job was taken over by another process, this one included.
-    num_takeovers: usize,
-    heartbeat: Option<Heartbeat>,
-}
-
-/// What is left of a job that another process has begun.
-pub(super) enum Resumed {
-    /// Nothing: it has committed.
-    Committed(Bookkeeping),
-    /// This.
-    Open(Box<Work>),
-}
-
-/// What the log has of a job that came to its end.
-pub(super) struct Bookkeeping {
-    pub(super) next: Value,
-    pub(super) rows: RowCounts,
+    pub(super) num_takeovers: usize,
+    pub(super) heartbeat: Option<Heartbeat>,
 }
 
 impl Work {
@@ -111,14 +100,21 @@ impl Work {
             output: StepOutput::default(),
             replay: Some(replay),
             is_in_vain: false,
-            notes: Some(JobNotes::new(job.folder, &job.progress.job_id)),
+            notes: JobNotes::new(job.folder, &job.progress.job_id),
             record: JobRecord::new(&job.progress.job_id, fingerprint(job.plan), now, now),
+            can_be_cut: false,
+            parts: Parts::default(),
             num_takeovers: 0,
             heartbeat: None,
         })
     }
 
-    async fn list(job: Job<'_>, existing: &Existing, record: JobRecord, started: jiff::Timestamp) -> Result<Work> {
+    pub(super) async fn list(
+        job: Job<'_>,
+        existing: &Existing,
+        record: JobRecord,
+        started: jiff::Timestamp,
+    ) -> Result<Work> {
         let seen = match existing.delta() {
             Some(table) => Ledger::promised(table).await?,
             None => 0,
@@ -161,131 +157,13 @@ impl Work {
             output: StepOutput::default(),
             replay: None,
             is_in_vain: false,
-            notes: (job.plan.output.layout == OutputLayout::Delta)
-                .then(|| JobNotes::new(job.folder, &job.progress.job_id)),
+            notes: JobNotes::new(job.folder, &job.progress.job_id),
             record,
+            can_be_cut: job.plan.output.layout == OutputLayout::Delta,
+            parts: Parts::default(),
             num_takeovers: 0,
             heartbeat: None,
         })
-    }
-
-    /// Takes over a job.
-    ///
-    /// **Errors**: there is no such job, a process still has it, or its configuration is another one.
-    pub(super) async fn resume(job: Job<'_>, existing: &Existing) -> Result<Resumed> {
-        let job_id = &job.progress.job_id;
-        let notes = JobNotes::new(job.folder, job_id);
-        let record = notes.read_record().await?;
-        let committed = match existing.delta() {
-            Some(table) => commits_of(table, job_id).await?,
-            None => Vec::new(),
-        };
-        if let Some(last) = committed.iter().find(|commit| is_last(commit)) {
-            notes.delete().await?;
-            let rows = committed.iter().map(rows_of).fold(RowCounts::default(), RowCounts::and);
-            return Ok(Resumed::Committed(Bookkeeping {
-                next: last["next"].clone(),
-                rows,
-            }));
-        }
-        let Some(record) = record else {
-            return Err(Error::config(format!("there is no job {job_id} to go on with in table `{}`", job.folder.name))
-                .at("--resume")
-                .with_hint("it was never begun, has failed before anything was kept, or was removed by `vacuum`; leave `--resume` out"));
-        };
-        let now = job.environment.now();
-        if record.is_running(now) && !job.progress.is_left() {
-            return Err(Error::new(Blame::Storage, format!("job {job_id} is still running"))
-                .with_hint("wait for its end, or stop it first"));
-        }
-        if record.fingerprint != fingerprint(job.plan) {
-            return Err(Error::config(format!("the configuration is not that of job {job_id}"))
-                .at("--resume")
-                .with_hint(
-                    "go on with the configuration that it was begun with, or leave `--resume` out to start a new job",
-                ));
-        }
-        let started = jiff::Timestamp::from_microsecond(record.started_micros).unwrap_or(now);
-        let record = record.taken_over(now);
-        let num_takeovers = notes.take_over().await?;
-        let work = match record.input.clone() {
-            None => Work::list(job, existing, record, started).await?,
-            Some(known) => Work::go_on(job, existing, record, known, started, &committed).await?,
-        };
-        Ok(Resumed::Open(Box::new(Work { num_takeovers, ..work })))
-    }
-
-    async fn go_on(
-        job: Job<'_>,
-        existing: &Existing,
-        record: JobRecord,
-        known: JobInput,
-        started: jiff::Timestamp,
-        committed: &[Value],
-    ) -> Result<Work> {
-        let notes = JobNotes::new(job.folder, &job.progress.job_id);
-        let list_path = format!("{}-files.parquet", notes.list_attempt());
-        let files = Arc::new(read_files(job.folder, &list_path).await?);
-        let wanted = Wanted::These(Arc::clone(&files), known.num_listed);
-        let input = input::open(
-            job.environment,
-            &job.plan.input,
-            &job.plan.exec,
-            job.budgets,
-            started,
-            wanted,
-        )
-        .await?;
-        let replaced = match asked(job.plan)? {
-            Some(OnChangedFile::Replace) => {
-                let ledger = open_ledger(job, existing.delta()).await?;
-                let asked = AskedLedger::new(ledger, input.names.clone(), OnChangedFile::Replace);
-                asked.replaced_by(&files).await?
-            }
-            _ => Vec::new(),
-        };
-        let size = match (known.step_bytes, known.step_files) {
-            (Some(bytes), _) => StepSize::Bytes(bytes),
-            (None, num_files) => StepSize::Files(num_files.unwrap_or(u64::MAX)),
-        };
-        let steps = match known.is_committed_in_steps {
-            true => Steps::by_cursor(files, size, &job.plan.input.select),
-            false => Steps::by_key(files, size),
-        };
-        let mut work = Work {
-            started,
-            input,
-            steps,
-            is_committed_in_steps: known.is_committed_in_steps,
-            replaced,
-            next: known.next,
-            seen: known.seen,
-            committed: committed.iter().filter_map(step_of).collect(),
-            committed_before: RowCounts::default(),
-            kept: BTreeSet::new(),
-            output: StepOutput::default(),
-            replay: None,
-            is_in_vain: false,
-            notes: Some(notes.clone()),
-            record,
-            num_takeovers: 0,
-            heartbeat: None,
-        };
-        if !work.is_committed_in_steps {
-            for step in 0..work.steps.len() {
-                if let Some(output) = notes.read_step(step).await? {
-                    work.output.join(output);
-                    work.kept.insert(step);
-                }
-            }
-        }
-        for commit in committed {
-            let rows = rows_of(commit);
-            job.progress.note_committed(rows.written);
-            work.committed_before = work.committed_before.and(rows);
-        }
-        job.progress.note_steps(work.num_done(), work.steps.len());
-        Ok(work)
     }
 
     /// Steps that need not be done again.
@@ -310,58 +188,68 @@ impl Work {
             .with_hint("remove `exec.commit_every`, or the aggregation, order or limit in `filters`"));
         }
         self.steps = Steps::whole(Arc::clone(self.steps.all_files()));
+        self.can_be_cut = false;
         Ok(())
     }
 
     /// Writes down that this process has the job, and its input if it is done in steps. From here on the job can be gone on with.
     pub(super) async fn announce(&mut self, job: Job<'_>) -> Result<()> {
-        let Some(notes) = &self.notes else {
-            return Ok(());
-        };
         // First of all, so that `vacuum` knows that what follows is somebody's.
-        notes.write_record(&self.record).await?;
-        if self.steps.len() > 1 && self.record.input.is_none() {
-            let list = LedgerJob {
-                job_id: self.record.job_id.clone(),
-                loaded_at_micros: self.started.as_microsecond(),
-                sequence: 0,
-                file_column: None,
-            };
-            let mut writer = LedgerWriter::new(job.folder, &notes.list_attempt(), list)?;
-            for file in self.steps.all_files().iter() {
-                writer.push(&self.input.names.name(&file.key), &file, 0).await?;
-            }
-            writer.finish().await?;
-            let (size, is_committed_in_steps) = step_size(job.plan)?;
-            self.record.input = Some(JobInput {
-                num_listed: self.input.listing.num_listed,
-                num_steps: self.steps.len(),
-                step_bytes: match size {
-                    Some(StepSize::Bytes(bytes)) => Some(bytes),
-                    _ => None,
-                },
-                step_files: match size {
-                    Some(StepSize::Files(num_files)) => Some(num_files),
-                    _ => None,
-                },
-                is_committed_in_steps,
-                next: self.next.clone(),
-                seen: self.seen,
-            });
-            notes.write_record(&self.record).await?;
+        self.notes.write_record(&self.record).await?;
+        if self.steps.len() > 1 {
+            self.write_input(job).await?;
         }
         let clock = job.environment.clock();
-        self.heartbeat = Some(notes.keep_alive(self.record.clone(), job.environment.io_runtime(), move || clock()));
+        self.heartbeat = Some(
+            self.notes
+                .keep_alive(self.record.clone(), job.environment.io_runtime(), move || clock()),
+        );
         job.progress.note_steps(self.num_done(), self.steps.len());
         Ok(())
     }
 
+    /// Writes down the input, so that another process takes the same files and cuts them into the same steps.
+    async fn write_input(&mut self, job: Job<'_>) -> Result<()> {
+        if self.record.input.is_some() {
+            return Ok(());
+        }
+        let list = LedgerJob {
+            job_id: self.record.job_id.clone(),
+            loaded_at_micros: self.started.as_microsecond(),
+            sequence: 0,
+            file_column: None,
+        };
+        let mut writer = LedgerWriter::new(job.folder, &self.notes.list_attempt(), list)?;
+        for file in self.steps.all_files().iter() {
+            writer.push(&self.input.names.name(&file.key), &file, 0).await?;
+        }
+        writer.finish().await?;
+        crash_point("after_list");
+        let (size, is_committed_in_steps) = step_size(job.plan)?;
+        self.record.input = Some(JobInput {
+            num_listed: self.input.listing.num_listed,
+            num_steps: self.steps.len(),
+            step_bytes: match size {
+                Some(StepSize::Bytes(bytes)) => Some(bytes),
+                _ => None,
+            },
+            step_files: match size {
+                Some(StepSize::Files(num_files)) => Some(num_files),
+                _ => None,
+            },
+            is_committed_in_steps,
+            next: self.next.clone(),
+            seen: self.seen,
+        });
+        self.notes.write_record(&self.record).await
+    }
+
     /// Keeps what a step has staged: in memory, and written down if there are others.
     pub(super) async fn keep(&mut self, job: Job<'_>, step: usize, output: StepOutput) -> Result<()> {
-        if self.steps.len() > 1
-            && let Some(notes) = &self.notes
-        {
-            notes.write_step(step, &output).await?;
+        if self.steps.len() > 1 {
+            // Even if it is not told any more that the note is written, what it lists must stay.
+            job.progress.end_step();
+            self.notes.write_step(step, &output).await?;
             self.kept.insert(step);
             job.progress.note_steps(self.num_done(), self.steps.len());
         }
@@ -369,14 +257,34 @@ impl Work {
         Ok(())
     }
 
+    /// Takes what was done of a step before, if it was broken off.
+    pub(super) fn take_parts(&mut self, step: usize) -> Parts {
+        let is_first = (0..step).all(|before| self.is_done(before));
+        match is_first {
+            true => std::mem::take(&mut self.parts),
+            false => Parts::default(),
+        }
+    }
+
+    /// Writes down what a step has staged that is broken off, after the parts `before`.
+    pub(super) async fn keep_part(&mut self, job: Job<'_>, step: usize, before: &Parts, part: StepPart) -> Result<()> {
+        if part.num_files() == 0 {
+            return Ok(());
+        }
+        // The record must not be written over by one that does not know the input.
+        self.heartbeat = None;
+        self.write_input(job).await?;
+        job.progress.end_step();
+        self.notes.write_part(step, before.num_parts, &part).await?;
+        job.progress.note_kept(before.num_files() + part.num_files());
+        Ok(())
+    }
+
     /// Makes sure, before a commit, that the job is still that of this process.
     ///
     /// **Errors**: another process has taken it over.
     pub(super) async fn check_ours(&self) -> Result<()> {
-        match &self.notes {
-            Some(notes) => notes.check_ours(self.num_takeovers).await,
-            None => Ok(()),
-        }
+        self.notes.check_ours(self.num_takeovers).await
     }
 
     /// Notes that a step is committed, with so many rows.
@@ -406,16 +314,14 @@ impl Work {
     /// Removes what was written down, once the job has come to its end.
     pub(super) async fn end(self) {
         drop(self.heartbeat);
-        if let Some(notes) = &self.notes
-            && let Err(error) = notes.delete().await
-        {
+        if let Err(error) = self.notes.delete().await {
             tracing::debug!(%error, "the notes of the job stay until `vacuum` removes them");
         }
     }
 }
 
 /// What happens to rewritten files, if the ledger decides which files are loaded. A table that is replaced has no file loaded before.
-fn asked(plan: &JobPlan) -> Result<Option<OnChangedFile>> {
+pub(super) fn asked(plan: &JobPlan) -> Result<Option<OnChangedFile>> {
     if plan.input.ledger.is_some() && plan.output.layout == OutputLayout::Parquet {
         return Err(
             Error::config("bare files have no log that could tell which files were loaded")
@@ -426,7 +332,7 @@ fn asked(plan: &JobPlan) -> Result<Option<OnChangedFile>> {
     Ok(plan.input.ledger.filter(|_| plan.output.mode == OutputMode::Append))
 }
 
-async fn open_ledger(job: Job<'_>, table: Option<&ExistingTable>) -> Result<Ledger> {
+pub(super) async fn open_ledger(job: Job<'_>, table: Option<&ExistingTable>) -> Result<Ledger> {
     let folder = job.environment.warehouse.table(&job.folder.name.files());
     match table {
         Some(table) => Ledger::open(table, &folder).await,

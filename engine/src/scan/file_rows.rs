@@ -7,6 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Noted for a file that could not be read and was left out.
 const SKIPPED: u64 = u64::MAX;
 
+/// Noted for a file as long as no partition has read it.
+const UNREAD: u64 = u64::MAX - 1;
+
 /// The files of a job, in key order, and what came of each. Shared by all partitions; a file that no partition had to read, because a
 /// filter left it out, has no rows.
 #[derive(Debug)]
@@ -18,13 +21,13 @@ pub struct FileRows {
 impl FileRows {
     /// Nothing is noted yet. **Cost**: 8 bytes a file.
     pub fn new(files: Arc<FileList>) -> FileRows {
-        let num_rows = (0..files.len()).map(|_| AtomicU64::new(0)).collect();
+        let num_rows = (0..files.len()).map(|_| AtomicU64::new(UNREAD)).collect();
         FileRows { files, num_rows }
     }
 
     /// Notes the rows of a file that was read to its end.
     pub(super) fn note(&self, key: &str, num_rows: u64) {
-        self.set(key, num_rows.min(SKIPPED - 1));
+        self.set(key, num_rows.min(UNREAD - 1));
     }
 
     /// Notes that a file was left out.
@@ -40,8 +43,21 @@ impl FileRows {
 
     /// The files that were not left out, in key order, with their rows.
     pub fn iter(&self) -> impl Iterator<Item = (SourceFile, u64)> + '_ {
+        self.noted()
+            .filter(|(_, num_rows)| *num_rows != SKIPPED)
+            .map(|(file, num_rows)| (file, if num_rows == UNREAD { 0 } else { num_rows }))
+    }
+
+    /// The files that a partition has read or left out, in key order.
+    pub fn done(&self) -> impl Iterator<Item = SourceFile> + '_ {
+        self.noted()
+            .filter(|(_, num_rows)| *num_rows != UNREAD)
+            .map(|(file, _)| file)
+    }
+
+    fn noted(&self) -> impl Iterator<Item = (SourceFile, u64)> + '_ {
         let rows = self.num_rows.iter().map(|num_rows| num_rows.load(Ordering::Relaxed));
-        self.files.iter().zip(rows).filter(|(_, num_rows)| *num_rows != SKIPPED)
+        self.files.iter().zip(rows)
     }
 }
 
@@ -64,5 +80,7 @@ mod tests {
         rows.note("not one of them", 9);
         let told: Vec<_> = rows.iter().map(|(file, rows)| (file.key.to_string(), rows)).collect();
         assert_eq!(told, [("a".to_owned(), 0), ("c".to_owned(), 7)]);
+        let done: Vec<_> = rows.done().map(|file| file.key.to_string()).collect();
+        assert_eq!(done, ["b", "c"]);
     }
 }

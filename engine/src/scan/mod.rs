@@ -6,10 +6,11 @@
 //!
 //! Reading order: [`metadata`] (columns that describe the file), `condition` (files chosen by them), [`queue`] (who reads which file),
 //! `exchange`, [`table`], [`exec`], `read` (one partition: fetch, decode, parse), `columns` (what a batch is made of),
-//! [`file_rows`] (what came of each file).
+//! [`file_rows`] (what came of each file), [`early_end`] (files that are left for later).
 
 mod columns;
 pub(crate) mod condition;
+pub mod early_end;
 mod exchange;
 pub mod exec;
 pub mod file_rows;
@@ -29,6 +30,7 @@ use crate::source::fetch::FetchOptions;
 use crate::source::store::FileStore;
 use crate::stages::StageClocks;
 use arrow::datatypes::Field;
+use early_end::EarlyEnd;
 use file_rows::FileRows;
 use metadata::MetadataColumn;
 use std::sync::atomic::AtomicU64;
@@ -98,6 +100,8 @@ pub struct ScanServices {
     pub counters: Arc<ScanCounters>,
     /// Where it is noted what came of each file; `None`: nobody wants to know.
     pub file_rows: Option<Arc<FileRows>>,
+    /// Whether the scan is to end before its last file.
+    pub early_end: Arc<EarlyEnd>,
 }
 
 /// Counts of a running scan, all partitions together.

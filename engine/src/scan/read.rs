@@ -55,6 +55,8 @@ struct OpenFile {
     chunks: FetchedChunks,
     chunk: Option<FetchedChunk>,
     num_taken_bytes: usize,
+    /// Whether the parser has seen nothing of it.
+    is_untouched: bool,
     has_ended: bool,
 }
 
@@ -136,7 +138,8 @@ impl PartitionReader {
                 return Err(Error::new(Blame::Data, verdict.to_string()).caused_by(verdict));
             }
             if self.current.is_none() {
-                match self.clock.waiting(Lap::FetchWait, self.fetched.next()).await {
+                let next = self.services.early_end.or_asked(self.fetched.next());
+                match self.clock.waiting(Lap::FetchWait, next).await.flatten() {
                     Some(fetched) => self.open(fetched?).await?,
                     None => {
                         let rest = self.flush()?;
@@ -198,6 +201,7 @@ impl PartitionReader {
             file,
             name,
             chunks,
+            is_untouched: first_chunk.is_none(),
             chunk: first_chunk,
             num_taken_bytes: 0,
             has_ended: false,
@@ -209,12 +213,22 @@ impl PartitionReader {
     async fn read_on(&mut self) -> Result<Option<RecordBatch>> {
         let open = self.current.as_mut().expect("the caller opened a file");
         if open.chunk.is_none() && !open.has_ended {
-            match self
-                .clock
-                .waiting(Lap::FetchWait, open.chunks.next())
-                .await
-                .transpose()?
-            {
+            let next = open.chunks.next();
+            let next = match open.is_untouched {
+                true => {
+                    let next = self.services.early_end.or_asked(next);
+                    match self.clock.waiting(Lap::FetchWait, next).await {
+                        Some(next) => next,
+                        None => {
+                            self.current = None;
+                            return Ok(None);
+                        }
+                    }
+                }
+                false => self.clock.waiting(Lap::FetchWait, next).await,
+            };
+            open.is_untouched = false;
+            match next.transpose()? {
                 None => open.has_ended = true,
                 Some(chunk) => {
                     self.services

@@ -71,6 +71,7 @@ impl PrefixTable {
             rejects: Arc::new(UnwantedRejects),
             counters: Arc::default(),
             file_rows: None,
+            early_end: Arc::default(),
         };
         Ok(PrefixTable::new(options, listing.files, 0, services))
     }

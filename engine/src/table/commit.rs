@@ -19,7 +19,7 @@ use deltalake_core::kernel::engine::arrow_conversion::TryIntoKernel;
 use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties};
 use deltalake_core::kernel::{Action, Add, Metadata, MetadataExt, Protocol, StructType, Transaction, new_metadata};
 use deltalake_core::protocol::{DeltaOperation, SaveMode};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::HashMap;
 
 /// How often a commit is planned anew after another job changed what it stood on.
@@ -238,21 +238,55 @@ impl PreparedCommit<'_> {
 
 /// Makes a staged load visible, planning anew when another job came first.
 ///
-/// **Errors**: after one, nothing of the load is visible.
+/// A store may write a commit and fail to say so, or be asked again by a client that missed its answer and then find the commit there. So
+/// whatever goes wrong, the log is asked whether it has the commit.
+///
+/// **Errors**: after one, nothing of the load is visible, unless the error says that this is not known.
 pub async fn commit(folder: &TableFolder, load: StagedLoad) -> Result<CommittedLoad> {
     let mut num_replans = 0;
     loop {
         let Some(prepared) = load.clone().prepare(folder).await? else {
             return Ok(CommittedLoad { version: None });
         };
-        match prepared.try_commit().await {
-            Err(error) if error.is_retryable() && num_replans < MAX_REPLANS => {
-                tracing::warn!(table = %folder.name, %error, "another job came first, the commit is planned anew");
-                num_replans += 1;
+        let planned_at = prepared.existing.as_ref().map(ExistingTable::version);
+        let error = match prepared.try_commit().await {
+            Ok(committed) => return Ok(committed),
+            Err(error) => error,
+        };
+        match own_version(folder, &load, planned_at).await {
+            Ok(None) => {}
+            Ok(version) => {
+                tracing::warn!(table = %folder.name, %error, "the commit has arrived all the same");
+                return Ok(CommittedLoad { version });
             }
-            outcome => return outcome,
+            Err(unknown) if error.is_retryable() => return Err(unknown),
+            Err(_) => {
+                let what = "it is not known whether the load is visible";
+                return Err(error.with_hint(match load.replayed {
+                    None => format!(
+                        "{what}: `issue --resume {}` tells, and goes on if it is not",
+                        load.job_id
+                    ),
+                    Some(_) => format!("{what}: replay again, which takes what is left"),
+                }));
+            }
         }
+        if !error.is_retryable() || num_replans >= MAX_REPLANS {
+            return Err(error);
+        }
+        tracing::warn!(table = %folder.name, %error, "another job came first, the commit is planned anew");
+        num_replans += 1;
     }
+}
+
+/// The version that shows a load, if its commit has arrived after `planned_at`.
+async fn own_version(folder: &TableFolder, load: &StagedLoad, planned_at: Option<u64>) -> Result<Option<u64>> {
+    // A numbered load is found by its number when it is planned again.
+    let Some(table) = open(folder).await?.filter(|_| load.number.is_none()) else {
+        return Ok(None);
+    };
+    let is_its = |commit: &Value| commit["job_id"] == load.job_id && commit["step"] == load.bookkeeping["step"];
+    table.version_of_commit(planned_at, is_its).await
 }
 
 /// Puts one file in the place of several that hold the same rows. Readers see no difference.

@@ -192,6 +192,31 @@ impl ExistingTable {
             .boxed()
     }
 
+    /// The version that a commit of ours made, told by its bookkeeping, if that came after `version`. `None`: there is none such.
+    pub(super) async fn version_of_commit(
+        &self,
+        version: Option<u64>,
+        is_it: impl Fn(&Value) -> bool,
+    ) -> Result<Option<u64>> {
+        let num_after = match version {
+            Some(version) => self.version().saturating_sub(version),
+            None => self.version() + 1,
+        };
+        let commits = self
+            .table
+            .history(usize::try_from(num_after).ok())
+            .map_err(|error| self.failed(error));
+        let mut commits = commits
+            .enumerate()
+            .take(usize::try_from(num_after).unwrap_or(usize::MAX));
+        while let Some((index, commit)) = commits.next().await {
+            if commit?.info.get(BOOKKEEPING_KEY).is_some_and(&is_it) {
+                return Ok(self.version().checked_sub(index as u64));
+            }
+        }
+        Ok(None)
+    }
+
     /// Paths of the files of the version that was read, as the log has them.
     pub fn file_paths(&self) -> Result<Vec<String>> {
         let snapshot = self.table.snapshot().map_err(|error| self.failed(error))?;

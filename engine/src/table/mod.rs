@@ -7,7 +7,7 @@
 //! Reading order: [`warehouse`] (where tables live) with [`local`] (its files, if they are local), [`schema`] (what a table's columns are), [`delta`] (the log), [`commit`];
 //! [`promise`] (what a commit promises to the tables beside it), [`rejects`] and [`ledger`] (these tables) with [`runs`] (the ledger
 //! read in the order of its files) on top of [`stored_parquet`];
-//! [`plain`] (bare files, without a log).
+//! [`plain`] (bare files, without a log); [`unfinished`] (what a dead process was about to write).
 
 pub mod commit;
 pub mod delta;
@@ -19,6 +19,7 @@ pub mod rejects;
 pub mod runs;
 pub mod schema;
 pub mod stored_parquet;
+pub mod unfinished;
 pub mod warehouse;
 
 use crate::write::StagedFile;

@@ -14,6 +14,7 @@ use super::ledger::ledger_layout;
 use super::rejects::reject_layout;
 use super::warehouse::{TableFolder, TableName, Warehouse};
 use super::{LoadNumber, OutputMode, ReplayedFiles, StagedLoad, TableLayout};
+use crate::crash::crash_point;
 use crate::error::{Blame, Error, Result};
 use crate::write::StagedFile;
 use futures::TryStreamExt;
@@ -159,6 +160,7 @@ pub(super) async fn check_listed(replayed: &ReplayedFiles, data: Option<&Existin
 pub async fn settle(warehouse: &Warehouse, data: &ExistingTable, name: &TableName) -> Result<()> {
     for companion in Companion::ALL {
         settle_one(&warehouse.table(&companion.name(name)), data, companion).await?;
+        crash_point("after_companion");
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ use super::ledger::{BATCH_ROWS, Entry, Ledger, ledger_properties, ledger_schema,
 use super::promise::num_settled;
 use super::stored_parquet::{StoredParquet, new_file};
 use super::warehouse::TableFolder;
+use crate::crash::crash_point;
 use crate::error::{Blame, Error, Result, innermost};
 use crate::source::known::KnownFile;
 use crate::write::StagedFile;
@@ -331,6 +332,7 @@ pub async fn keep_few_runs(folder: &TableFolder, job_id: &str) -> Result<()> {
     // A job of many steps may merge more than once.
     let tag = uuid::Uuid::now_v7().simple().to_string().split_off(24);
     let merged = merge(folder, &runs, &format!("{job_id}-{tag}-merged.parquet")).await?;
+    crash_point("after_merge");
     let gone = runs.iter().map(|run| run.path.clone());
     let rewritten: Vec<RewrittenFile> = gone.map(|path| RewrittenFile { path, rest: None }).collect();
     merge_files(folder, &table, &rewritten, merged).await

@@ -1,0 +1,220 @@
+//! Ctrl-C: what was read is kept and not read again, and a second one waits for nothing.
+
+use crate::atomicity::stuck_bucket;
+use crate::examples::ACCESS_LOGS;
+use bucketload_tests::bucket::Bucket;
+use bucketload_tests::bucketload::{Bucketload, Finished, Running, Workplace};
+use bucketload_tests::proxy::{Fault, Proxy, RequestKind};
+use bucketload_tests::servers;
+use bucketload_tests::wait::wait_until;
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+const JOB: &str = "examples/s3/load.yml";
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// Files that come from a stuck bucket before no other does.
+const NUM_COME: u64 = 10;
+
+/// Files are asked for in their order.
+const ONE_BY_ONE: [&str; 4] = ["--set", "exec.max_threads=1", "--set", "exec.max_requests=1"];
+
+/// Less than what a job may take to finish the files that it is at.
+const AT_ONCE: Duration = Duration::from_secs(6);
+
+fn load(workplace: &Workplace, endpoint: &str, bucket: &Bucket, flags: &[&str]) -> Bucketload {
+    workplace.issuing(JOB, flags).s3(endpoint, bucket.name())
+}
+
+/// Interrupts a load once its files do not come any more.
+#[track_caller]
+fn interrupted(proxy: &Proxy, load: Bucketload) -> Finished {
+    let mut running = load.spawn();
+    wait_for(&mut running, || proxy.num_held() > 0);
+    running.interrupt();
+    running.wait().exited_with(130).kept_secrets()
+}
+
+#[track_caller]
+fn wait_for(running: &mut Running, has_come: impl Fn() -> bool) {
+    let is_over = wait_until(LIMIT, || has_come() || running.has_ended());
+    assert!(
+        is_over && !running.has_ended(),
+        "the load has ended before the moment came"
+    );
+}
+
+fn number(report: &Value, section: &str, name: &str) -> u64 {
+    report[section][name]
+        .as_u64()
+        .unwrap_or_else(|| panic!("{section}.{name} of {report}"))
+}
+
+#[track_caller]
+fn check_stopped_and_gone_on_with(flags: &[&str]) {
+    let (bucket, proxy) = stuck_bucket();
+    let direct = bucket.server().endpoint();
+    let whole = Workplace::new();
+    let whole = load(&whole, &direct, &bucket, flags).run().succeeded().json();
+    let workplace = Workplace::new();
+    let stopped = interrupted(&proxy, load(&workplace, &proxy.endpoint(), &bucket, flags));
+    let ended = stopped
+        .said(&["nothing was committed", "the same command with `--resume"])
+        .json();
+    let job_id = ended["job_id"].as_str().unwrap().to_owned();
+    assert_eq!((ended["status"].as_str(), workplace.num_rows()), (Some("killed"), 0));
+    // It is stopped again before anything more has come.
+    let flags: Vec<&str> = flags.iter().copied().chain(["--resume", &job_id]).collect();
+    let held = Proxy::start(bucket.server().address()).with_fault(RequestKind::Get, Fault::Hold, usize::MAX);
+    interrupted(&held, load(&workplace, &held.endpoint(), &bucket, &flags)).said(&["--resume"]);
+    let report = load(&workplace, &direct, &bucket, &flags).run().succeeded().json();
+    assert_eq!(report["job_id"], json!(job_id));
+    let (left, all) = (number(&report, "files", "read"), number(&whole, "files", "read"));
+    // Side by side, a file that comes may wait for one before it that does not.
+    let is_expected = match flags.contains(&ONE_BY_ONE[1]) {
+        true => left == all - NUM_COME,
+        false => left < all && left >= all - NUM_COME,
+    };
+    assert!(is_expected, "{left} of {all} files were left");
+    let (bytes, of_bytes) = (number(&report, "bytes", "fetched"), number(&whole, "bytes", "fetched"));
+    assert!(bytes < of_bytes, "{bytes} of {of_bytes} bytes were fetched again");
+    for what in ["read", "rejected", "written"] {
+        assert_eq!(report["rows"][what], whole["rows"][what], "{what}");
+    }
+    assert_eq!(report["next"], whole["next"]);
+    assert_eq!(workplace.num_rows(), ACCESS_LOGS.written);
+    assert_eq!(workplace.number("SELECT sum(bytes) FROM d.t"), ACCESS_LOGS.sum_of_bytes);
+    assert_eq!(
+        workplace.number("SELECT count(*) FROM d.t__rejects"),
+        ACCESS_LOGS.rejects
+    );
+    let ledger = "SELECT count(*) - count(DISTINCT file) FROM d.t__files";
+    assert_eq!(workplace.number(ledger), 0, "each file is in the ledger once");
+    let left: Vec<String> = workplace
+        .stored_files()
+        .into_iter()
+        .filter(|file| file.contains("/_bucketload/"))
+        .collect();
+    assert_eq!(left, Vec::<String>::new());
+}
+
+#[test]
+fn what_an_append_has_read_is_kept() {
+    check_stopped_and_gone_on_with(&[]);
+}
+
+#[test]
+fn what_a_replace_has_read_is_kept() {
+    check_stopped_and_gone_on_with(&[&["--mode", "replace"][..], &ONE_BY_ONE].concat());
+}
+
+#[test]
+fn what_a_load_by_the_ledger_has_read_is_kept() {
+    let by_ledger = ["--set", "in.incremental=ledger", "--set", "exec.commit_every=1GiB"];
+    check_stopped_and_gone_on_with(&[by_ledger, ONE_BY_ONE].concat());
+}
+
+#[test]
+fn what_steps_have_committed_is_told_and_the_step_under_way_is_kept() {
+    let (bucket, proxy) = stuck_bucket();
+    let workplace = Workplace::new();
+    let flags = [&["--set", "exec.commit_every=4 files"][..], &ONE_BY_ONE].concat();
+    let stopped = interrupted(&proxy, load(&workplace, &proxy.endpoint(), &bucket, &flags));
+    let ended = stopped
+        .said(&["2 of", "steps with", "of the files that were being loaded are done"])
+        .json();
+    assert_eq!(ended["steps"]["done"], 2, "{ended}");
+    let num_rows = workplace.num_rows();
+    assert!(num_rows > 0 && num_rows < ACCESS_LOGS.written);
+    let job_id = ended["job_id"].as_str().unwrap();
+    let direct = bucket.server().endpoint();
+    let report = load(&workplace, &direct, &bucket, &flags)
+        .args(["--resume", job_id])
+        .run()
+        .succeeded()
+        .json();
+    assert_eq!(
+        number(&report, "files", "read"),
+        ACCESS_LOGS.files as u64 - NUM_COME,
+        "{report}"
+    );
+    assert_eq!(workplace.num_rows(), ACCESS_LOGS.written);
+}
+
+#[test]
+fn rows_that_need_all_files_are_dropped() {
+    let (bucket, proxy) = stuck_bucket();
+    let workplace = Workplace::new();
+    let counted = [
+        "--set",
+        "filters=[{type: sql, query: \"SELECT count(*) AS n, now() AS time FROM input\"}]",
+    ];
+    let stopped = interrupted(&proxy, load(&workplace, &proxy.endpoint(), &bucket, &counted));
+    assert_eq!(
+        stopped.json()["hint"],
+        Value::Null,
+        "nothing is left that could be gone on with"
+    );
+    let left: Vec<String> = workplace.stored_files();
+    assert_eq!(left, Vec::<String>::new());
+}
+
+/// A load of one file, of which a half has come.
+fn half_a_file() -> (Bucket, Proxy, Workplace, String) {
+    let bucket = Bucket::new(servers::seaweedfs());
+    let lines: String = (0..20_000).map(|number| format!("{number}\n")).collect();
+    bucket.put("data/a.csv", lines);
+    let workplace = Workplace::new();
+    let job = workplace.write(
+        "load.yml",
+        "in:\n  type: s3\n  endpoint: ${S3_ENDPOINT}\n  bucket: ${S3_BUCKET}\n  path_prefix: data/\n  access_key_id: ${AWS_ACCESS_KEY_ID}\n  \
+         secret_access_key: ${AWS_SECRET_ACCESS_KEY}\n  parser: {type: csv, columns: [{name: n, type: long}]}\nout: {partition_by: none}\n",
+    );
+    let proxy = Proxy::start(bucket.server().address()).with_fault(RequestKind::Get, Fault::HoldBody(50_000), 1);
+    (bucket, proxy, workplace, job)
+}
+
+#[test]
+fn a_second_ctrl_c_on_a_terminal_ends_at_once() {
+    let (bucket, proxy, workplace, job) = half_a_file();
+    let load = workplace.issuing(&job, &[]).s3(&proxy.endpoint(), bucket.name());
+    let mut running = load.on_terminal(80).spawn();
+    wait_for(&mut running, || proxy.num_held() > 0);
+    running.interrupt();
+    running.line_after("stopping");
+    let asked = Instant::now();
+    running.interrupt();
+    running.wait().exited_with(130);
+    assert!(asked.elapsed() < AT_ONCE, "{:?}", asked.elapsed());
+    assert_eq!(workplace.num_rows(), 0);
+}
+
+#[test]
+fn a_file_that_is_being_read_is_finished_after_ctrl_c_on_a_terminal() {
+    let (bucket, proxy, workplace, job) = half_a_file();
+    bucket.put("data/b.csv", "1\n");
+    let flags = ["--set", "exec.max_threads=1"];
+    let load = |endpoint: &str| workplace.issuing(&job, &flags).s3(endpoint, bucket.name());
+    let mut running = load(&proxy.endpoint()).on_terminal(80).spawn();
+    wait_for(&mut running, || proxy.num_held() > 0);
+    running.interrupt();
+    running.line_after("stopping");
+    proxy.release();
+    let ended = running
+        .wait()
+        .exited_with(130)
+        .said(&["interrupted; nothing was committed", "--resume"])
+        .json();
+    let job_id = ended["job_id"].as_str().unwrap();
+    let report = load(&bucket.server().endpoint())
+        .args(["--resume", job_id])
+        .run()
+        .succeeded()
+        .json();
+    assert_eq!(
+        (number(&report, "files", "read"), number(&report, "bytes", "fetched")),
+        (1, 2),
+        "{report}"
+    );
+    assert_eq!(workplace.num_rows(), 20_001);
+}
