@@ -39,13 +39,16 @@ enum DateForm {
 /// In which order the numbers of a date stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum DateOrder {
-    MonthFirst,
-    DayFirst,
-    YearFirst,
+    /// Month, day, year.
+    Mdy,
+    /// Day, month, year.
+    Dmy,
+    /// Year, month, day.
+    Ymd,
 }
 
 /// The likelier first.
-const ORDERS: [DateOrder; 3] = [DateOrder::MonthFirst, DateOrder::DayFirst, DateOrder::YearFirst];
+const ORDERS: [DateOrder; 3] = [DateOrder::Mdy, DateOrder::Dmy, DateOrder::Ymd];
 
 /// Which parts of the time there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -245,12 +248,12 @@ impl Shape {
         };
         let date = match self.date {
             DateForm::YearFirst(separator) => format!("%Y{separator}%m{separator}%d"),
-            DateForm::YearLast(separator) if order == DateOrder::DayFirst => format!("%d{separator}%m{separator}%Y"),
+            DateForm::YearLast(separator) if order == DateOrder::Dmy => format!("%d{separator}%m{separator}%Y"),
             DateForm::YearLast(separator) => format!("%m{separator}%d{separator}%Y"),
             DateForm::ShortYear(separator) => match order {
-                DateOrder::MonthFirst => format!("%m{separator}%d{separator}%y"),
-                DateOrder::DayFirst => format!("%d{separator}%m{separator}%y"),
-                DateOrder::YearFirst => format!("%y{separator}%m{separator}%d"),
+                DateOrder::Mdy => format!("%m{separator}%d{separator}%y"),
+                DateOrder::Dmy => format!("%d{separator}%m{separator}%y"),
+                DateOrder::Ymd => format!("%y{separator}%m{separator}%d"),
             },
             DateForm::Undelimited => "%Y%m%d".to_owned(),
             DateForm::MonthName(separator) => format!("%d{separator}%b{separator}%Y"),
