@@ -59,12 +59,14 @@ fn a_load_killed_while_it_reads_shows_nothing() {
 
 #[test]
 fn an_interrupted_load_says_so_and_shows_nothing() {
-    let workplace = Workplace::new();
-    let (_proxy, running) = stuck_load(&workplace);
-    running.interrupt();
-    running.wait().exited_with(130).kept_secrets();
-    assert_eq!(workplace.num_rows(), 0);
-    check_next_load(&workplace);
+    for interrupt in [Running::interrupt, Running::terminate] {
+        let workplace = Workplace::new();
+        let (_proxy, running) = stuck_load(&workplace);
+        interrupt(&running);
+        running.wait().exited_with(130).kept_secrets();
+        assert_eq!(workplace.num_rows(), 0);
+        check_next_load(&workplace);
+    }
 }
 
 /// Kills the load at a moment that `has_come` sees in the warehouse, or lets it end if it was faster.

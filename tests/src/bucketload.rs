@@ -316,13 +316,24 @@ impl Running {
     /// What Ctrl-C sends.
     #[track_caller]
     pub fn interrupt(&self) {
+        self.send("-INT");
+    }
+
+    /// What those send who end containers and services.
+    #[track_caller]
+    pub fn terminate(&self) {
+        self.send("-TERM");
+    }
+
+    #[track_caller]
+    fn send(&self, signal: &str) {
         let status = Command::new("kill")
-            .arg("-INT")
+            .arg(signal)
             .arg(self.child.id().to_string())
             .status();
         assert!(
             status.is_ok_and(|status| status.success()),
-            "the process to interrupt has ended"
+            "the process to send {signal} to has ended"
         );
     }
 

@@ -26,6 +26,7 @@ use jiff::Timestamp;
 use serde_json::{Map, json};
 use std::sync::Arc;
 use tokio::runtime::Handle;
+use tokio::signal::unix::{SignalKind, signal};
 use tracing::{Instrument, Span};
 
 pub(super) async fn run(
@@ -187,12 +188,20 @@ async fn begin(
     Ok((Service::new(state, logs.clone(), Timestamp::now, variable), recorder))
 }
 
-/// Hands Ctrl-C on to a job. It is awaited where no job computes. Who asks a second time waits for nothing: what is committed is
-/// committed, and whatever else is there is listed nowhere.
+/// Hands Ctrl-C on to a job, and SIGTERM, with which machines say the same. It is awaited where no job computes. Who asks a second time
+/// waits for nothing: what is committed is committed, and whatever else is there is listed nowhere.
 pub(super) fn stop_on_interrupt(stop: &Stop, runtime: &Handle) {
     let stop = stop.clone();
     runtime.spawn(async move {
-        while let Ok(()) = tokio::signal::ctrl_c().await {
+        // Where the system does not let us listen, it ends the process as it does any other.
+        let Ok(mut terminations) = signal(SignalKind::terminate()) else {
+            return;
+        };
+        loop {
+            tokio::select! {
+                interrupted = tokio::signal::ctrl_c() => if interrupted.is_err() { return },
+                _ = terminations.recv() => {}
+            }
             if stop.reason() == Some(StopReason::Interrupted) {
                 std::process::exit(i32::from(Exit::INTERRUPTED_STATUS));
             }

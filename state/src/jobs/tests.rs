@@ -168,7 +168,7 @@ fn a_log_has_an_end() {
 #[test]
 fn old_finished_jobs_go_with_their_logs() {
     let (_folder, state) = state();
-    for id in ["old", "running", "new", "unsettled"] {
+    for id in ["old", "running", "new", "unsettled", "never asked"] {
         state.begin_job(&new_job(id), at(BEGIN)).unwrap();
         state.note_progress(id, &json!({}), &[line("x")], at(BEGIN)).unwrap();
     }
@@ -179,12 +179,19 @@ fn old_finished_jobs_go_with_their_logs() {
         is_settled: false,
         ..ending(JobStatus::Error)
     };
-    state.finish_job("unsettled", &unsettled, &[], at(BEGIN)).unwrap();
+    for id in ["unsettled", "never asked"] {
+        state.finish_job(id, &unsettled, &[], at(BEGIN)).unwrap();
+    }
+    // Only what a schedule may have to go on from is waited for.
+    let sql = "UPDATE jobs SET schedule_id = 1, schedule_name = 's', scheduled_ms = 0 WHERE id = 'unsettled'";
+    state
+        .transaction(|transaction| Ok(transaction.execute(sql, [])?))
+        .unwrap();
     state
         .finish_job("new", &ending(JobStatus::Error), &[], at(BEGIN) + 2.hours())
         .unwrap();
-    assert_eq!(state.prune_jobs(at(BEGIN) + 1.hour()).unwrap(), 1);
-    assert!(state.job("old").is_err());
+    assert_eq!(state.prune_jobs(at(BEGIN) + 1.hour()).unwrap(), 2);
+    assert!(state.job("old").is_err() && state.job("never asked").is_err());
     assert!(state.log("old", 0).unwrap().is_empty());
     for id in ["running", "new", "unsettled"] {
         assert!(state.job(id).is_ok(), "{id}");
