@@ -116,8 +116,8 @@ async fn can_go_on(environment: &Environment, plan: &JobPlan, earlier: &JobRecor
             None
         }
     };
-    // With one step there is nothing that need not be done again, and a new job sees newer files.
-    Ok(left.is_some_and(|left| left.steps.total > 1 && left.is_of(plan)))
+    // Where there is nothing that need not be done again, a new job sees newer files.
+    Ok(left.is_some_and(|left| (left.steps.total > 1 || left.has_files) && left.is_of(plan)))
 }
 
 fn settled(part: Option<CommittedPart>) -> Settled {

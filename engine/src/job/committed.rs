@@ -124,6 +124,8 @@ pub(super) fn is_last(commit: &Value) -> bool {
 pub struct Unfinished {
     /// Steps that are written down; those that are committed are in the log.
     pub steps: StepCounts,
+    /// Whether files are kept of a job that has one step.
+    pub has_files: bool,
     /// Whether a process has it.
     pub is_running: bool,
     fingerprint: String,
@@ -150,6 +152,7 @@ pub async fn unfinished(environment: &Environment, target: &TableName, job_id: &
             done: notes.num_steps().await?,
             total: record.num_steps(),
         },
+        has_files: record.num_steps() == 1 && !notes.read_parts(0).await?.is_empty(),
         is_running: record.is_running(environment.now()),
         fingerprint: record.fingerprint,
     }))
