@@ -121,7 +121,7 @@ fn what_steps_have_committed_is_told_and_the_step_under_way_is_kept() {
     let flags = [&["--set", "exec.commit_every=4 files"][..], &ONE_BY_ONE].concat();
     let stopped = interrupted(&proxy, load(&workplace, &proxy.endpoint(), &bucket, &flags));
     let ended = stopped
-        .said(&["2 of", "steps with", "of the files that were being loaded are done"])
+        .said(&["2 of", "steps with", "of the next 2 files are kept"])
         .json();
     assert_eq!(ended["steps"]["done"], 2, "{ended}");
     let num_rows = workplace.num_rows();
