@@ -14,6 +14,7 @@ use super::walk::Walker;
 use super::{JsonOptions, JsonOptionsError, effective_max_record_bytes};
 use crate::parse::charset::Malformed;
 use crate::parse::{ParseError, Parsed, Parser, Reject};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// The fast reader of streams of JSON values.
@@ -225,9 +226,10 @@ impl Values {
     fn record(&mut self, text: &[u8], start: usize, end: usize, tracked: &mut usize) {
         let raw = &text[start..end];
         let record = repaired(raw);
+        let is_repaired = matches!(record, Cow::Owned(_));
         let record = record.as_ref();
-        if record.len() != raw.len() {
-            // The places that were noted are those of the raw text.
+        if is_repaired {
+            // What was noted is of the raw text.
             let mut walker = Walker::new(record, self.extractor.escapes());
             if let Err(fault) = self.extractor.find(&mut walker) {
                 return self.fail(

@@ -93,6 +93,20 @@ fn a_json_column_keeps_the_members_that_it_names() {
 }
 
 #[test]
+fn what_is_kept_of_bytes_that_are_not_utf_8_is_repaired() {
+    for options in [lines as fn(_) -> _, values] {
+        let options = options(vec![keeping(&["a"], column("c", ColumnType::Json))]);
+        // As many bytes as the character that stands for them.
+        check(
+            &options,
+            b"{\"c\":{\"a\":\"\xF0\x9F\x98\",\"b\":1}}",
+            &["{\"a\":\"\u{FFFD}\"}"],
+            &[],
+        );
+    }
+}
+
+#[test]
 fn without_columns_the_record_is_one_column() {
     let input = "{ \"a\" : [1, 2.0] }\n{\"record\":1}\n[1]";
     for layout in [JsonLayout::Lines, JsonLayout::Values] {
