@@ -74,7 +74,8 @@ pub(super) fn show_ended(
 fn remark(report: &JobReport, plan: &JobPlan) -> Option<String> {
     let select = &plan.input.select;
     let files = &report.files;
-    if files.selected == 0 && files.skipped_glacier == 0 {
+    // Of a job that had committed before it was gone on with, no files are selected either.
+    if files.selected == 0 && files.skipped_glacier == 0 && report.rows.read == 0 {
         let has_cursor = select.last_path.is_some() || select.last_modified_micros.is_some();
         let is_known = report.ledger.known + report.ledger.changed > 0;
         return Some(match (files.listed, has_cursor || is_known) {
