@@ -6,9 +6,10 @@
 //! what kind of outcome an input had, and inputs with a new kind of outcome are mutated further.
 //!
 //! Reading order: [`driver`], [`mutate`], [`memory`]; [`corpus`] (what is kept), [`readers`] (both readers of a parser on the same
-//! bytes), [`archives`] (one file through its decoders). The targets are tests, in `tests/it`.
+//! bytes), [`conditions`] (rows that they are to leave out), [`archives`] (one file through its decoders). The targets are tests, in `tests/it`.
 
 pub mod archives;
+pub mod conditions;
 pub mod corpus;
 pub mod driver;
 pub mod memory;

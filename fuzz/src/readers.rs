@@ -1,5 +1,6 @@
 //! Both readers of a parser on the same files, cut into chunks of several sizes.
 
+use crate::conditions::EveryThird;
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use arrow::util::pretty::pretty_format_batches;
@@ -47,12 +48,28 @@ pub enum ReaderKind {
 ///
 /// **Panics** if the reader breaks a promise of [`Parser`].
 pub fn read(options: &ParserOptions, kind: ReaderKind, files: &[&[u8]], chunk_bytes: usize) -> Outcome {
+    read_where(options, kind, files, chunk_bytes, None)
+}
+
+/// As [`read`], with a condition on rows.
+///
+/// **Panics** if the reader breaks a promise of [`Parser`].
+pub fn read_where(
+    options: &ParserOptions,
+    kind: ReaderKind,
+    files: &[&[u8]],
+    chunk_bytes: usize,
+    condition: Option<EveryThird>,
+) -> Outcome {
     let projection: Vec<usize> = (0..options.fields().len()).collect();
     let parser = match kind {
         ReaderKind::Fast => options.new_parser(&projection, BATCH_ROWS, true),
         ReaderKind::Reference => options.new_reference_parser(&projection, BATCH_ROWS, true),
     };
     let mut parser = parser.unwrap_or_else(|error| panic!("{error}"));
+    if let Some(condition) = condition {
+        parser.set_condition(Box::new(condition));
+    }
     let mut gathered = Gathered::default();
     for (index, file) in files.iter().enumerate() {
         parser.begin_file(Arc::from(format!("file {index}")));
@@ -138,4 +155,28 @@ pub fn read_all_ways(options: &ParserOptions, files: &[&[u8]], chunk_bytes: &[us
         }
     }
     expected
+}
+
+/// Reads files with both readers and a condition on each of the columns, and demands what they give without, less the rows of which it is
+/// not true.
+///
+/// **Panics** with both outcomes if two differ.
+pub fn read_where_all_ways(options: &ParserOptions, files: &[&[u8]], chunk_bytes: &[usize]) {
+    let whole = read(options, ReaderKind::Reference, files, usize::MAX);
+    for column in 0..options.fields().len() {
+        let condition = EveryThird::of(column);
+        let expected = condition.applied_to(&whole);
+        for &chunk_bytes in chunk_bytes {
+            for kind in [ReaderKind::Reference, ReaderKind::Fast] {
+                let outcome = read_where(options, kind, files, chunk_bytes, Some(condition));
+                assert!(
+                    outcome == expected,
+                    "the reader {kind:?} in chunks of {chunk_bytes} bytes, with a condition on column {column}, gives\n{}\nand the \
+                     reference leaves\n{}",
+                    outcome.shown(),
+                    expected.shown()
+                );
+            }
+        }
+    }
 }

@@ -64,8 +64,9 @@ const CHAPTERS: [Chapter; 10] = [
     Chapter {
         heading: "`row`",
         text: "Keeps the rows for which a SQL condition is true. A list of `conditions` on columns, as the original's filter of this name \
-               has them, works too.",
-        cases: &["row", "row_conditions"],
+               has them, works too. The parser looks at the columns of a condition first, and leaves out the texts of rows that are not \
+               kept; `where=` of `ScanExec` in `explain` shows it. What is rejected does not depend on that.",
+        cases: &["row", "row_conditions", "row_of_bad_records"],
     },
     Chapter {
         heading: "`dedup`",

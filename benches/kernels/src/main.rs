@@ -11,10 +11,12 @@
 
 #![expect(clippy::print_stdout, reason = "what a program has to say")]
 
-use arrow::array::{ArrayRef, RecordBatch};
+use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch};
+use arrow::datatypes::Int64Type;
 use bucketload_kernels::compress::{bzip2, gzip, gzip_members, zip, zstd};
 use bucketload_kernels::parse::Parser;
 use bucketload_kernels::parse::columns::TimestampOptions;
+use bucketload_kernels::parse::condition::RowCondition;
 use bucketload_kernels::parse::csv::{CsvOptions, CsvParser, ReferenceCsvParser};
 use bucketload_kernels::parse::json::{JsonOptions, new_parser};
 use bucketload_kernels::parse::timestamp::TimestampParser;
@@ -31,6 +33,7 @@ use bucketload_kernels::write::encoding::Compression;
 use bucketload_kernels::write::partition::{PartitionBy, Partitioner, Rows, times_of};
 use jiff::tz::TimeZone;
 use parquet::arrow::ArrowSchemaConverter;
+use std::error::Error;
 use std::hint::black_box;
 use std::process::ExitCode;
 
@@ -76,10 +79,20 @@ const KERNELS: &[(&str, Prepare)] = &[
     ("csv/narrow", || csv(Shape::Narrow, None)),
     ("csv/long_text", || csv(Shape::LongText, None)),
     ("csv/nulls", || csv(Shape::Nulls, None)),
+    ("csv/where_a_twentieth", || {
+        chosen(csv_parser(), Share::Twentieth, Records::csv)
+    }),
+    ("csv/where_most", || chosen(csv_parser(), Share::Most, Records::csv)),
     ("csv/reference", csv_reference),
     ("tsv/fast", tsv),
     ("jsonl/fast", || jsonl(Shape::Log, None)),
     ("jsonl/fast_two_columns", || jsonl(Shape::Log, Some(vec![0, 5]))),
+    ("jsonl/where_a_twentieth", || {
+        chosen(jsonl_parser(), Share::Twentieth, Records::jsonl)
+    }),
+    ("jsonl/where_most", || {
+        chosen(jsonl_parser(), Share::Most, Records::jsonl)
+    }),
     ("jsonl/wide", || jsonl(Shape::Wide, None)),
     ("jsonl/long_text", || jsonl(Shape::LongText, None)),
     ("jsonl/nested", nested),
@@ -211,6 +224,42 @@ fn csv(shape: Shape, projection: Option<Vec<usize>>) -> Kernel {
     };
     let parser = CsvParser::new(&options).expect(SOUND);
     parsed_rows(Box::new(parser), records(shape).csv())
+}
+
+fn csv_parser() -> Box<dyn Parser> {
+    Box::new(CsvParser::new(&csv_options(Shape::Log)).expect(SOUND))
+}
+
+fn jsonl_parser() -> Box<dyn Parser> {
+    new_parser(&jsonl_options(Shape::Log)).expect(SOUND)
+}
+
+/// The rows of which a condition is true: of its column of bytes, every twentieth value, or all but those.
+#[derive(Clone, Copy)]
+enum Share {
+    Twentieth,
+    Most,
+}
+
+impl RowCondition for Share {
+    fn columns(&self) -> &[usize] {
+        &[6]
+    }
+
+    fn evaluate(&mut self, columns: Vec<ArrayRef>) -> Result<BooleanArray, Box<dyn Error + Send + Sync>> {
+        let is_twentieth = |bytes: i64| bytes % 20 == 0;
+        let bytes = columns[0].as_primitive::<Int64Type>();
+        Ok(BooleanArray::from_unary(bytes, |bytes| match self {
+            Share::Twentieth => is_twentieth(bytes),
+            Share::Most => !is_twentieth(bytes),
+        }))
+    }
+}
+
+/// A parser that hands on only the rows of which a condition is true.
+fn chosen(mut parser: Box<dyn Parser>, share: Share, text: fn(&Records) -> Vec<u8>) -> Kernel {
+    parser.set_condition(Box::new(share));
+    parsed_rows(parser, text(&records(Shape::Log)))
 }
 
 fn csv_reference() -> Kernel {

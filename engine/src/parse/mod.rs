@@ -8,10 +8,11 @@
 //! What does not happen here: decompression (see `decode`), the question whether a reject fails the job (see `job`).
 //!
 //! Reading order: [`columns`] (what a column is), [`timestamp`], [`charset`], [`reject`], [`drift`] (what is not expected), [`origin`]
-//! (which record a row was), [`csv`], [`json`].
+//! (which record a row was), [`condition`] (which rows are wanted), [`csv`], [`json`].
 
 pub mod charset;
 pub mod columns;
+pub mod condition;
 pub mod csv;
 pub mod drift;
 pub mod json;
@@ -22,6 +23,8 @@ pub mod timestamp;
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::Field;
 use charset::Malformed;
+use condition::RowCondition;
+use std::error::Error;
 use std::sync::Arc;
 
 pub use reject::Reject;
@@ -36,6 +39,8 @@ pub struct Parsed {
     pub record_numbers: Option<Vec<i64>>,
     /// For each row of `batch` where it comes from (see [`origin`]). `None` unless the options asked for it.
     pub origins: Option<ArrayRef>,
+    /// Rows since the last batch for which the condition of the parser is not true.
+    pub num_dropped_rows: usize,
     /// Records that were skipped since the last batch, in input order.
     pub rejects: Vec<Reject>,
 }
@@ -86,6 +91,9 @@ pub enum ParseError {
     /// The rows do not fit the batch: a broken invariant or too large a batch.
     #[error("cannot build a record batch")]
     Batch(#[source] arrow::error::ArrowError),
+    /// The condition on rows cannot be evaluated.
+    #[error("cannot evaluate the condition on rows")]
+    Condition(#[source] Box<dyn Error + Send + Sync>),
 }
 
 /// A parser of one format, fed with the decoded files of a task one after the other.
@@ -95,6 +103,10 @@ pub enum ParseError {
 ///
 /// **Cost**: rows are appended to column builders once; `push` copies at most the bytes of an unfinished record.
 pub trait Parser: Send {
+    /// Hands on only those rows for which `condition` is true. To be called before the first file. Where batches end may then depend on where
+    /// chunks are cut.
+    fn set_condition(&mut self, condition: Box<dyn RowCondition>);
+
     /// Starts a file. `name` goes into the positions of its rejects.
     fn begin_file(&mut self, name: Arc<str>);
 
@@ -118,7 +130,7 @@ pub trait Parser: Send {
     /// before the next file begins.
     fn take_malformed(&mut self) -> Malformed;
 
-    /// Rows that are parsed and not yet handed on; says so once `next_batch` has given `None`.
+    /// Rows that are parsed and not yet handed on, those that a condition drops included; says so once `next_batch` has given `None`.
     fn num_held_rows(&self) -> usize;
 }
 

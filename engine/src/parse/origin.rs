@@ -4,11 +4,11 @@
 //! ask for it, a batch comes with one more column, a structure, which passes through the filters beside the others and is seen by
 //! nobody else. Names of files and their headers are dictionaries: few values, however many rows.
 
+use super::columns::texts::Texts;
+use super::condition::keep_values;
 use super::reject::Reject;
 use crate::position::Position;
-use arrow::array::{
-    Array, ArrayRef, AsArray, DictionaryArray, Int32Array, Int64Array, StringArray, StringBuilder, StructArray,
-};
+use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, Int32Array, Int64Array, StringArray, StructArray};
 use arrow::datatypes::{DataType, Field, Fields, Int32Type, Int64Type};
 use arrow::error::ArrowError;
 use std::sync::{Arc, LazyLock};
@@ -42,8 +42,7 @@ pub(super) struct Origins {
     lines: Vec<i64>,
     bytes: Vec<i64>,
     records: Vec<i64>,
-    text: StringBuilder,
-    text_bytes: usize,
+    text: Texts,
 }
 
 impl Origins {
@@ -66,13 +65,26 @@ impl Origins {
         self.bytes.push(signed(position.byte));
         self.records.push(signed(position.record));
         let text = &text[..text.floor_char_boundary(Reject::MAX_RECORD_BYTES)];
-        self.text.append_value(text);
-        self.text_bytes += text.len();
+        self.text.push(text.into());
+    }
+
+    /// Of the rows from `first` on, leaves those whose indices, counted from there, `kept` lists, ascending.
+    pub(super) fn keep_rows(&mut self, first: usize, kept: &[usize]) {
+        keep_values(&mut self.keys, first, kept);
+        for numbers in [&mut self.lines, &mut self.bytes, &mut self.records] {
+            keep_values(numbers, first, kept);
+        }
+        self.text.keep_rows(first, kept);
+    }
+
+    /// Rows so far.
+    pub(super) fn num_rows(&self) -> usize {
+        self.keys.len()
     }
 
     /// Bytes of text held.
     pub(super) fn text_bytes(&self) -> usize {
-        self.text_bytes
+        self.text.num_bytes()
     }
 
     /// The column of the rows added so far; the next batch begins.
@@ -88,7 +100,7 @@ impl Origins {
             Arc::new(Int64Array::from(origins.lines)),
             Arc::new(Int64Array::from(origins.bytes)),
             Arc::new(Int64Array::from(origins.records)),
-            Arc::new(text.finish()),
+            Arc::new(text.finish(None)),
         ];
         Ok(Arc::new(StructArray::try_new(FIELDS.clone(), columns, None)?))
     }

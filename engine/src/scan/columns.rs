@@ -31,7 +31,7 @@ pub(super) fn place_in_whole(parsed: &mut Parsed, part: FilePart) -> Result<()> 
 /// Which columns a batch of the scan has, and where each comes from.
 pub(super) struct OutputColumns {
     schema: SchemaRef,
-    /// Indices into the parser's columns.
+    /// Indices into the parser's columns: those of the output, then those that only the condition looks at.
     pub(super) parser_projection: Vec<usize>,
     metadata: Vec<MetadataColumn>,
     sources: Vec<ColumnSource>,
@@ -60,7 +60,8 @@ enum ColumnSource {
 }
 
 impl OutputColumns {
-    pub(super) fn new(options: &ScanOptions, projection: &[usize]) -> Result<OutputColumns> {
+    /// The columns of `projection`, made of those and of `looked_at`, which are the parser's.
+    pub(super) fn new(options: &ScanOptions, projection: &[usize], looked_at: &[usize]) -> Result<OutputColumns> {
         let parser_fields = options.parser.fields();
         let mut output = OutputColumns {
             schema: Arc::new(Schema::empty()),
@@ -90,6 +91,11 @@ impl OutputColumns {
                 output.sources.push(ColumnSource::Metadata(output.metadata.len()));
                 output.metadata.push(column.clone());
                 fields.push(column.field());
+            }
+        }
+        for index in looked_at {
+            if !output.parser_projection.contains(index) {
+                output.parser_projection.push(*index);
             }
         }
         output.schema = Arc::new(Schema::new(fields));

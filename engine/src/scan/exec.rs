@@ -3,6 +3,7 @@
 use super::exchange::{Exchange, Seat};
 use super::queue::TaskQueue;
 use super::read::PartitionReader;
+use super::row_condition::ScanCondition;
 use super::{ScanOptions, ScanServices};
 use crate::pack::Tasks;
 use crate::source::fetch::RANGE_BYTES;
@@ -25,12 +26,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub struct ScanExec {
     options: Arc<ScanOptions>,
     tasks: Arc<Tasks>,
-    /// Indices into the table's columns: the parser's, then the metadata columns.
-    projection: Vec<usize>,
-    limit: Option<usize>,
+    wanted: Wanted,
     services: ScanServices,
     properties: Arc<PlanProperties>,
     run: Mutex<Run>,
+}
+
+/// What a plan wants of a table.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    /// Indices into the table's columns: the parser's, then the metadata columns.
+    pub(super) projection: Vec<usize>,
+    /// Other rows are left out.
+    pub(super) condition: Option<ScanCondition>,
+    /// Of the rows that are not left out.
+    pub(super) limit: Option<usize>,
 }
 
 /// One execution of the plan: what its partitions share, and which of them have begun.
@@ -43,17 +53,16 @@ struct Run {
 
 impl ScanExec {
     /// A scan with at most `target_partitions` partitions; with a limit it has one, which reads the files in order and stops.
-    pub fn new(
+    pub(super) fn new(
         options: Arc<ScanOptions>,
         tasks: Arc<Tasks>,
-        projection: Vec<usize>,
-        limit: Option<usize>,
+        wanted: Wanted,
         target_partitions: usize,
         services: ScanServices,
     ) -> Result<ScanExec> {
-        let schema: SchemaRef = Arc::new(Schema::new(options.fields()).project(&projection)?);
+        let schema: SchemaRef = Arc::new(Schema::new(options.fields()).project(&wanted.projection)?);
         let has_large_file = tasks.files().largest_bytes() > RANGE_BYTES;
-        let num_partitions = match limit {
+        let num_partitions = match wanted.limit {
             Some(_) => 1,
             // Partitions without a file help those that read a large one.
             None if has_large_file => target_partitions.max(1),
@@ -73,8 +82,7 @@ impl ScanExec {
         Ok(ScanExec {
             options,
             tasks,
-            projection,
-            limit,
+            wanted,
             services,
             properties,
             run,
@@ -117,7 +125,10 @@ impl DisplayAs for ScanExec {
             self.tasks.files().len(),
             columns.join(", ")
         )?;
-        match self.limit {
+        if let Some(condition) = &self.wanted.condition {
+            write!(formatter, ", where=[{condition}]")?;
+        }
+        match self.wanted.limit {
             Some(limit) => write!(formatter, ", limit={limit}"),
             None => Ok(()),
         }
@@ -139,9 +150,12 @@ impl ExecutionPlan for ScanExec {
 
     fn apply_expressions(
         &self,
-        _visit: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+        visit: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
     ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
+        match &self.wanted.condition {
+            Some(condition) => visit(&condition.expr),
+            None => Ok(TreeNodeRecursion::Continue),
+        }
     }
 
     fn replace_children(
@@ -161,8 +175,7 @@ impl ExecutionPlan for ScanExec {
         let clock = self.services.counters.clocks.of(partition);
         let reader = PartitionReader::new(
             Arc::clone(&self.options),
-            &self.projection,
-            self.limit,
+            &self.wanted,
             context.session_config().batch_size(),
             queue,
             seat,

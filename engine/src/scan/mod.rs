@@ -1,12 +1,13 @@
 //! A prefix of files as a DataFusion table.
 //!
-//! [`table::PrefixTable`] can be registered in any `SessionContext`: a projection reaches the parser, a limit stops the fetching, and
-//! predicates on metadata columns leave files out before anything is fetched. Both types are thin; the work is in `source`,
-//! `decode` and `parse`.
+//! [`table::PrefixTable`] can be registered in any `SessionContext`: a projection reaches the parser, a limit stops the fetching,
+//! predicates on metadata columns leave files out before anything is fetched, and those on columns of the parser leave rows out before all of
+//! their columns are made. Both types are thin; the work is in `source`, `decode` and `parse`.
 //!
-//! Reading order: [`metadata`] (columns that describe the file), `condition` (files chosen by them), [`queue`] (who reads which file),
-//! `exchange`, [`table`], [`exec`], `read` (one partition: fetch, decode, parse), `columns` (what a batch is made of),
-//! [`file_rows`] (what came of each file), [`early_end`] (files that are left for later).
+//! Reading order: [`metadata`] (columns that describe the file), `condition` (files chosen by them), `row_condition` (rows chosen by
+//! others), [`queue`] (who reads which file), `exchange`, [`table`], [`exec`], `read` (one partition: files one after the other),
+//! `unpack` (decode and parse), `columns` (what a batch is made of), [`file_rows`] (what came of each file),
+//! [`early_end`] (files that are left for later).
 
 mod columns;
 pub(crate) mod condition;
@@ -17,9 +18,11 @@ pub mod file_rows;
 pub mod metadata;
 pub mod queue;
 mod read;
+mod row_condition;
 pub mod table;
 #[cfg(test)]
 mod tests;
+mod unpack;
 
 use crate::decode::DecodeOptions;
 use crate::parse::ParserOptions;

@@ -1,8 +1,9 @@
 //! A prefix of files as a table that any DataFusion session can query.
 
 use super::condition::{ListingColumns, verdicts};
-use super::exec::ScanExec;
+use super::exec::{ScanExec, Wanted};
 use super::metadata::MetadataColumn;
+use super::row_condition::ScanCondition;
 use super::{ScanCounters, ScanOptions, ScanServices};
 use crate::error::Error;
 use crate::pack::{Tasks, pack};
@@ -183,20 +184,32 @@ impl TableProvider for PrefixTable {
             Some(projection) => projection.clone(),
             None => (0..self.schema.fields().len()).collect(),
         };
+        let fields = self.options.parser.fields();
+        let on_rows = filters
+            .iter()
+            .filter(|predicate| !self.is_decided_by_listing(predicate))
+            .cloned();
+        let wanted = Wanted {
+            projection,
+            condition: ScanCondition::new(state, on_rows.collect(), &fields)?,
+            limit,
+        };
         Ok(Arc::new(ScanExec::new(
             Arc::clone(&self.options),
             tasks,
-            projection,
-            limit,
+            wanted,
             state.config().target_partitions(),
             self.services.clone(),
         )?))
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+        let fields = self.options.parser.fields();
+        let is_decided =
+            |predicate: &Expr| self.is_decided_by_listing(predicate) || ScanCondition::can_decide(predicate, &fields);
         Ok(filters
             .iter()
-            .map(|predicate| match self.is_decided_by_listing(predicate) {
+            .map(|predicate| match is_decided(predicate) {
                 true => TableProviderFilterPushDown::Exact,
                 false => TableProviderFilterPushDown::Unsupported,
             })

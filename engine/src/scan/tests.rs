@@ -231,13 +231,13 @@ fn a_limit_reaches_the_scan() {
 }
 
 #[test]
-fn a_limit_stays_above_a_predicate_on_data() {
+fn a_limit_counts_the_rows_that_a_predicate_leaves() {
     check(
         "SELECT number FROM files WHERE line = 1 LIMIT 3",
         &[
-            "CoalescePartitionsExec: fetch=3",
-            "  FilterExec: line@1 = 1, projection=[number@0], fetch=3",
-            "    ScanExec: format=csv, tasks=120, files=120, projection=[number, line]",
+            "GlobalLimitExec: skip=0, fetch=3",
+            "  CooperativeExec",
+            "    ScanExec: format=csv, tasks=120, files=120, projection=[number], where=[line = 1], limit=3",
         ],
     );
 }
@@ -255,6 +255,24 @@ fn predicates_on_what_the_listing_knows_prune_the_files() {
 }
 
 #[test]
+fn predicates_on_columns_of_the_parser_reach_it() {
+    check(
+        "SELECT line FROM files WHERE number > 5",
+        &[
+            "CooperativeExec",
+            "  ScanExec: format=csv, tasks=120, files=120, projection=[line], where=[number > 5]",
+        ],
+    );
+    check(
+        "SELECT text, _file_name FROM files WHERE number + line > 5 AND text LIKE 'x%' AND _file_name < '007.csv'",
+        &[
+            "CooperativeExec",
+            "  ScanExec: format=csv, tasks=7, files=7, projection=[text, _file_name], where=[number + line > 5 AND text LIKE x%]",
+        ],
+    );
+}
+
+#[test]
 fn other_predicates_stay_above_the_scan() {
     check(
         "SELECT number FROM files WHERE _row_number = 1",
@@ -265,19 +283,11 @@ fn other_predicates_stay_above_the_scan() {
         ],
     );
     check(
-        "SELECT line FROM files WHERE number > 5",
+        "SELECT line FROM files WHERE number > 5 AND random() < 0.5",
         &[
-            "FilterExec: number@0 > 5, projection=[line@1]",
+            "FilterExec: random() < 0.5",
             "  CooperativeExec",
-            "    ScanExec: format=csv, tasks=120, files=120, projection=[number, line]",
-        ],
-    );
-    check(
-        "SELECT line FROM files WHERE number > 5 AND _file_name < '007.csv'",
-        &[
-            "FilterExec: number@0 > 5, projection=[line@1]",
-            "  CooperativeExec",
-            "    ScanExec: format=csv, tasks=7, files=7, projection=[number, line]",
+            "    ScanExec: format=csv, tasks=120, files=120, projection=[line], where=[number > 5]",
         ],
     );
     check(
@@ -346,6 +356,43 @@ async fn a_limit_gives_the_first_rows_and_ends_the_fetching() {
     assert_eq!(shown.lines().skip(3).take(12).collect::<Vec<_>>(), expected);
     let num_gets = store.num_gets.load(Ordering::Relaxed);
     assert!(num_gets <= NUM_FILES / 2, "{num_gets} files fetched for three");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_a_predicate_leaves_out_are_counted_as_read() {
+    let (session, _, table) = session().await;
+    let sql = "SELECT text, _file_name, _row_number FROM files WHERE line = 7 AND number < 3 ORDER BY 2";
+    let shown = rows(&session, sql).await;
+    let expected = [
+        "|      | 000.csv    | 8           |",
+        "| x    | 001.csv    | 8           |",
+        "| xx   | 002.csv    | 8           |",
+    ];
+    assert_eq!(shown.lines().skip(3).take(3).collect::<Vec<_>>(), expected);
+    assert_eq!(shown.lines().count(), 7);
+    let num_rows = table.counters().num_rows.load(Ordering::Relaxed);
+    assert_eq!(usize::try_from(num_rows).unwrap(), NUM_FILES * NUM_ROWS);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_gives_the_first_rows_that_a_predicate_leaves() {
+    let (session, _, _) = session().await;
+    let sql = "SELECT number, line FROM files WHERE line > 6 AND number % 2 = 1 LIMIT 4";
+    let shown = rows(&session, sql).await;
+    let expected = [(1, 7), (1, 8), (1, 9), (3, 7)].map(|(number, line)| format!("| {number}      | {line}    |"));
+    assert_eq!(shown.lines().skip(3).take(4).collect::<Vec<_>>(), expected);
+    assert_eq!(shown.lines().count(), 8);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_predicate_that_cannot_be_evaluated_is_an_error() {
+    let (session, _, _) = session().await;
+    let frame = session
+        .sql("SELECT line FROM files WHERE 10 / number > 1")
+        .await
+        .unwrap();
+    let error = frame.collect().await.unwrap_err().to_string();
+    assert!(error.contains("Divide by zero"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

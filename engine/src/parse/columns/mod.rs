@@ -1,12 +1,13 @@
 //! What a column of the configuration is, and how its fields become an Arrow array.
 //!
-//! Reading order: this file (types and options), [`writer`] (fields into arrays), then what each type accepts: [`boolean`],
+//! Reading order: this file (types and options), [`writer`] (fields into arrays) with `texts`, then what each type accepts: [`boolean`],
 //! [`long`], [`double`], [`json`]. Timestamps are read by [`super::timestamp`].
 
 pub mod boolean;
 pub mod double;
 pub mod json;
 pub mod long;
+pub(crate) mod texts;
 pub mod writer;
 
 use arrow::datatypes::{DataType, Field, TimeUnit};
@@ -61,6 +62,11 @@ impl ColumnType {
         ColumnType::ALL
             .into_iter()
             .find(|column_type| column_type.name() == name)
+    }
+
+    /// Whether every text is a value of this type, so that no record is rejected for one.
+    pub(crate) fn takes_any_text(self) -> bool {
+        matches!(self, ColumnType::String | ColumnType::Boolean)
     }
 
     /// The Arrow type its arrays have.

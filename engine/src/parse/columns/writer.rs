@@ -2,52 +2,19 @@
 //!
 //! Values go straight into the buffers of the array. Nulls are rare in most columns, so their rows are kept as a list and become
 //! a bitmap when the array is finished. A field that does not fit the type is a null for the moment; the caller hears of it
-//! and takes the row out of every column with [`ColumnWriter::remove_rows`].
+//! and takes the row out of every column with [`ColumnWriter::keep_rows`].
 //!
 //! What a null looks like in the text, and what quoting means, is known to the caller only.
 
 use super::super::timestamp::{FormatError, TimestampParser};
+use super::texts::Texts;
 use super::{ColumnOptions, ColumnType, boolean, double, json, long};
-use arrow::array::{
-    ArrayRef, BooleanArray, Float64Array, GenericStringArray, Int64Array, StringArray, TimestampMicrosecondArray,
-};
-use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use crate::parse::condition::keep_values;
+use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, TimestampMicrosecondArray};
+use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, ScalarBuffer};
 use std::sync::Arc;
 
-/// Bytes copied at once, whatever the length of a text: one or two instructions instead of a call. Most texts are not longer.
-const COPY_BYTES: usize = 32;
-
-/// Text of one field, inside a longer text.
-#[derive(Clone, Copy, Debug)]
-pub struct FieldText<'a> {
-    /// The field and, if there is more, what lies behind it in memory: readable, but not part of the field.
-    tail: &'a [u8],
-    length: usize,
-}
-
-impl<'a> FieldText<'a> {
-    /// The first `length` bytes of `tail`, which must be valid UTF-8.
-    #[inline]
-    pub fn new(tail: &'a [u8], length: usize) -> FieldText<'a> {
-        debug_assert!(std::str::from_utf8(&tail[..length]).is_ok());
-        FieldText { tail, length }
-    }
-
-    /// The field.
-    #[inline]
-    pub fn bytes(self) -> &'a [u8] {
-        &self.tail[..self.length]
-    }
-}
-
-impl<'a> From<&'a str> for FieldText<'a> {
-    fn from(text: &'a str) -> FieldText<'a> {
-        FieldText {
-            tail: text.as_bytes(),
-            length: text.len(),
-        }
-    }
-}
+pub use super::texts::FieldText;
 
 /// The fields of some rows in one column.
 pub trait Fields {
@@ -128,7 +95,7 @@ impl ColumnWriter {
     /// Bytes of text held, 0 for other types. The caller finishes the array before this gets near 2 GiB.
     pub fn text_bytes(&self) -> usize {
         match &self.values {
-            Values::String(texts) | Values::Json(texts) => texts.data.len(),
+            Values::String(texts) | Values::Json(texts) => texts.num_bytes(),
             _ => 0,
         }
     }
@@ -159,7 +126,7 @@ impl ColumnWriter {
             }
             Values::String(texts) => {
                 let first_row = texts.num_rows();
-                texts.offsets.reserve(num_rows);
+                texts.reserve_rows(num_rows);
                 for row_index in 0..num_rows {
                     match fields.field(row_index) {
                         Some(text) => texts.push(text),
@@ -173,7 +140,7 @@ impl ColumnWriter {
             Values::Json(texts) => {
                 for row_index in 0..num_rows {
                     let text = fields.field(row_index);
-                    let is_refused = text.is_some_and(|text| !json::compact(text.bytes(), &mut texts.data));
+                    let is_refused = text.is_some_and(|text| !json::compact(text.bytes(), texts.data_mut()));
                     if is_refused {
                         refuse(row_index);
                     }
@@ -186,26 +153,31 @@ impl ColumnWriter {
         }
     }
 
-    /// Takes out the rows whose indices `rows` lists, ascending; the other rows move up.
+    /// Of the rows from `first` on, leaves those whose indices, counted from there, `kept` lists, ascending.
     ///
-    /// **Cost**: of the rows after the first one taken out.
-    pub fn remove_rows(&mut self, rows: &[usize]) {
+    /// **Cost**: of the rows kept.
+    pub fn keep_rows(&mut self, first: usize, kept: &[usize]) {
         match &mut self.values {
-            Values::Boolean(values) => remove_values(values, rows),
-            Values::Long(values) | Values::Timestamp(values, _) => remove_values(values, rows),
-            Values::Double(values) => remove_values(values, rows),
-            Values::String(texts) | Values::Json(texts) => texts.remove_rows(rows),
+            Values::Boolean(values) => keep_values(values, first, kept),
+            Values::Long(values) | Values::Timestamp(values, _) => keep_values(values, first, kept),
+            Values::Double(values) => keep_values(values, first, kept),
+            Values::String(texts) | Values::Json(texts) => texts.keep_rows(first, kept),
         }
-        let mut removed = rows.iter().copied().peekable();
-        let mut num_removed = 0;
-        self.null_rows.retain_mut(|row| {
-            while removed.next_if(|removed| *removed < *row).is_some() {
-                num_removed += 1;
+        let first_null = self.null_rows.partition_point(|row| *row < first);
+        if first_null == self.null_rows.len() {
+            return;
+        }
+        let mut kept = kept.iter().enumerate().peekable();
+        let mut num_nulls = first_null;
+        for index in first_null..self.null_rows.len() {
+            let row = self.null_rows[index] - first;
+            while kept.next_if(|(_, kept)| **kept < row).is_some() {}
+            if let Some((place, _)) = kept.next_if(|(_, kept)| **kept == row) {
+                self.null_rows[num_nulls] = first + place;
+                num_nulls += 1;
             }
-            let is_kept = removed.peek() != Some(&*row);
-            *row -= num_removed;
-            is_kept
-        });
+        }
+        self.null_rows.truncate(num_nulls);
     }
 
     /// Takes out the rows from `num_rows` on.
@@ -225,10 +197,30 @@ impl ColumnWriter {
         format!("cannot read `{}` {}", super::super::reject::excerpt(value), self.wanted)
     }
 
+    /// An array of the rows from `first` on, which stay where they are.
+    pub fn tail(&self, first: usize) -> ArrayRef {
+        let num_rows = self.num_rows() - first;
+        let first_null = self.null_rows.partition_point(|row| *row < first);
+        let nulls = null_buffer(num_rows, self.null_rows[first_null..].iter().map(|row| row - first));
+        match &self.values {
+            Values::Boolean(values) => {
+                let bits = BooleanBuffer::collect_bool(num_rows, |row| values[first + row]);
+                Arc::new(BooleanArray::new(bits, nulls))
+            }
+            Values::Long(values) => Arc::new(Int64Array::new(values[first..].to_vec().into(), nulls)),
+            Values::Double(values) => Arc::new(Float64Array::new(values[first..].to_vec().into(), nulls)),
+            Values::Timestamp(values, _) => {
+                let micros = values[first..].to_vec().into();
+                Arc::new(TimestampMicrosecondArray::new(micros, nulls).with_timezone("UTC"))
+            }
+            Values::String(texts) | Values::Json(texts) => Arc::new(texts.tail(first, nulls)),
+        }
+    }
+
     /// The array of the rows appended so far; the writer starts anew.
     pub fn finish(&mut self) -> ArrayRef {
         let num_rows = self.num_rows();
-        let nulls = null_buffer(num_rows, &self.null_rows);
+        let nulls = null_buffer(num_rows, self.null_rows.iter().copied());
         self.null_rows.clear();
         match &mut self.values {
             Values::Boolean(values) => {
@@ -275,24 +267,14 @@ fn append_values<T: Default, F: Fields>(
     }
 }
 
-fn remove_values<T>(values: &mut Vec<T>, rows: &[usize]) {
-    let mut removed = rows.iter().copied().peekable();
-    let mut row = 0;
-    values.retain(|_| {
-        let is_kept = removed.next_if_eq(&row).is_none();
-        row += 1;
-        is_kept
-    });
-}
-
 /// The values as a buffer; room for as many is left in their place.
 fn taken<T: arrow::datatypes::ArrowNativeType>(values: &mut Vec<T>) -> ScalarBuffer<T> {
     let capacity = values.len();
     ScalarBuffer::from(std::mem::replace(values, Vec::with_capacity(capacity)))
 }
 
-fn null_buffer(num_rows: usize, null_rows: &[usize]) -> Option<NullBuffer> {
-    if null_rows.is_empty() {
+fn null_buffer(num_rows: usize, null_rows: impl ExactSizeIterator<Item = usize>) -> Option<NullBuffer> {
+    if null_rows.len() == 0 {
         return None;
     }
     let mut bits = vec![0xFF_u8; num_rows.div_ceil(8)];
@@ -300,89 +282,6 @@ fn null_buffer(num_rows: usize, null_rows: &[usize]) -> Option<NullBuffer> {
         bits[row / 8] &= !(1 << (row % 8));
     }
     Some(NullBuffer::new(BooleanBuffer::new(Buffer::from_vec(bits), 0, num_rows)))
-}
-
-/// The texts of a string array under construction.
-#[derive(Debug)]
-struct Texts {
-    data: Vec<u8>,
-    /// Where each row ends in `data`, after a leading 0.
-    offsets: Vec<i32>,
-}
-
-impl Default for Texts {
-    fn default() -> Texts {
-        Texts {
-            data: Vec::new(),
-            offsets: vec![0],
-        }
-    }
-}
-
-impl Texts {
-    fn num_rows(&self) -> usize {
-        self.offsets.len() - 1
-    }
-
-    #[inline]
-    fn push(&mut self, text: FieldText<'_>) {
-        let spare = self.data.spare_capacity_mut();
-        match (
-            text.tail.first_chunk::<COPY_BYTES>(),
-            spare.first_chunk_mut::<COPY_BYTES>(),
-        ) {
-            (Some(source), Some(target)) if text.length <= COPY_BYTES => {
-                target.write_copy_of_slice(source);
-                // SAFETY: `length` is at most COPY_BYTES, and that many bytes of spare capacity were initialised just now.
-                unsafe { self.data.set_len(self.data.len() + text.length) };
-            }
-            _ => self.data.extend_from_slice(text.bytes()),
-        }
-        self.end_row();
-    }
-
-    #[inline]
-    fn end_row(&mut self) {
-        // The caller keeps the data far below the limit; see `text_bytes`.
-        debug_assert!(i32::try_from(self.data.len()).is_ok());
-        self.offsets.push(self.data.len() as i32);
-    }
-
-    fn truncate(&mut self, num_rows: usize) {
-        self.offsets.truncate(num_rows + 1);
-        self.data.truncate(self.offsets[num_rows] as usize);
-    }
-
-    fn remove_rows(&mut self, rows: &[usize]) {
-        let Some(&first) = rows.first() else { return };
-        let mut removed = rows.iter().copied().peekable();
-        let mut num_kept = first;
-        let mut end = self.offsets[first] as usize;
-        for row in first..self.num_rows() {
-            if removed.next_if_eq(&row).is_some() {
-                continue;
-            }
-            let range = self.offsets[row] as usize..self.offsets[row + 1] as usize;
-            let length = range.len();
-            self.data.copy_within(range, end);
-            end += length;
-            num_kept += 1;
-            self.offsets[num_kept] = end as i32;
-        }
-        self.truncate(num_kept);
-    }
-
-    fn finish(&mut self, nulls: Option<NullBuffer>) -> StringArray {
-        let mut next = Texts {
-            // Batches are alike; a little more saves the last one from growing for a few bytes.
-            data: Vec::with_capacity(self.data.len() + self.data.len() / 16 + COPY_BYTES),
-            offsets: Vec::with_capacity(self.offsets.len()),
-        };
-        next.offsets.push(0);
-        let texts = std::mem::replace(self, next);
-        let offsets = OffsetBuffer::new(ScalarBuffer::from(texts.offsets));
-        GenericStringArray::new(offsets, Buffer::from_vec(texts.data), nulls)
-    }
 }
 
 #[cfg(test)]
@@ -414,17 +313,26 @@ mod tests {
         cells.join("|")
     }
 
-    /// Appends the texts (`~` is null), takes `removed` out, and compares the array, then does the same again.
+    /// Appends the texts (`~` is null), takes `removed` out, and compares the array, then does the same again. Rows are taken out
+    /// of the whole, and of what comes after each row that stays.
     #[track_caller]
     fn check(column_type: ColumnType, texts: &[&str], removed: &[usize], expected: &str) {
+        let first_removed = removed.first().copied().unwrap_or(texts.len());
         let mut writer = writer(column_type);
-        for _ in 0..2 {
+        for first in 0..=first_removed {
             for text in texts {
                 assert!(writer.append((*text != "~").then(|| FieldText::from(*text))), "{text}");
             }
-            writer.remove_rows(removed);
+            let kept = (first..texts.len()).filter(|row| !removed.contains(row));
+            let kept: Vec<usize> = kept.map(|row| row - first).collect();
+            let whole = writer.tail(first);
+            writer.keep_rows(first, &kept);
             assert_eq!(writer.num_rows(), texts.len() - removed.len());
+            let tail = writer.tail(first);
             let array = writer.finish();
+            assert_eq!(shown(&tail), shown(&array.slice(first, array.len() - first)));
+            assert_eq!(whole.len(), texts.len() - first);
+            assert_eq!(whole.data_type(), &column_type.data_type());
             assert_eq!(array.data_type(), &column_type.data_type());
             assert_eq!(shown(&array), expected);
         }

@@ -8,8 +8,9 @@
 //! is cut into fields to its end before the first field is converted, so that a value that does not fit its type rejects the
 //! whole record and not just its first line; surplus columns are cut like all others.
 //!
-//! Reading order: this file (options), `automaton` (where records and fields begin and end), `input` (the text of a file,
-//! and positions in it), `header` (which field is which column), `rows` (records into batches), `reference`, then `index` and `parser`, the fast way.
+//! Reading order: this file (options), `automaton` (where records and fields begin and end), `input` (the text of a file, and positions
+//! in it), `header` (which field is which column), `rows` (records into batches) with `rescue` and `run`, `reference`, then `index` and
+//! `parser`, the fast way.
 
 mod automaton;
 mod header;
@@ -17,7 +18,9 @@ mod index;
 mod input;
 mod parser;
 mod reference;
+mod rescue;
 mod rows;
+mod run;
 #[cfg(test)]
 mod tests;
 

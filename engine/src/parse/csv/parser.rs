@@ -13,12 +13,15 @@ use super::automaton::Automaton;
 use super::index::{Index, Structure};
 use super::input::Input;
 use super::reference::{RecordReader, Step};
-use super::rows::{Refusal, Run};
+use super::rows::Refusal;
+use super::run::Run;
 use super::{CsvOptions, CsvOptionsError, Newline, QuotesInQuotedFields};
 use crate::parse::charset::Malformed;
 use crate::parse::columns::writer::{ColumnWriter, FieldText, Fields};
+use crate::parse::condition::RowCondition;
 use crate::parse::{ParseError, Parsed, Parser};
 use crate::position::Position;
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 /// Bytes indexed at once: text, index and the buffers written fit the second-level cache together.
@@ -159,7 +162,7 @@ impl CsvParser {
         let num_rows = self.rows.len();
         if num_records > 0 {
             self.record_bytes = length / num_records as usize + 1;
-            self.finish_run();
+            self.finish_run()?;
         }
         let num_lines = if self.index.has_quoted_line_end() {
             self.reader
@@ -188,25 +191,29 @@ impl CsvParser {
     }
 
     /// Appends the rows found in a block to the batch, and the rejects in the order of their records.
-    fn finish_run(&mut self) {
+    ///
+    /// **Errors**: the condition on rows cannot be evaluated.
+    fn finish_run(&mut self) -> Result<(), ParseError> {
         let dialect = self.dialect.as_ref().expect("a block is only read with a dialect");
         let reader = &mut self.reader;
         let text = reader.input.unread();
+        let kept_rows = OnceCell::new();
         let mut run = BlockRun {
             text: text.as_bytes(),
             dialect,
             cuts: self.index.cuts(),
             index: &self.index,
             rows: &self.rows,
+            kept_rows: &kept_rows,
             input: &reader.input,
             automaton: &reader.automaton,
             counted_to: 0,
             num_lines: 0,
             scratch: &mut self.scratch,
         };
-        let refused = reader.rows.append_run(&mut run);
+        let refused = reader.rows.append_run(&mut run)?;
         if refused.is_empty() && self.miscounted.is_empty() {
-            return;
+            return Ok(());
         }
 
         let refused = refused
@@ -230,10 +237,15 @@ impl CsvParser {
             let position = reader.input.position(start, num_lines, u64::from(row.record));
             reader.rows.reject(position, refusal, &text[start..end]);
         }
+        Ok(())
     }
 }
 
 impl Parser for CsvParser {
+    fn set_condition(&mut self, condition: Box<dyn RowCondition>) {
+        self.reader.rows.set_condition(condition);
+    }
+
     fn begin_file(&mut self, name: Arc<str>) {
         self.reader.begin_file(name);
     }
@@ -248,11 +260,10 @@ impl Parser for CsvParser {
 
     fn next_batch(&mut self) -> Result<Option<Parsed>, ParseError> {
         loop {
-            let room = self.reader.rows.room();
-            if room == 0 {
+            if self.reader.rows.is_full()? {
                 return self.reader.rows.take();
             }
-            match self.read_some(room)? {
+            match self.read_some(self.reader.rows.room())? {
                 Step::Advanced => {}
                 Step::NeedsMore => return Ok(None),
             }
@@ -415,6 +426,8 @@ struct BlockRun<'a> {
     cuts: &'a [u32],
     index: &'a Index,
     rows: &'a [Row],
+    /// Room for those of the rows that are left.
+    kept_rows: &'a OnceCell<Vec<Row>>,
     input: &'a Input,
     automaton: &'a Automaton,
     /// Lines counted so far, from the start of the block on, and up to where.
@@ -445,6 +458,12 @@ impl Run for BlockRun<'_> {
 
     fn record_number(&self, row_index: usize) -> u64 {
         self.input.num_records() + u64::from(self.rows[row_index].record)
+    }
+
+    fn keep(&mut self, kept: &[usize]) {
+        let rows = self.rows;
+        let kept_rows = || kept.iter().map(|row_index| rows[*row_index]).collect();
+        self.rows = self.kept_rows.get_or_init(kept_rows);
     }
 
     fn origin(&mut self, row_index: usize) -> (Position, &str) {

@@ -9,6 +9,7 @@ use super::input::Input;
 use super::rows::{Refusal, Rows};
 use super::{CsvOptions, CsvOptionsError, MAX_RECORD_BYTES};
 use crate::parse::charset::Malformed;
+use crate::parse::condition::RowCondition;
 use crate::parse::{ParseError, Parsed, Parser};
 use std::sync::Arc;
 
@@ -36,6 +37,10 @@ impl ReferenceCsvParser {
 }
 
 impl Parser for ReferenceCsvParser {
+    fn set_condition(&mut self, condition: Box<dyn RowCondition>) {
+        self.reader.rows.set_condition(condition);
+    }
+
     fn begin_file(&mut self, name: Arc<str>) {
         self.reader.begin_file(name);
     }
@@ -50,7 +55,7 @@ impl Parser for ReferenceCsvParser {
 
     fn next_batch(&mut self) -> Result<Option<Parsed>, ParseError> {
         loop {
-            if self.reader.rows.room() == 0 {
+            if self.reader.rows.is_full()? {
                 return self.reader.rows.take();
             }
             match self.reader.read_one()? {

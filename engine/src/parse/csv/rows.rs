@@ -1,10 +1,15 @@
 //! Gathers records, row by row or many at once, into a batch and its rejects.
+//!
+//! A row that was appended by itself is judged by the condition, where there is one, with those beside it before the batch is handed on.
 
 use super::automaton::RecordFields;
 use super::header::{FileColumns, NO_FIELD, nameless};
+use super::rescue::Rescue;
 use super::{CsvOptions, CsvOptionsError};
+use crate::parse::columns::ColumnType;
 use crate::parse::columns::writer::{ColumnWriter, FieldText};
-use crate::parse::drift::{OnBadValue, OnNewColumns, RescuedValues};
+use crate::parse::condition::{Judge, LITTLE_ROOM, RowCondition};
+use crate::parse::drift::{OnBadValue, OnNewColumns};
 use crate::parse::origin::Origins;
 use crate::parse::reject::{Reject, RejectCode};
 use crate::parse::{ParseError, Parsed};
@@ -26,81 +31,39 @@ const MAX_REJECTS: usize = 65_536;
 pub(super) struct Rows {
     schema: SchemaRef,
     /// The columns of the batch.
-    columns: Vec<Column>,
+    pub(super) columns: Vec<Column>,
     /// Indices into `columns`, in the order of their fields: the first field that does not fit is the one to report.
-    fill_order: Vec<usize>,
+    pub(super) early_order: Arc<[usize]>,
+    /// Indices of the columns that wait until the rows of a run are judged.
+    pub(super) late_order: Arc<[usize]>,
+    pub(super) judge: Option<Judge>,
     /// Where the batch has a column for what is rescued.
-    rescue: Option<Rescue>,
-    on_bad_value: OnBadValue,
-    on_new_columns: OnNewColumns,
+    pub(super) rescue: Option<Rescue>,
+    pub(super) on_bad_value: OnBadValue,
+    pub(super) on_new_columns: OnNewColumns,
     /// Fields that a record of the current file should have.
-    num_fields: usize,
+    pub(super) num_fields: usize,
     /// The header of the current file, where columns are found by it.
-    header: Option<Arc<str>>,
+    pub(super) header: Option<Arc<str>>,
     allow_optional_columns: bool,
     allow_extra_columns: bool,
     null_string: Option<String>,
     batch_rows: usize,
-    num_rows: usize,
-    record_numbers: Option<Vec<i64>>,
-    origins: Option<Origins>,
+    pub(super) num_rows: usize,
+    pub(super) record_numbers: Option<Vec<i64>>,
+    pub(super) origins: Option<Origins>,
     rejects: Vec<Reject>,
     reject_bytes: usize,
 }
 
-struct Column {
-    name: String,
+pub(super) struct Column {
+    pub(super) name: String,
+    column_type: ColumnType,
     /// Index in the options.
     index: usize,
     /// Index of its field in a record of the current file.
-    field_index: usize,
-    writer: ColumnWriter,
-}
-
-/// What has no place in the columns, on its way into a column of its own.
-struct Rescue {
-    /// Index in `columns` of the column for it.
-    column: usize,
-    /// Fields of the current file that no column takes.
-    new_fields: Vec<(usize, String)>,
-    /// What is rescued of one record: the index of each field, its name, its text.
-    found: Vec<(usize, String, String)>,
-    values: RescuedValues,
-}
-
-impl Rescue {
-    /// Appends what was found of a record, in the order of its fields.
-    fn append(&mut self, writer: &mut ColumnWriter) {
-        self.found.sort_by_key(|(field_index, _, _)| *field_index);
-        self.values.clear();
-        for (_, name, text) in self.found.drain(..) {
-            self.values.add_text(&name, &text);
-        }
-        let object = self.values.object().map(|object| FieldText::new(object, object.len()));
-        let has_fitted = writer.append(object);
-        debug_assert!(has_fitted, "an object of texts is JSON");
-    }
-}
-
-/// Fields of many records that are known to be rows: right in number, and cut well.
-pub(super) trait Run {
-    /// Number of rows.
-    fn num_rows(&self) -> usize;
-
-    /// Appends the fields at `field_index` to `writer`; tells `refuse` the row of each that does not fit.
-    fn append_column(&mut self, field_index: usize, writer: &mut ColumnWriter, refuse: &mut dyn FnMut(usize));
-
-    /// The value of one field; `None` if it is null.
-    fn value(&mut self, row_index: usize, field_index: usize) -> Option<String>;
-
-    /// Fields of one row.
-    fn num_fields(&self, row_index: usize) -> usize;
-
-    /// Ordinal of the row's record in its file.
-    fn record_number(&self, row_index: usize) -> u64;
-
-    /// Where the row's record begins, and its text. Asked for in the order of the rows.
-    fn origin(&mut self, row_index: usize) -> (Position, &str);
+    pub(super) field_index: usize,
+    pub(super) writer: ColumnWriter,
 }
 
 /// What is wrong with a record.
@@ -122,19 +85,13 @@ impl Refusal {
     }
 
     /// A field that does not fit its column.
-    fn of_field(column: &Column, value: &str) -> Refusal {
+    pub(super) fn of_field(column: &Column, value: &str) -> Refusal {
         Refusal {
             field: Some((column.name.clone(), Reject::value_text(value))),
             code: RejectCode::BadValue,
             reason: column.writer.refusal(value),
         }
     }
-}
-
-/// A row of a run that a field rejects.
-pub(super) struct Refused {
-    pub(super) row_index: usize,
-    pub(super) refusal: Refusal,
 }
 
 impl Rows {
@@ -165,6 +122,7 @@ impl Rows {
             fields.push(column_options.column_type.field(&column_options.name));
             columns.push(Column {
                 name: column_options.name.clone(),
+                column_type: column_options.column_type,
                 index: *index,
                 field_index: *index,
                 writer,
@@ -174,13 +132,10 @@ impl Rows {
         let mut rows = Rows {
             schema: Arc::new(Schema::new(fields)),
             columns,
-            fill_order: Vec::new(),
-            rescue: rescued.map(|column| Rescue {
-                column,
-                new_fields: Vec::new(),
-                found: Vec::new(),
-                values: RescuedValues::default(),
-            }),
+            early_order: Arc::default(),
+            late_order: Arc::default(),
+            judge: None,
+            rescue: rescued.map(Rescue::new),
             on_bad_value: options.on_bad_value,
             on_new_columns: options.on_new_columns,
             num_fields: options.columns.len(),
@@ -214,11 +169,28 @@ impl Rows {
         self.order_columns();
     }
 
+    /// Leaves out rows for which `condition` is not true.
+    pub(super) fn set_condition(&mut self, condition: Box<dyn RowCondition>) {
+        self.judge = Some(Judge::new(condition));
+        self.order_columns();
+    }
+
     fn order_columns(&mut self) {
         let columns = &self.columns;
         let rescued = self.rescue.as_ref().map(|rescue| rescue.column);
-        self.fill_order = (0..columns.len()).filter(|index| Some(*index) != rescued).collect();
-        self.fill_order.sort_by_key(|index| columns[*index].field_index);
+        let mut order: Vec<usize> = (0..columns.len()).filter(|index| Some(*index) != rescued).collect();
+        order.sort_by_key(|index| columns[*index].field_index);
+        let (late, early) = order.into_iter().partition::<Vec<_>, _>(|index| self.may_wait(*index));
+        self.early_order = early.into();
+        self.late_order = late.into();
+    }
+
+    /// Whether a column may be left until the rows of a run are judged.
+    fn may_wait(&self, column: usize) -> bool {
+        let Some(judge) = &self.judge else { return false };
+        // What is rescued is known when all other columns are made.
+        let is_rescue_judged = self.rescue.as_ref().is_some_and(|rescue| judge.looks_at(rescue.column));
+        !is_rescue_judged && judge.may_wait(column, self.columns[column].column_type, self.on_bad_value)
     }
 
     /// Fields that a record of the current file should have.
@@ -238,12 +210,26 @@ impl Rows {
         if has_enough_text || self.reject_bytes >= MAX_REJECT_BYTES || self.rejects.len() >= MAX_REJECTS {
             return 0;
         }
-        self.batch_rows - self.num_rows
+        let room = self.batch_rows - self.num_rows;
+        // The rows for the last of the room are looked for ever more often, in ever smaller runs.
+        let is_little = self.judge.is_some() && room <= self.batch_rows / LITTLE_ROOM;
+        if is_little { 0 } else { room }
     }
 
-    /// Rows of the batch under construction.
+    /// Whether the batch must be handed on.
+    ///
+    /// **Errors**: the condition cannot be evaluated.
+    pub(super) fn is_full(&mut self) -> Result<bool, ParseError> {
+        if self.room() > 0 {
+            return Ok(false);
+        }
+        self.judge()?;
+        Ok(self.room() == 0)
+    }
+
+    /// Rows that are not handed on, those that the condition drops included.
     pub(super) fn num_held(&self) -> usize {
-        self.num_rows
+        self.num_rows + self.judge.as_ref().map_or(0, Judge::num_dropped)
     }
 
     /// Says what is wrong with a record of so many fields, if anything is.
@@ -266,7 +252,7 @@ impl Rows {
             self.reject(position, refusal, raw);
             return;
         }
-        for index in &self.fill_order {
+        for index in self.early_order.iter().chain(self.late_order.iter()) {
             let column = &mut self.columns[*index];
             let field = fields.get(column.field_index);
             let text = value(field, self.null_string.as_deref());
@@ -317,90 +303,6 @@ impl Rows {
         }
     }
 
-    /// Appends the rows of a run, at most as many as there is room for, but those with a field that does not fit: these are
-    /// given back, in their order.
-    pub(super) fn append_run(&mut self, run: &mut dyn Run) -> Vec<Refused> {
-        let mut refused: Vec<Refused> = Vec::new();
-        // Values that do not fit and are kept: the row, the index of the field, its name and its text.
-        let mut bad_values: Vec<(usize, (usize, String, String))> = Vec::new();
-        for index in &self.fill_order {
-            let column = &mut self.columns[*index];
-            let mut refused_here = Vec::new();
-            run.append_column(column.field_index, &mut column.writer, &mut |row_index| {
-                refused_here.push(row_index)
-            });
-            if self.on_bad_value == OnBadValue::Null {
-                continue;
-            }
-            for row_index in refused_here {
-                let value = run.value(row_index, column.field_index).unwrap_or_default();
-                if self.on_bad_value == OnBadValue::Rescue {
-                    bad_values.push((row_index, (column.field_index, column.name.clone(), value)));
-                    continue;
-                }
-                refused.push(Refused {
-                    row_index,
-                    refusal: Refusal::of_field(column, &value),
-                });
-            }
-        }
-        if let Some(rescue) = &mut self.rescue {
-            bad_values.sort_by_key(|(row_index, _)| *row_index);
-            let mut bad_values = bad_values.into_iter().peekable();
-            let has_surplus = self.on_new_columns == OnNewColumns::Rescue;
-            for row_index in 0..run.num_rows() {
-                while let Some((_, found)) = bad_values.next_if(|(bad_row, _)| *bad_row == row_index) {
-                    rescue.found.push(found);
-                }
-                for (field_index, name) in &rescue.new_fields {
-                    if let Some(text) = run.value(row_index, *field_index) {
-                        rescue.found.push((*field_index, name.clone(), text));
-                    }
-                }
-                if has_surplus {
-                    for field_index in self.num_fields..run.num_fields(row_index) {
-                        if let Some(text) = run.value(row_index, field_index) {
-                            rescue.found.push((field_index, nameless(field_index), text));
-                        }
-                    }
-                }
-                rescue.append(&mut self.columns[rescue.column].writer);
-            }
-        }
-        // Stable: of several fields of one row the first stays the first.
-        refused.sort_by_key(|refused| refused.row_index);
-        refused.dedup_by_key(|refused| refused.row_index);
-
-        let mut is_refused = refused.iter().map(|refused| refused.row_index).peekable();
-        if let Some(record_numbers) = &mut self.record_numbers {
-            for row_index in 0..run.num_rows() {
-                if is_refused.next_if_eq(&row_index).is_none() {
-                    record_numbers.push(run.record_number(row_index) as i64);
-                }
-            }
-        }
-        if let Some(origins) = &mut self.origins {
-            let mut is_refused = refused.iter().map(|refused| refused.row_index).peekable();
-            for row_index in 0..run.num_rows() {
-                if is_refused.next_if_eq(&row_index).is_none() {
-                    let (position, text) = run.origin(row_index);
-                    origins.push(&position, self.header.as_ref(), text);
-                }
-            }
-        }
-        if !refused.is_empty() {
-            let removed: Vec<usize> = refused
-                .iter()
-                .map(|refused| self.num_rows + refused.row_index)
-                .collect();
-            for column in &mut self.columns {
-                column.writer.remove_rows(&removed);
-            }
-        }
-        self.num_rows += run.num_rows() - refused.len();
-        refused
-    }
-
     pub(super) fn reject(&mut self, position: Position, refusal: Refusal, raw: &str) {
         let record = Reject::record_text(raw);
         let (column, value) = refusal.field.unzip();
@@ -416,9 +318,10 @@ impl Rows {
         });
     }
 
-    /// The batch, if it has rows or rejects; the next one begins.
+    /// The batch, if it has rows or rejects, or if rows were dropped; the next one begins.
     pub(super) fn take(&mut self) -> Result<Option<Parsed>, ParseError> {
-        if self.num_rows == 0 && self.rejects.is_empty() {
+        self.judge()?;
+        if self.num_held() == 0 && self.rejects.is_empty() {
             return Ok(None);
         }
         let arrays = self.columns.iter_mut().map(|column| column.writer.finish()).collect();
@@ -436,6 +339,7 @@ impl Rows {
                 .map(Origins::finish)
                 .transpose()
                 .map_err(ParseError::Batch)?,
+            num_dropped_rows: self.judge.as_mut().map_or(0, Judge::begin_batch),
             rejects: std::mem::take(&mut self.rejects),
         }))
     }

@@ -8,7 +8,7 @@ use super::*;
 use crate::parse::columns::ColumnType;
 use crate::parse::drift::{OnBadValue, OnNewColumns};
 use crate::parse::origin::Origin;
-use crate::parse::{ParseError, Parsed, Parser};
+use crate::parse::{ParseError, Parsed, Parser, ParserOptions, condition};
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::TimestampMicrosecondType;
 use arrow::util::display::array_value_to_string;

@@ -2,12 +2,13 @@
 
 use super::JsonOptionsError;
 use crate::parse::columns::{ColumnOptions, ColumnType, double, long};
+use crate::parse::condition::keep_values;
 use crate::parse::timestamp::TimestampParser;
 use arrow::array::{
     ArrayRef, BooleanArray, BooleanBufferBuilder, Float64Array, Int64Array, NullBufferBuilder, StringArray,
     TimestampMicrosecondArray,
 };
-use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
+use arrow::buffer::{BooleanBuffer, Buffer, OffsetBuffer, ScalarBuffer};
 use arrow::error::ArrowError;
 use std::sync::Arc;
 
@@ -94,6 +95,11 @@ impl Cells {
         }
     }
 
+    /// Rows so far.
+    pub(super) fn num_rows(&self) -> usize {
+        self.num_rows
+    }
+
     /// Bytes of text held.
     pub(super) fn text_bytes(&self) -> usize {
         match &self.values {
@@ -134,6 +140,7 @@ impl Cells {
     /// Appends the text that `write` appends to a text column's text.
     ///
     /// **Errors**: the column holds no text.
+    #[inline(always)]
     pub(super) fn push_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), Untypable> {
         let Values::Text { offsets, text, .. } = &mut self.values else {
             return Err(Untypable);
@@ -162,6 +169,66 @@ impl Cells {
         }
         self.nulls.truncate(num_rows);
         self.num_rows = num_rows;
+    }
+
+    /// Of the rows from `first` on, leaves those whose indices, counted from there, `kept` lists, ascending.
+    pub(super) fn keep_rows(&mut self, first: usize, kept: &[usize]) {
+        let num_rows = first + kept.len();
+        match &mut self.values {
+            Values::Boolean(values) => {
+                for (to, from) in kept.iter().enumerate() {
+                    values.set_bit(first + to, values.get_bit(first + from));
+                }
+                values.truncate(num_rows);
+            }
+            Values::Long(values) => keep_values(values, first, kept),
+            Values::Double(values) => keep_values(values, first, kept),
+            Values::Text { offsets, text, .. } => {
+                let mut end = offsets[first] as usize;
+                for (to, from) in kept.iter().enumerate() {
+                    let range = offsets[first + from] as usize..offsets[first + from + 1] as usize;
+                    let length = range.len();
+                    text.copy_within(range, end);
+                    end += length;
+                    offsets[first + to + 1] = offset(&text[..end]);
+                }
+                offsets.truncate(num_rows + 1);
+                text.truncate(end);
+            }
+            Values::Timestamp { micros, .. } => keep_values(micros, first, kept),
+        }
+        if self.nulls.as_slice().is_some() {
+            for (to, from) in kept.iter().enumerate() {
+                self.nulls.set_bit(first + to, self.nulls.is_valid(first + from));
+            }
+        }
+        self.nulls.truncate(num_rows);
+        self.num_rows = num_rows;
+    }
+
+    /// An array of the rows from `first` on, which stay where they are.
+    pub(super) fn tail(&self, first: usize) -> ArrayRef {
+        let rows = first..self.num_rows;
+        let has_nulls = self.nulls.as_slice().is_some();
+        let nulls = has_nulls.then(|| rows.clone().map(|row| self.nulls.is_valid(row)).collect());
+        match &self.values {
+            Values::Boolean(values) => {
+                let bits = BooleanBuffer::collect_bool(rows.len(), |row| values.get_bit(first + row));
+                Arc::new(BooleanArray::new(bits, nulls))
+            }
+            Values::Long(values) => Arc::new(Int64Array::new(values[rows].to_vec().into(), nulls)),
+            Values::Double(values) => Arc::new(Float64Array::new(values[rows].to_vec().into(), nulls)),
+            Values::Text { offsets, text, .. } => {
+                let begin = offsets[first];
+                let data = text[begin as usize..].to_vec();
+                let offsets: Vec<i32> = offsets[first..].iter().map(|offset| offset - begin).collect();
+                let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
+                Arc::new(StringArray::new(offsets, Buffer::from_vec(data), nulls))
+            }
+            Values::Timestamp { micros, .. } => {
+                Arc::new(TimestampMicrosecondArray::new(micros[rows].to_vec().into(), nulls).with_timezone("UTC"))
+            }
+        }
     }
 
     /// Gives the rows as an array, and starts anew.

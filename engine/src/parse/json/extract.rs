@@ -2,6 +2,7 @@
 
 use super::cells::Cells;
 use super::fault::Fault;
+use super::late::WaitingRows;
 use super::pointer::{Pointer, Token};
 use super::rows::{Refusal, no_root, not_an_object, projected_columns, untypable};
 use super::unexpected::{ExpectedMembers, Member, members};
@@ -31,6 +32,7 @@ pub(super) struct Extractor {
     /// What the value of each column is called there.
     keys: Vec<String>,
     values: RescuedValues,
+    waiting: WaitingRows,
 }
 
 /// Where the field of a column stands.
@@ -72,7 +74,20 @@ impl Extractor {
             rescued: rescued_index(options)?.unwrap_or(usize::MAX),
             keys: columns.iter().map(rescued_key).collect(),
             values: RescuedValues::default(),
+            waiting: WaitingRows::default(),
         })
+    }
+
+    /// Lets columns wait until rows are judged; see [`Extractor::append_early`].
+    pub(super) fn set_waiting(&mut self, mut columns: Vec<usize>) {
+        // A text of some members is made while the record is read, and is there as long as the record.
+        columns.retain(|column| self.fields[*column].kept.is_none());
+        self.waiting = WaitingRows::new(columns, self.fields.len());
+    }
+
+    /// Rows of which some columns are not made yet.
+    pub(super) fn waiting(&self) -> &WaitingRows {
+        &self.waiting
     }
 
     /// What is done with invalid escapes.
@@ -87,6 +102,22 @@ impl Extractor {
 
     /// Appends the fields that were noted in `text`, one to each of `columns`.
     pub(super) fn append(&mut self, text: &[u8], columns: &mut [Cells]) -> Result<(), Refusal> {
+        self.append_fields::<false>(text, columns)
+    }
+
+    /// As [`Extractor::append`], but for the columns that wait. `text` stands at `start` of a text that is there until
+    /// [`Extractor::append_waiting`] is called.
+    pub(super) fn append_early(&mut self, text: &[u8], start: usize, columns: &mut [Cells]) -> Result<(), Refusal> {
+        let appended = self.append_fields::<true>(text, columns);
+        match &appended {
+            Ok(()) => self.waiting.end_row(start),
+            Err(_) => self.waiting.forget_row(),
+        }
+        appended
+    }
+
+    #[inline]
+    fn append_fields<const HAS_WAITING: bool>(&mut self, text: &[u8], columns: &mut [Cells]) -> Result<(), Refusal> {
         match self.slots.get(self.record) {
             None => return Err(no_root(&self.root)),
             Some(record) if record.kind != Kind::Object => return Err(not_an_object(record.kind)),
@@ -97,7 +128,12 @@ impl Extractor {
                 // What it gets is known when all others have theirs.
                 continue;
             }
-            let Some(slot) = self.slots.get(field.node).filter(|slot| slot.kind != Kind::Null) else {
+            let slot = self.slots.get(field.node);
+            if HAS_WAITING && self.waiting.waits(index) {
+                self.waiting.push_field(slot);
+                continue;
+            }
+            let Some(slot) = slot.filter(|slot| slot.kind != Kind::Null) else {
                 cells.push_null();
                 continue;
             };
@@ -122,6 +158,34 @@ impl Extractor {
         }
         self.values.clear();
         Ok(())
+    }
+
+    /// Appends the columns that waited, of those rows that `kept` lists; `None`: of all. `whole` is the text that they stand in.
+    pub(super) fn append_waiting(&mut self, whole: &[u8], kept: Option<&[usize]>, columns: &mut [Cells]) {
+        let all: Vec<usize>;
+        let kept = match kept {
+            Some(kept) => kept,
+            None => {
+                all = (0..self.waiting.starts.len()).collect();
+                &all
+            }
+        };
+        for (place, column) in self.waiting.columns().iter().enumerate() {
+            let cells = &mut columns[*column];
+            for row in kept {
+                let record = &whole[self.waiting.starts[*row]..];
+                let Some(slot) = self.waiting.field(*row, place).filter(|slot| slot.kind != Kind::Null) else {
+                    cells.push_null();
+                    continue;
+                };
+                let text = field_text(record, slot, cells.column_type(), self.escapes, &mut self.scratch);
+                if cells.push_text(text).is_err() {
+                    // Where this would be more than a null, the column did not wait.
+                    cells.push_null();
+                }
+            }
+        }
+        self.waiting.clear();
     }
 
     /// Appends to `cells` what was rescued of the record that was noted in `text`.
@@ -176,7 +240,7 @@ pub(super) fn rescued_key(column: &ColumnOptions) -> String {
 }
 
 /// What a value is as text: the content of a string, compact JSON of an object or array, the text of anything else.
-#[inline]
+#[inline(always)]
 fn field_text<'t>(
     text: &'t [u8],
     slot: &Slot,

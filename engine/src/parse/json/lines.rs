@@ -12,10 +12,13 @@ use super::rows::{Place, Refusal, Rows, no_root, not_an_array};
 use super::walk::Walker;
 use super::{JsonOptions, JsonOptionsError, effective_max_record_bytes};
 use crate::parse::charset::Malformed;
+use crate::parse::condition::RowCondition;
+use crate::parse::drift::OnBadValue;
 use crate::parse::reject::RejectCode;
 use crate::parse::{ParseError, Parsed, Parser};
 use encoding_rs::UTF_8;
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// The fast reader of JSON lines.
@@ -33,6 +36,7 @@ struct Lines {
     /// `None`: a line is a record.
     elements: Option<Elements>,
     root: String,
+    on_bad_value: OnBadValue,
     max_record_bytes: usize,
     form: Form,
     /// The beginning of a line that was cut.
@@ -68,6 +72,7 @@ impl JsonLinesParser {
                 extractor,
                 elements,
                 root: options.root.clone().unwrap_or_default(),
+                on_bad_value: options.on_bad_value,
                 max_record_bytes,
                 form: Form::Utf8,
                 carry: Vec::new(),
@@ -80,6 +85,10 @@ impl JsonLinesParser {
 }
 
 impl Parser for JsonLinesParser {
+    fn set_condition(&mut self, condition: Box<dyn RowCondition>) {
+        self.lines.set_condition(condition);
+    }
+
     fn begin_file(&mut self, name: Arc<str>) {
         self.transcoder.begin_file();
         self.lines.rows.begin_file(name);
@@ -118,6 +127,14 @@ impl Parser for JsonLinesParser {
 }
 
 impl Lines {
+    fn set_condition(&mut self, condition: Box<dyn RowCondition>) {
+        let may_wait = self.rows.set_condition(condition, self.on_bad_value);
+        // Elements of arrays are read by themselves.
+        if self.elements.is_none() {
+            self.extractor.set_waiting(may_wait);
+        }
+    }
+
     fn push(&mut self, decoded: Decoded<'_>) {
         let mut rest = decoded.text;
         self.form = decoded.form;
@@ -139,20 +156,23 @@ impl Lines {
                 return self.check_carry();
             };
             let carry = std::mem::take(&mut self.carry);
-            self.line(&carry, false);
+            self.line(&carry, 0..carry.len(), false);
             self.carry = carry;
             self.carry.clear();
             rest = self.pass_line_end(rest, end);
         }
         // One check of many lines costs less than many checks of one.
         let end_of_last = memchr::memrchr2(b'\n', b'\r', rest).unwrap_or(0);
-        let is_text = simdutf8::basic::from_utf8(&rest[..end_of_last]).is_ok();
+        let whole = rest;
+        let is_text = simdutf8::basic::from_utf8(&whole[..end_of_last]).is_ok();
         while !self.has_failed
             && let Some(end) = memchr::memchr2(b'\n', b'\r', rest)
         {
-            self.line(&rest[..end], is_text);
+            let start = whole.len() - rest.len();
+            self.line(whole, start..start + end, is_text);
             rest = self.pass_line_end(rest, end);
         }
+        self.complete(whole);
         if !self.has_failed {
             self.carry.extend_from_slice(rest);
             self.check_carry();
@@ -162,7 +182,7 @@ impl Lines {
     fn finish(&mut self) {
         if !self.has_failed && !self.carry.is_empty() {
             let carry = std::mem::take(&mut self.carry);
-            self.line(&carry, false);
+            self.line(&carry, 0..carry.len(), false);
         }
     }
 
@@ -202,8 +222,9 @@ impl Lines {
         self.rows.fail(error);
     }
 
-    /// Reads one line without its end; `is_text`: it is known to be UTF-8.
-    fn line(&mut self, raw: &[u8], is_text: bool) {
+    /// Reads one line of `whole` without its end; `is_text`: it is known to be UTF-8, and `whole` stays until [`Lines::complete`].
+    fn line(&mut self, whole: &[u8], line: Range<usize>, is_text: bool) {
+        let raw = &whole[line.clone()];
         if raw.len() > self.max_record_bytes {
             return self.fail_too_long();
         }
@@ -223,9 +244,41 @@ impl Lines {
         if let Err(fault) = found.and_then(|_| walker.end()) {
             return self.rows.reject(place, not_json(&fault, text), text);
         }
-        match self.elements.is_some() {
-            false => self.record(text, place),
-            true => self.flattened(text, place),
+        if self.elements.is_some() {
+            self.flattened(text, place);
+        } else if is_text && !self.extractor.waiting().columns().is_empty() {
+            self.part_of_record(whole, line, place);
+        } else {
+            self.record(text, place);
+        }
+    }
+
+    /// As [`Lines::record`], with some of the columns waiting.
+    fn part_of_record(&mut self, whole: &[u8], line: Range<usize>, place: Place) {
+        let record = &whole[line.clone()];
+        if let Some(name) = self.extractor.forbidden_member(record) {
+            return self.fail(ParseError::NewColumn { name, line: place.line });
+        }
+        // What the condition says of the rows before may not be mixed up with what it says of these.
+        if self.extractor.waiting().is_empty()
+            && let Err(error) = self.rows.judge()
+        {
+            return self.fail(error);
+        }
+        self.rows.push_part(
+            |columns| self.extractor.append_early(record, line.start, columns),
+            || (place, record),
+        );
+        if self.extractor.waiting().are_many() || self.rows.room() == 0 {
+            self.complete(whole);
+        }
+    }
+
+    /// Makes the columns that wait, of the rows to keep. These stand in `whole`.
+    fn complete(&mut self, whole: &[u8]) {
+        if !self.extractor.waiting().is_empty() {
+            self.rows
+                .complete(|kept, columns| self.extractor.append_waiting(whole, kept, columns));
         }
     }
 

@@ -8,15 +8,16 @@
 //! (columns of type `json`, objects in columns of type `string`) white space is left out, numbers keep their digits, strings are
 //! escaped as little as JSON allows, and `NaN` and its like become strings, so that every JSON reader can read it.
 //!
-//! Reading order: `fault` and `scan`, `pointer`, `order` and `wanted`, `walk` (the grammar, once through a value), `text` (what a value means),
-//! `cells` and `rows` (columns, batches, rejects), `unexpected` and `extract` (from walk to rows), `encoding`; then the two layouts, `lines`
-//! and `values` with `elements`; `reference` reads both in the plainest way.
+//! Reading order: `fault` and `scan`, `pointer`, `order` and `wanted`, `walk` (the grammar, once through a value), `text` (what a value
+//! means), `cells` and `rows` (columns, batches, rejects), `unexpected`, `late` and `extract` (from walk to rows), `encoding`; then the two
+//! layouts, `lines` and `values` with `elements`; `reference` reads both in the plainest way.
 
 mod cells;
 mod elements;
 mod encoding;
 mod extract;
 mod fault;
+mod late;
 mod lines;
 mod order;
 mod pointer;

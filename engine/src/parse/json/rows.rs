@@ -1,11 +1,14 @@
 //! Gathers rows and rejects, across records and files, into batches.
 //!
 //! Both readers of a layout write here, so they cannot differ in where batches are cut. A record is appended column by column;
-//! if a field cannot be typed the whole row is taken back and becomes a reject.
+//! if a field cannot be typed the whole row is taken back and becomes a reject. Rows that a condition drops go when a batch is full of
+//! others.
 
 use super::cells::Cells;
 use super::walk::Kind;
 use super::{BATCH_BYTES, JsonOptions, JsonOptionsError, REJECT_BYTES};
+use crate::parse::condition::{Judge, LITTLE_ROOM, RowCondition, keep_values};
+use crate::parse::drift::{OnBadValue, RESCUED_COLUMN_NAME};
 use crate::parse::origin::Origins;
 use crate::parse::reject::{Reject, RejectCode};
 use crate::parse::{ParseError, Parsed};
@@ -38,6 +41,7 @@ pub(super) struct Rows {
     reject_bytes: usize,
     ready: VecDeque<Result<Parsed, ParseError>>,
     batch_rows: usize,
+    judge: Option<Judge>,
     file: Arc<str>,
     /// Records of the file so far.
     num_records: u64,
@@ -85,9 +89,25 @@ impl Rows {
             reject_bytes: 0,
             ready: VecDeque::new(),
             batch_rows,
+            judge: None,
             file: Arc::from(""),
             num_records: 0,
         })
+    }
+
+    /// Leaves out rows for which `condition` is not true. Gives the columns that may wait until it has judged them.
+    pub(super) fn set_condition(&mut self, condition: Box<dyn RowCondition>, on_bad_value: OnBadValue) -> Vec<usize> {
+        // What is rescued is put together when the other columns are made, which may therefore not add to it.
+        let on_bad_value = match on_bad_value {
+            OnBadValue::Rescue => OnBadValue::Reject,
+            other => other,
+        };
+        let judge = self.judge.insert(Judge::new(condition));
+        let columns = self.columns.iter().enumerate();
+        let may_wait = columns.filter(|(index, cells)| {
+            cells.name() != RESCUED_COLUMN_NAME && judge.may_wait(*index, cells.column_type(), on_bad_value)
+        });
+        may_wait.map(|(index, _)| index).collect()
     }
 
     /// Starts counting the records of another file.
@@ -99,7 +119,19 @@ impl Rows {
     /// Appends one record: `append` appends one value to each column.
     ///
     /// If it refuses, the values are taken back. `reject` says where the record stands, and its text.
+    #[inline]
     pub(super) fn push<'t>(
+        &mut self,
+        append: impl FnOnce(&mut [Cells]) -> Result<(), Refusal>,
+        reject: impl FnOnce() -> (Place, &'t [u8]),
+    ) {
+        self.push_part(append, reject);
+        self.cut_if_full();
+    }
+
+    /// As [`Rows::push`] of a record of which some columns wait. [`Rows::complete`] must follow before anything else is pushed.
+    #[inline]
+    pub(super) fn push_part<'t>(
         &mut self,
         append: impl FnOnce(&mut [Cells]) -> Result<(), Refusal>,
         reject: impl FnOnce() -> (Place, &'t [u8]),
@@ -130,11 +162,86 @@ impl Rows {
                 self.reject(place, refusal, record);
             }
         }
+    }
+
+    /// Rows that may be pushed before those that wait must be completed.
+    pub(super) fn room(&self) -> usize {
+        self.batch_rows.saturating_sub(self.num_rows)
+    }
+
+    /// Judges the rows of which some columns wait, and lets `append` append these columns of the rows to keep.
+    pub(super) fn complete(&mut self, append: impl FnOnce(Option<&[usize]>, &mut [Cells])) {
+        match self.judge() {
+            Ok(kept) => append(kept.as_deref(), &mut self.columns),
+            Err(error) => {
+                // The rows go no further; they only have to be complete.
+                append(None, &mut self.columns);
+                if !self.has_failed() {
+                    self.fail(error);
+                }
+            }
+        }
+        self.cut_if_full();
+    }
+
+    #[inline]
+    fn cut_if_full(&mut self) {
+        if self.is_full() {
+            self.judge_and_cut();
+        }
+    }
+
+    #[cold]
+    fn judge_and_cut(&mut self) {
+        if self.has_failed() {
+            return;
+        }
+        match self.judge() {
+            Ok(_) if self.is_full() => self.cut(),
+            Ok(_) => {}
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// Whether the batch has as many rows as it may have, or as much text.
+    #[inline]
+    fn is_full(&self) -> bool {
         let origin_bytes = self.origins.as_ref().map_or(0, Origins::text_bytes);
         let text_bytes = self.columns.iter().map(Cells::text_bytes).sum::<usize>() + origin_bytes;
-        if self.num_rows >= self.batch_rows || text_bytes >= BATCH_BYTES {
-            self.cut();
+        // With a condition, the rows for the last of the room would be looked for in ever smaller numbers.
+        let spare_rows = self.judge.as_ref().map_or(0, |_| self.batch_rows / LITTLE_ROOM);
+        self.num_rows + spare_rows >= self.batch_rows || text_bytes >= BATCH_BYTES || self.has_many_rejects()
+    }
+
+    /// Judges the rows that are not judged yet, and takes out those for which the condition is not true. Gives the others, as indices from
+    /// the first of them on; `None`: all of them stay.
+    ///
+    /// **Errors**: the condition cannot be evaluated.
+    pub(super) fn judge(&mut self) -> Result<Option<Vec<usize>>, ParseError> {
+        let Some(judge) = &mut self.judge else {
+            return Ok(None);
+        };
+        let unjudged = judge.unjudged(self.num_rows);
+        if unjudged.is_empty() {
+            return Ok(None);
         }
+        let columns = &self.columns;
+        let kept = judge.judge(self.num_rows, |index| columns[index].tail(unjudged.start))?;
+        if let Some(kept) = &kept {
+            // Columns that wait for this have none of these rows.
+            let is_filled = |column: &&mut Cells| column.num_rows() > unjudged.start;
+            for column in self.columns.iter_mut().filter(is_filled) {
+                column.keep_rows(unjudged.start, kept);
+            }
+            if let Some(record_numbers) = &mut self.record_numbers {
+                keep_values(record_numbers, unjudged.start, kept);
+            }
+            if let Some(origins) = &mut self.origins {
+                origins.keep_rows(unjudged.start, kept);
+            }
+            self.num_rows = unjudged.start + kept.len();
+        }
+        Ok(kept)
     }
 
     /// Adds a record that is no row; `record` is its text.
@@ -157,9 +264,22 @@ impl Rows {
             reason: refusal.reason,
             record,
         });
-        if self.rejects.len() >= self.batch_rows || self.reject_bytes >= REJECT_BYTES {
+        if self.has_many_rejects() && !self.is_incomplete() {
             self.cut();
         }
+    }
+
+    fn has_failed(&self) -> bool {
+        matches!(self.ready.back(), Some(Err(_)))
+    }
+
+    fn has_many_rejects(&self) -> bool {
+        self.rejects.len() >= self.batch_rows || self.reject_bytes >= REJECT_BYTES
+    }
+
+    /// Whether columns wait for rows to be judged.
+    fn is_incomplete(&self) -> bool {
+        self.columns.iter().any(|column| column.num_rows() < self.num_rows)
     }
 
     /// Ends the file with an error, behind the batches that are ready.
@@ -174,19 +294,22 @@ impl Rows {
 
     /// What is held beside full batches.
     pub(super) fn flush(&mut self) -> Result<Option<Parsed>, ParseError> {
-        if self.num_rows > 0 || !self.rejects.is_empty() {
+        if self.num_held() > 0 || !self.rejects.is_empty() {
             self.cut();
         }
         self.next_batch()
     }
 
-    /// Rows held beside full batches.
+    /// Rows held beside full batches, those that the condition drops included.
     pub(super) fn num_held(&self) -> usize {
-        self.num_rows
+        self.num_rows + self.judge.as_ref().map_or(0, Judge::num_dropped)
     }
 
     fn cut(&mut self) {
-        let parsed = self.parsed().map_err(ParseError::Batch);
+        let parsed = match self.judge() {
+            Ok(_) => self.parsed().map_err(ParseError::Batch),
+            Err(error) => Err(error),
+        };
         self.ready.push_back(parsed);
     }
 
@@ -203,6 +326,7 @@ impl Rows {
             batch,
             record_numbers: self.record_numbers.as_mut().map(std::mem::take),
             origins: self.origins.as_mut().map(Origins::finish).transpose()?,
+            num_dropped_rows: self.judge.as_mut().map_or(0, Judge::begin_batch),
             rejects: std::mem::take(&mut self.rejects),
         })
     }

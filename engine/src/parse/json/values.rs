@@ -13,6 +13,8 @@ use super::scan::ValueEnd;
 use super::walk::Walker;
 use super::{JsonOptions, JsonOptionsError, effective_max_record_bytes};
 use crate::parse::charset::Malformed;
+use crate::parse::condition::RowCondition;
+use crate::parse::drift::OnBadValue;
 use crate::parse::{ParseError, Parsed, Parser, Reject};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -83,6 +85,11 @@ impl JsonValuesParser {
 }
 
 impl Parser for JsonValuesParser {
+    fn set_condition(&mut self, condition: Box<dyn RowCondition>) {
+        // Whole rows are judged: nothing waits for it.
+        self.values.rows.set_condition(condition, OnBadValue::Reject);
+    }
+
     fn begin_file(&mut self, name: Arc<str>) {
         self.transcoder.begin_file();
         self.values.rows.begin_file(name);

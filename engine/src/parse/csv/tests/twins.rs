@@ -216,3 +216,17 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    // Each is many conditions.
+    #![proptest_config(ProptestConfig { cases: 20, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_condition_leaves_rows_out_and_nothing_else(
+        options in usual_options(),
+        text in tidy_text(),
+        chunk_bytes in 1..3_000_usize,
+    ) {
+        condition::tests::check(&ParserOptions::Csv(options), &[&text], &[chunk_bytes, usize::MAX]);
+    }
+}

@@ -18,6 +18,7 @@ use super::unexpected::{ExpectedMembers, Member};
 use super::{InvalidStringEscapes, JsonLayout, JsonOptions, JsonOptionsError, effective_max_record_bytes};
 use crate::parse::charset::Malformed;
 use crate::parse::columns::ColumnType;
+use crate::parse::condition::RowCondition;
 use crate::parse::drift::{OnBadValue, OnNewColumns, RescuedValues};
 use crate::parse::reject::RejectCode;
 use crate::parse::{ParseError, Parsed, Parser};
@@ -250,6 +251,11 @@ impl ReferenceJsonParser {
 }
 
 impl Parser for ReferenceJsonParser {
+    fn set_condition(&mut self, condition: Box<dyn RowCondition>) {
+        // Whole rows are judged: nothing waits for it.
+        self.rows.set_condition(condition, OnBadValue::Reject);
+    }
+
     fn begin_file(&mut self, name: Arc<str>) {
         self.transcoder.begin_file();
         self.rows.begin_file(name);

@@ -1,0 +1,148 @@
+//! The buffers of a string array that grows: texts are appended, looked at, taken out again, and become an array.
+
+use arrow::array::{GenericStringArray, StringArray};
+use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+
+/// Bytes copied at once, whatever the length of a text: one or two instructions instead of a call. Most texts are not longer.
+const COPY_BYTES: usize = 32;
+
+/// Text of one field, inside a longer text.
+#[derive(Clone, Copy, Debug)]
+pub struct FieldText<'a> {
+    /// The field and, if there is more, what lies behind it in memory: readable, but not part of the field.
+    pub(super) tail: &'a [u8],
+    pub(super) length: usize,
+}
+
+impl<'a> FieldText<'a> {
+    /// The first `length` bytes of `tail`, which must be valid UTF-8.
+    #[inline]
+    pub fn new(tail: &'a [u8], length: usize) -> FieldText<'a> {
+        debug_assert!(std::str::from_utf8(&tail[..length]).is_ok());
+        FieldText { tail, length }
+    }
+
+    /// The field.
+    #[inline]
+    pub fn bytes(self) -> &'a [u8] {
+        &self.tail[..self.length]
+    }
+}
+
+impl<'a> From<&'a str> for FieldText<'a> {
+    fn from(text: &'a str) -> FieldText<'a> {
+        FieldText {
+            tail: text.as_bytes(),
+            length: text.len(),
+        }
+    }
+}
+
+/// The texts of a string array under construction.
+#[derive(Debug)]
+pub(crate) struct Texts {
+    data: Vec<u8>,
+    /// Where each row ends in `data`, after a leading 0.
+    offsets: Vec<i32>,
+}
+
+impl Default for Texts {
+    fn default() -> Texts {
+        Texts {
+            data: Vec::new(),
+            offsets: vec![0],
+        }
+    }
+}
+
+impl Texts {
+    /// Rows so far.
+    pub(crate) fn num_rows(&self) -> usize {
+        self.offsets.len() - 1
+    }
+
+    /// Bytes of all rows.
+    pub(crate) fn num_bytes(&self) -> usize {
+        self.data.len()
+    }
+
+    /// Where the text of the next row is written; see [`Texts::end_row`].
+    pub(crate) fn data_mut(&mut self) -> &mut Vec<u8> {
+        &mut self.data
+    }
+
+    /// Makes room for so many rows more.
+    pub(crate) fn reserve_rows(&mut self, num_rows: usize) {
+        self.offsets.reserve(num_rows);
+    }
+
+    /// Appends a row.
+    #[inline]
+    pub(crate) fn push(&mut self, text: FieldText<'_>) {
+        let spare = self.data.spare_capacity_mut();
+        match (
+            text.tail.first_chunk::<COPY_BYTES>(),
+            spare.first_chunk_mut::<COPY_BYTES>(),
+        ) {
+            (Some(source), Some(target)) if text.length <= COPY_BYTES => {
+                target.write_copy_of_slice(source);
+                // SAFETY: `length` is at most COPY_BYTES, and that many bytes of spare capacity were initialised just now.
+                unsafe { self.data.set_len(self.data.len() + text.length) };
+            }
+            _ => self.data.extend_from_slice(text.bytes()),
+        }
+        self.end_row();
+    }
+
+    /// Makes a row of what was written since the last one.
+    #[inline]
+    pub(crate) fn end_row(&mut self) {
+        // The caller keeps the data far below the limit; see `text_bytes`.
+        debug_assert!(i32::try_from(self.data.len()).is_ok());
+        self.offsets.push(self.data.len() as i32);
+    }
+
+    /// Takes out the rows from `num_rows` on.
+    pub(crate) fn truncate(&mut self, num_rows: usize) {
+        self.offsets.truncate(num_rows + 1);
+        self.data.truncate(self.offsets[num_rows] as usize);
+    }
+
+    /// Of the rows from `first` on, leaves those whose indices, counted from there, `kept` lists, ascending.
+    pub(crate) fn keep_rows(&mut self, first: usize, kept: &[usize]) {
+        let mut end = self.offsets[first] as usize;
+        for (place, row) in kept.iter().enumerate() {
+            let range = self.offsets[first + row] as usize..self.offsets[first + row + 1] as usize;
+            let length = range.len();
+            self.data.copy_within(range, end);
+            end += length;
+            self.offsets[first + place + 1] = end as i32;
+        }
+        self.truncate(first + kept.len());
+    }
+
+    /// An array of the rows from `first` on, which stay where they are.
+    pub(crate) fn tail(&self, first: usize, nulls: Option<NullBuffer>) -> StringArray {
+        let begin = self.offsets[first];
+        let offsets: Vec<i32> = self.offsets[first..].iter().map(|offset| offset - begin).collect();
+        let data = self.data[begin as usize..].to_vec();
+        GenericStringArray::new(
+            OffsetBuffer::new(ScalarBuffer::from(offsets)),
+            Buffer::from_vec(data),
+            nulls,
+        )
+    }
+
+    /// The array of all rows; the next one begins.
+    pub(crate) fn finish(&mut self, nulls: Option<NullBuffer>) -> StringArray {
+        let mut next = Texts {
+            // Batches are alike; a little more saves the last one from growing for a few bytes.
+            data: Vec::with_capacity(self.data.len() + self.data.len() / 16 + COPY_BYTES),
+            offsets: Vec::with_capacity(self.offsets.len()),
+        };
+        next.offsets.push(0);
+        let texts = std::mem::replace(self, next);
+        let offsets = OffsetBuffer::new(ScalarBuffer::from(texts.offsets));
+        GenericStringArray::new(offsets, Buffer::from_vec(texts.data), nulls)
+    }
+}
