@@ -413,7 +413,9 @@ fn changed_metadata(
     }
     let existing = table.schema()?;
     let merged = merged_schema(&existing, &table_schema(layout), &name.to_string())?;
-    if merged.fields().len() == existing.fields().len() {
+    // A table of an older version of this program may have columns that are required.
+    let is_the_same = merged.fields().len() == existing.fields().len();
+    if is_the_same && existing.fields().iter().all(|field| field.is_nullable()) {
         return Ok(None);
     }
     current

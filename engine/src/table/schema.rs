@@ -44,13 +44,14 @@ pub fn partition_fields(layout: &TableLayout) -> Vec<Field> {
         .collect()
 }
 
-/// All columns of the table: those of the files, then the partition columns.
+/// All columns of the table: those of the files, then the partition columns. All are nullable, whatever a query says of its own: rows
+/// that come before or after may be without them.
 pub fn table_schema(layout: &TableLayout) -> SchemaRef {
     let mut fields: Vec<Field> = layout
         .schema
         .fields()
         .iter()
-        .map(|field| field.as_ref().clone())
+        .map(|field| field.as_ref().clone().with_nullable(true))
         .collect();
     fields.extend(partition_fields(layout));
     Arc::new(Schema::new(fields))
@@ -85,14 +86,15 @@ pub fn storable_type(data_type: &DataType) -> Option<DataType> {
 ///
 /// **Errors**: a column of the load has the name of one in the table and another type.
 pub fn merged_schema(existing: &Schema, loaded: &Schema, table: &str) -> Result<Schema> {
-    let mut fields: Vec<Arc<Field>> = existing.fields().iter().cloned().collect();
+    let nullable = |field: &Arc<Field>| Arc::new(field.as_ref().clone().with_nullable(true));
+    let mut fields: Vec<Arc<Field>> = existing.fields().iter().map(nullable).collect();
     for field in loaded.fields() {
         match existing
             .fields()
             .iter()
             .find(|known| known.name().eq_ignore_ascii_case(field.name()))
         {
-            None => fields.push(Arc::clone(field)),
+            None => fields.push(nullable(field)),
             Some(known) if known.name() != field.name() => {
                 return Err(Error::config(format!(
                     "column `{}` differs from column `{}` of table `{table}` in case only",
@@ -169,6 +171,13 @@ mod tests {
         .expect("these fit");
         let names: Vec<&str> = merged.fields().iter().map(|field| field.name().as_str()).collect();
         assert_eq!(names, ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn every_column_may_be_missing_in_some_rows() {
+        let required = |name: &str| Schema::new(vec![Field::new(name, DataType::Int64, false)]);
+        let merged = merged_schema(&required("a"), &required("b"), "db.t").expect("these fit");
+        assert!(merged.fields().iter().all(|field| field.is_nullable()), "{merged:?}");
     }
 
     #[test]
