@@ -311,6 +311,75 @@ fn guess_of_a_well_formed_file_loads_all_of_it() {
     );
 }
 
+/// What is guessed of files with hardly anything in them: names of the columns, and the rows that are loaded by it.
+#[track_caller]
+fn check_little(files: &[&str], names: &[&str], num_rows: usize, doubt: &str) {
+    let keys = ["a.csv", "b.csv", "c.csv"];
+    let files: Vec<(&str, &[u8])> = keys.into_iter().zip(files.iter().map(|file| file.as_bytes())).collect();
+    let (guess, config) = guess_files(&files, &[]).unwrap();
+    let columns = config["in"]["parser"]["columns"].as_array().unwrap();
+    let found: Vec<&str> = columns.iter().filter_map(|column| column["name"].as_str()).collect();
+    assert_eq!(found, names, "{files:?}");
+    let loaded = load_files(&config, &files).unwrap();
+    assert_eq!((loaded.rows.len(), loaded.rejects.len()), (num_rows, 0), "{files:?}");
+    assert!(
+        guess.doubts.iter().any(|found| found.contains(doubt)) || doubt.is_empty(),
+        "{files:?}: {:?}",
+        guess.doubts
+    );
+}
+
+#[test]
+fn files_with_hardly_anything_in_them_are_guessed_from() {
+    let taken =
+        "the first record was taken for the header (nothing else is there, and it looks like names), it may be a row";
+    check_little(&["id,name,created_at\n"], &["id", "name", "created_at"], 0, taken);
+    check_little(&["id,name"], &["id", "name"], 0, taken);
+    check_little(&["\u{FEFF}\"id\";\"user name\"\r\n"], &["id", "user name"], 0, taken);
+    check_little(&["1,x,2024-01-01\n"], &["c0", "c1", "c2"], 1, "");
+    check_little(&["foo,bar\n"], &["c0", "c1"], 1, "");
+    check_little(&["id,name\n1,x\n"], &["id", "name"], 1, "");
+    // Beside others an empty file tells nothing, and one of a header alone tells its names.
+    check_little(&["", "id,name\n1,x\n2,y\n"], &["id", "name"], 2, "");
+    check_little(
+        &["first,last\n", "first,last\nada,lovelace\nalan,turing\n"],
+        &["first", "last"],
+        2,
+        "",
+    );
+    check_little(&["id,name\n", "id,name\n"], &["id", "name"], 0, taken);
+    check_little(&["foo,bar\n", "foo,bar\n", "foo,bar\n"], &["foo", "bar"], 0, "");
+    for files in [&["", ""][..], &["\u{FEFF}"]] {
+        let files: Vec<(&str, &[u8])> = files.iter().map(|file| ("a", file.as_bytes())).collect();
+        assert_eq!(guess_files(&files, &[]).unwrap_err(), "All input files are empty");
+    }
+}
+
+#[test]
+fn files_without_a_byte_are_no_input_and_that_is_told() {
+    let workplace = Workplace::new();
+    let seed = |prefix: &str| {
+        let text = format!(
+            "in: {{type: file, path_prefix: {}}}\n",
+            workplace.path(prefix).display()
+        );
+        workplace.write("seed.yml", text)
+    };
+    workplace.write("input/a.csv", "");
+    let empty = seed("input/");
+    workplace.bucketload(["guess", &empty]).run().exited_with(1).said(&[
+        "error: No input files to read sample data",
+        "1 listed, none selected",
+        "files of 0 bytes are passed over",
+    ]);
+    let nowhere = seed("elsewhere/");
+    workplace
+        .bucketload(["guess", &nowhere])
+        .run()
+        .exited_with(1)
+        .said(&["check `in.path_prefix`, no file has such a key"]);
+}
+
 /// An archive whose first entry, a long one, is no table; the seed says by the original's words which entries are.
 #[test]
 fn entries_that_the_seed_leaves_out_are_not_guessed_from() {

@@ -100,9 +100,16 @@ pub(crate) fn decide(
         return Verdict::sure(true, format!("the first records of {num_files} files are equal"));
     }
     if num_rows == 0 {
-        let mut verdict = Verdict::sure(false, "there is only one record");
-        verdict.is_doubtful = points(first, below) >= HEADER_POINTS;
-        return verdict;
+        // A header is all that a service writes which had nothing to say. A row of the same words would be a rare one.
+        let is_header = points(first, below) >= HEADER_POINTS && is_distinct(first);
+        return Verdict {
+            is_header,
+            reason: match is_header {
+                true => "nothing else is there, and it looks like names".to_owned(),
+                false => "there is only one record".to_owned(),
+            },
+            is_doubtful: is_header,
+        };
     }
     let num_typed = below
         .iter()
@@ -461,8 +468,14 @@ mod tests {
     }
 
     #[test]
-    fn one_record_is_no_header() {
-        assert!(check(&["id,name"], false).is_doubtful);
+    fn one_record_is_a_header_if_it_looks_like_names() {
+        assert!(check(&["id,name"], true).is_doubtful);
+        assert!(check(&["created_at"], true).is_doubtful);
         assert!(!check(&["foo,bar"], false).is_doubtful);
+        check(&["name,name"], false);
+        check(&["id,7"], false);
+        check_files(&["id,name"], FirstRecords::Equal(2), true);
+        check_files(&["foo,bar"], FirstRecords::Equal(2), false);
+        check_files(&["foo,bar"], FirstRecords::Equal(3), true);
     }
 }

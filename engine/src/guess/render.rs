@@ -5,7 +5,7 @@
 //! else is quoted.
 
 use super::compression;
-use super::types::shorten;
+use super::types::{is_unprintable, shorten};
 use super::{Guess, GuessedColumn};
 use crate::decode::DecoderOptions;
 use crate::parse::columns::ColumnType;
@@ -303,10 +303,7 @@ fn scalar(text: &str, is_inner: bool) -> String {
     if is_plain(text, is_inner) {
         return text.to_owned();
     }
-    let has_control = text
-        .chars()
-        .any(|character| character.is_control() || is_line_break(character) || character == '\u{FEFF}');
-    if !has_control && text.contains(['"', '\\']) {
+    if !text.contains(is_unprintable) && text.contains(['"', '\\']) {
         return format!("'{}'", text.replace('\'', "''"));
     }
     let mut quoted = String::from("\"");
@@ -318,16 +315,12 @@ fn scalar(text: &str, is_inner: bool) -> String {
             '\n' => quoted.push_str("\\n"),
             '\r' => quoted.push_str("\\r"),
             '\0'..='\u{1F}' | '\u{7F}'..='\u{9F}' => quoted.push_str(&format!("\\x{:02x}", u32::from(character))),
-            '\u{2028}' | '\u{2029}' | '\u{FEFF}' => quoted.push_str(&format!("\\u{:04x}", u32::from(character))),
+            other if is_unprintable(other) => quoted.push_str(&format!("\\u{:04x}", u32::from(character))),
             other => quoted.push(other),
         }
     }
     quoted.push('"');
     quoted
-}
-
-fn is_line_break(character: char) -> bool {
-    matches!(character, '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
 /// Whether a text needs no quotes: it begins with a letter, a slash or a variable, has no character that means something, and
@@ -349,7 +342,7 @@ fn is_plain(text: &str, is_inner: bool) -> bool {
 fn comment_text(text: &str) -> String {
     text.chars()
         .flat_map(|character| {
-            if character.is_control() || is_line_break(character) || character == '\u{FEFF}' {
+            if is_unprintable(character) {
                 shorten(&character.to_string()).chars().collect::<Vec<char>>()
             } else {
                 vec![character]

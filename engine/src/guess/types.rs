@@ -385,8 +385,14 @@ pub(crate) fn shorten(text: &str) -> String {
     short
 }
 
+/// Whether a character cannot stand as it is in a line of YAML: it is a control character, ends lines, or is none at all.
+pub(super) fn is_unprintable(character: char) -> bool {
+    let is_line_end = matches!(character, '\u{85}' | '\u{2028}' | '\u{2029}');
+    character.is_control() || is_line_end || matches!(character, '\u{FEFF}' | '\u{FFFE}' | '\u{FFFF}')
+}
+
 fn visible(character: char) -> Vec<char> {
-    if character.is_control() || matches!(character, '\u{2028}' | '\u{2029}' | '\u{85}' | '\u{FEFF}') {
+    if is_unprintable(character) {
         character.escape_default().collect()
     } else {
         vec![character]

@@ -1,7 +1,7 @@
 //! Guesses a configuration from the heads of a few files.
 
 use super::environment::{Budgets, Environment};
-use super::input::{self, Wanted};
+use super::input::{self, OpenInput, Wanted};
 use crate::config::{Document, Seed};
 use crate::decode::{DecodeOptions, DecoderOptions};
 use crate::error::{Blame, Error, Result};
@@ -94,7 +94,8 @@ pub async fn guess(environment: &Environment, document: &Document, seed: &Seed) 
         guess_seed.decoders = Some(decoders.clone());
     }
     let guessed = guess::guess(samples, &guess_seed, &options)
-        .map_err(|error| guess_error(error, &input.store.url(&seed.input.select.path_prefix)))?;
+        .map_err(|error| guess_error(error, &input))
+        .map_err(|error| error.at(input.store.url(&seed.input.select.path_prefix)))?;
     Ok(GuessedConfig {
         yaml: guess::render_yaml(&written, &guessed),
         json: guess::render_json(&written, &guessed),
@@ -143,14 +144,22 @@ pub(super) async fn read_head(store: &dyn FileStore, file: &SourceFile, num_byte
     Ok(head)
 }
 
-fn guess_error(error: GuessError, place: &str) -> Error {
+fn guess_error(error: GuessError, input: &OpenInput) -> Error {
     let hint = match &error {
-        GuessError::NoFiles => "check `in.path_prefix` and `in.path_match_pattern`",
-        GuessError::AllEmpty => "there is nothing to learn from; write `in.parser` by hand",
-        GuessError::Unreadable { .. } => "write what is known of the format under `in.parser`, the rest is guessed",
+        GuessError::NoFiles => match input.listing.num_listed {
+            0 => "check `in.path_prefix`, no file has such a key".to_owned(),
+            num_listed => format!(
+                "{num_listed} listed, none selected: check `in.path_match_pattern` and the lower bounds; files of 0 bytes are passed over"
+            ),
+        },
+        GuessError::AllEmpty => {
+            "there is nothing to learn from; write `in.parser` by hand, or wait for a file with records".to_owned()
+        }
+        GuessError::Unreadable { .. } => {
+            "write what is known of the format under `in.parser`, the rest is guessed".to_owned()
+        }
     };
     Error::new(Blame::Data, error.to_string())
-        .at(place)
         .with_hint(hint)
         .caused_by(error)
 }
