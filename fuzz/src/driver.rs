@@ -19,10 +19,13 @@ use std::sync::{Arc, Condvar, Mutex, Once, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Mutations of a target without a time of its own.
-const DEFAULT_MUTATIONS: u64 = 1_000;
-/// An input that takes longer hangs. A thousand times what any takes, since tests share their processors with others.
-const MAX_INPUT_TIME: Duration = Duration::from_secs(60);
+/// Mutations of a target of kernels without a time of its own.
+pub const KERNEL_MUTATIONS: u64 = 1_000;
+/// How often the input under way is looked at.
+const WATCH_INTERVAL: Duration = Duration::from_secs(15);
+/// An input that is met so often hangs. It has had a thousand times what any takes, since tests share their processors with others; looks are
+/// counted and not time, since a process that is stopped for a while does not look either.
+const MAX_LOOKS: u32 = 4;
 /// Inputs that are mutated at most; more would only be visited more seldom.
 const MAX_POOL_INPUTS: usize = 5_000;
 /// Time for making a find shorter.
@@ -39,6 +42,8 @@ pub struct Target {
     pub max_bytes: usize,
     /// Bytes that one input may make the kernel hold at a time.
     pub max_memory_bytes: usize,
+    /// Mutations where `FUZZ_SECONDS` gives no time: what a run of all tests has time for.
+    pub num_mutations: u64,
 }
 
 /// Runs `check` on the kept inputs of the target, on `seeds`, and on mutations of both.
@@ -67,7 +72,7 @@ pub fn fuzz(target: &Target, seeds: Vec<Vec<u8>>, check: impl Fn(&[u8]) -> u64) 
     let deadline = number_from("FUZZ_SECONDS").map(|seconds| Instant::now() + Duration::from_secs(seconds));
     let mut random = Random::new(number_from("FUZZ_SEED").unwrap_or(0));
     let mut num_inputs = 0_u64;
-    while deadline.map_or(num_inputs < DEFAULT_MUTATIONS, |deadline| Instant::now() < deadline) {
+    while deadline.map_or(num_inputs < target.num_mutations, |deadline| Instant::now() < deadline) {
         // What was found last is tried most: it has been mutated least.
         let newest = pool.len().saturating_sub(50);
         let index = match random.below(3) {
@@ -195,8 +200,8 @@ struct Watch {
 }
 
 struct Watched {
-    /// The input under way and when it began.
-    current: Mutex<Option<(Vec<u8>, Instant)>>,
+    /// The input under way and how often it was looked at.
+    current: Mutex<Option<(Vec<u8>, u32)>>,
     is_over: AtomicBool,
     over: (Mutex<()>, Condvar),
 }
@@ -217,7 +222,7 @@ impl Watch {
     }
 
     fn begin(&self, input: &[u8]) {
-        *self.shared.lock() = Some((input.to_vec(), Instant::now()));
+        *self.shared.lock() = Some((input.to_vec(), 0));
     }
 
     fn end(&self) {
@@ -226,7 +231,7 @@ impl Watch {
 }
 
 impl Watched {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<(Vec<u8>, Instant)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<(Vec<u8>, u32)>> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -235,18 +240,23 @@ impl Watched {
         let mut guard = lock.lock().unwrap_or_else(PoisonError::into_inner);
         while !self.is_over.load(Ordering::Acquire) {
             (guard, _) = condition
-                .wait_timeout(guard, MAX_INPUT_TIME / 4)
+                .wait_timeout(guard, WATCH_INTERVAL)
                 .unwrap_or_else(PoisonError::into_inner);
-            let hanging = match self.lock().as_ref() {
-                Some((input, begin)) if begin.elapsed() > MAX_INPUT_TIME => input.clone(),
-                _ => continue,
+            let hanging = match self.lock().as_mut() {
+                Some((_, num_looks)) if *num_looks < MAX_LOOKS => {
+                    *num_looks += 1;
+                    continue;
+                }
+                Some((input, _)) => input.clone(),
+                None => continue,
             };
             let path = corpus::store_find(target, &hanging);
             // There is nobody to tell if this fails.
             let _ = writeln!(
                 io::stderr(),
-                "{target}: {} takes more than {MAX_INPUT_TIME:?}",
-                path.display()
+                "{target}: {} takes more than {:?}",
+                path.display(),
+                WATCH_INTERVAL * MAX_LOOKS
             );
             process::abort();
         }
@@ -274,6 +284,7 @@ mod tests {
         dictionary: &[b"needle"],
         max_bytes: 400,
         max_memory_bytes: usize::MAX,
+        num_mutations: KERNEL_MUTATIONS,
     };
 
     fn problem_of(check: impl Fn(&[u8]) -> u64) -> String {

@@ -4,7 +4,7 @@ use crate::inputs::{kind_of, skeleton, text_of};
 use bucketload_engine::config::edit::{ExecEntry, with_exec};
 use bucketload_engine::config::{Document, ResolveOptions, keys, resolve, resolve_seed};
 use bucketload_fuzz::corpus;
-use bucketload_fuzz::driver::{Target, fuzz};
+use bucketload_fuzz::driver::{KERNEL_MUTATIONS, Target, fuzz};
 
 const TARGET: Target = Target {
     name: "config",
@@ -58,6 +58,7 @@ const TARGET: Target = Target {
     ],
     max_bytes: 4_000,
     max_memory_bytes: 64 * 1024 * 1024,
+    num_mutations: KERNEL_MUTATIONS,
 };
 
 /// Configurations that people wrote, and every example of the reference.

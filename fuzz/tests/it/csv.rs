@@ -2,7 +2,7 @@
 
 use crate::inputs::{self, kind_of, skeleton};
 use bucketload_fuzz::corpus::fingerprint;
-use bucketload_fuzz::driver::{Target, fuzz};
+use bucketload_fuzz::driver::{KERNEL_MUTATIONS, Target, fuzz};
 use bucketload_fuzz::readers::read_all_ways;
 
 const TARGET: Target = Target {
@@ -32,6 +32,7 @@ const TARGET: Target = Target {
     ],
     max_bytes: 4_000,
     max_memory_bytes: 32 * 1024 * 1024,
+    num_mutations: KERNEL_MUTATIONS,
 };
 
 #[test]

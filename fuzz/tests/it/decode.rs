@@ -4,7 +4,7 @@ use crate::inputs::{kind_of, skeleton};
 use bucketload_engine::decode::{DecodeError, DecodeOptions, DecoderOptions, EntryOptions};
 use bucketload_fuzz::archives::{Entries, decode};
 use bucketload_fuzz::corpus::{self, fingerprint};
-use bucketload_fuzz::driver::{Target, fuzz};
+use bucketload_fuzz::driver::{KERNEL_MUTATIONS, Target, fuzz};
 
 const TARGET: Target = Target {
     name: "decode",
@@ -31,6 +31,7 @@ const TARGET: Target = Target {
     max_bytes: 20_000,
     // The greatest window of zstd that is allowed, and room for the buffers of several layers.
     max_memory_bytes: 160 * 1024 * 1024,
+    num_mutations: KERNEL_MUTATIONS,
 };
 
 fn layers() -> Vec<DecodeOptions> {

@@ -4,7 +4,7 @@ use crate::inputs::{self, kind_of, skeleton};
 use bucketload_engine::config::{Document, ResolveOptions, resolve};
 use bucketload_engine::guess::{GuessOptions, Sample, Seed, guess, render_json, render_yaml};
 use bucketload_fuzz::corpus::{self, fingerprint};
-use bucketload_fuzz::driver::{Target, fuzz};
+use bucketload_fuzz::driver::{KERNEL_MUTATIONS, Target, fuzz};
 
 const TARGET: Target = Target {
     name: "guess",
@@ -41,6 +41,7 @@ const TARGET: Target = Target {
     ],
     max_bytes: 3_000,
     max_memory_bytes: 64 * 1024 * 1024,
+    num_mutations: KERNEL_MUTATIONS,
 };
 
 fn seeds() -> Vec<Vec<u8>> {

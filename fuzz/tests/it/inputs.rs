@@ -112,7 +112,8 @@ pub(crate) fn split<'a>(input: &'a [u8], formats: &[&str]) -> Option<(ParserOpti
     formats.contains(&options.format_name()).then_some((options, body))
 }
 
-fn options_of(head: &[u8]) -> Option<ParserOptions> {
+/// The parser that a text of JSON describes; `None`: it describes none.
+pub(crate) fn options_of(head: &[u8]) -> Option<ParserOptions> {
     let head = std::str::from_utf8(head).ok()?;
     let text = format!("in: {{type: file, path_prefix: input, parser: {head}}}\n");
     let document = Document::parse(&text, "load.yml").ok()?;

@@ -2,7 +2,7 @@
 
 use crate::inputs::{self, kind_of, skeleton};
 use bucketload_fuzz::corpus::fingerprint;
-use bucketload_fuzz::driver::{Target, fuzz};
+use bucketload_fuzz::driver::{KERNEL_MUTATIONS, Target, fuzz};
 use bucketload_fuzz::readers::read_all_ways;
 
 const WORDS: &[&[u8]] = &[
@@ -63,6 +63,7 @@ fn fast_and_reference_reader_of_lines_agree() {
         dictionary: WORDS,
         max_bytes: 4_000,
         max_memory_bytes: 32 * 1024 * 1024,
+        num_mutations: KERNEL_MUTATIONS,
     };
     println!("{}", check(&target, "jsonl"));
 }
@@ -74,6 +75,7 @@ fn fast_and_reference_reader_of_values_agree() {
         dictionary: WORDS,
         max_bytes: 4_000,
         max_memory_bytes: 32 * 1024 * 1024,
+        num_mutations: KERNEL_MUTATIONS,
     };
     println!("{}", check(&target, "json"));
 }

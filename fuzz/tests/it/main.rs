@@ -6,9 +6,11 @@ mod csv;
 mod decode;
 mod guess;
 mod inputs;
+mod job;
 mod json;
 mod json_suite;
 mod pattern;
+mod scan;
 mod timestamp;
 
 use bucketload_fuzz::memory::CountingAllocator;

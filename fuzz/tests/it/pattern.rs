@@ -2,7 +2,7 @@
 
 use crate::inputs::{kind_of, skeleton};
 use bucketload_engine::pattern::Pattern;
-use bucketload_fuzz::driver::{Target, fuzz};
+use bucketload_fuzz::driver::{KERNEL_MUTATIONS, Target, fuzz};
 
 const TARGET: Target = Target {
     name: "pattern",
@@ -46,6 +46,7 @@ const TARGET: Target = Target {
     ],
     max_bytes: 120,
     max_memory_bytes: 64 * 1024 * 1024,
+    num_mutations: KERNEL_MUTATIONS,
 };
 
 /// First line: the pattern. The rest: the text that is searched.

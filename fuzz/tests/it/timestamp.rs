@@ -3,7 +3,7 @@
 use crate::inputs::kind_of;
 use bucketload_engine::parse::columns::TimestampOptions;
 use bucketload_engine::parse::timestamp::TimestampParser;
-use bucketload_fuzz::driver::{Target, fuzz};
+use bucketload_fuzz::driver::{KERNEL_MUTATIONS, Target, fuzz};
 
 const TARGET: Target = Target {
     name: "timestamp",
@@ -77,6 +77,7 @@ const TARGET: Target = Target {
     ],
     max_bytes: 400,
     max_memory_bytes: 8 * 1024 * 1024,
+    num_mutations: KERNEL_MUTATIONS,
 };
 
 /// First line: formats, separated by `|`. Second: zone. Third: date. Every other one: a text.
