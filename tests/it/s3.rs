@@ -13,7 +13,7 @@ use std::time::Duration;
 
 const JOB: &str = "examples/s3/load.yml";
 /// What a test adds so that it need not wait for retries as long as a user would.
-const QUICK_RETRIES: [&str; 4] = [
+pub(crate) const QUICK_RETRIES: [&str; 4] = [
     "--set",
     "in.initial_retry_interval_millis=10",
     "--set",
@@ -61,7 +61,7 @@ fn load(workplace: &Workplace, endpoint: &str, bucket: &str) -> Bucketload {
 }
 
 /// A small job: one long column, no header.
-fn small_job(workplace: &Workplace) -> String {
+pub(crate) fn small_job(workplace: &Workplace) -> String {
     workplace.write(
         "small.yml",
         "in:\n  type: s3\n  endpoint: ${S3_ENDPOINT}\n  region: us-east-1\n  bucket: ${S3_BUCKET}\n  \

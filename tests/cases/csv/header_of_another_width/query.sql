@@ -1,0 +1,1 @@
+SELECT * FROM d.t ORDER BY id
