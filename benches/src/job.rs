@@ -125,6 +125,7 @@ impl Filtering {
                 rejects: Arc::new(NoRejects),
                 tables: WarehouseTables::new(),
                 lookups: LookupPlaces::new(),
+                keeps_origins: false,
             },
         })
     }

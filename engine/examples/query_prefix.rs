@@ -47,7 +47,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 name: kind.name().to_owned(),
             })
             .to_vec(),
-        has_origins: false,
+        origins: Default::default(),
         on_file_error: input.on_file_error,
         charset_errors: Default::default(),
         fetch: FetchOptions::default(),

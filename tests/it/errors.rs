@@ -278,9 +278,9 @@ fn too_many_bad_records_fail_the_job() {
         finished,
         1,
         &[
-            "error: 3 records could not be read, `max_errors` allows 1; the first: too few columns: expected 2, found 1",
+            "error: 3 records could not be read, `in.parser.on_error.max_errors` allows 1; the first: too few columns: expected 2, found 1",
             &place,
-            "hint: mend the record, or raise the limit",
+            "hint: mend the record, or raise `in.parser.on_error.max_errors`",
         ],
     );
     let (_workplace, finished) = run(&text, "2026-01-01,1\nx\n");

@@ -85,7 +85,7 @@ impl Loaded {
     fn take(&mut self, parsed: Parsed) {
         self.rows.extend(texts(&parsed.batch));
         self.rejects.extend(parsed.rejects.iter().map(|reject| {
-            let (line, reason, record) = (reject.position.line, &reject.reason, &reject.record);
+            let (line, reason, record) = (reject.position.line, &reject.reason, &reject.record.kept);
             format!("line {line}: {reason}: {record}")
         }));
     }

@@ -74,6 +74,28 @@ fn a_job_tells_the_most_frequent_reasons() {
 }
 
 #[test]
+fn a_job_that_fails_counts_its_rejects_as_rejected() {
+    let workplace = Workplace::new();
+    let job = job(&workplace, BAD);
+    for limit in [
+        "in.parser.max_skipped_records=2",
+        "in.parser.max_error_ratio=0.5",
+        "in.parser.on_error={mode: skip, max_error_ratio: 0.1}",
+    ] {
+        let failed = workplace.issuing(&job, &["--set", limit]).run().exited_with(1).json();
+        assert_eq!(
+            failed["rows"],
+            json!({"read": 6, "rejected": 5, "filtered": 0, "written": 0}),
+            "{limit}"
+        );
+        let key = limit.split('=').next().unwrap();
+        let error = failed["error"].as_str().unwrap();
+        assert!(error.contains(&format!("`{key}")), "{error}");
+        assert_eq!(failed["rejects"][0]["count"], 2);
+    }
+}
+
+#[test]
 fn a_job_without_rejects_has_no_reasons() {
     let workplace = Workplace::new();
     let report = workplace.issue(&job(&workplace, "1,a\n"), &[]);
@@ -121,7 +143,7 @@ fn corrected(workplace: &Workplace) -> String {
 }
 
 #[track_caller]
-fn replayed(workplace: &Workplace, job: &str, more: &[&str]) -> Value {
+pub(crate) fn replayed(workplace: &Workplace, job: &str, more: &[&str]) -> Value {
     let replay = workplace
         .bucketload(["rejects", "replay", "d.t", job, "--json"])
         .args(more);
@@ -245,7 +267,7 @@ fn rejects_are_shown_by_job_and_reason() {
         shown,
         [json!({
             "job_id": job_id, "file": input, "line": 5, "byte_offset": 13, "row_number": 4, "column_name": null, "value": null,
-            "reason_code": "too_few_columns", "reason": "too few columns: expected 2, found 1", "record": "2", "header": null,
+            "reason_code": "too_few_columns", "reason": "too few columns: expected 2, found 1", "record": "2", "header": null, "record_bytes": 1,
         })]
     );
     workplace
@@ -318,11 +340,53 @@ fn elements_of_arrays_are_replayed() {
 #[test]
 fn records_whose_text_is_not_all_there_stay_on_the_list() {
     let workplace = Workplace::new();
-    let long = format!("x,{}\n", "a".repeat(70_000));
+    let num_bytes = 17 * 1024 * 1024;
+    let long = format!("x,{}\ny,b\n", "a".repeat(num_bytes - 2));
     workplace.issue(&job(&workplace, &long), &[]);
-    let report = replayed(&workplace, &corrected(&workplace), &[]);
-    assert_eq!(report["replay"], json!({"records": 0, "incomplete": 1, "waiting": 0}));
-    assert_eq!(workplace.number("SELECT count(*) FROM d.t__rejects"), 1);
+    let report = replayed(
+        &workplace,
+        &corrected(&workplace),
+        &["--set", "in.parser.null_string=y"],
+    );
+    assert_eq!(report["replay"], json!({"records": 1, "incomplete": 1, "waiting": 0}));
+    assert_eq!(
+        workplace.query("SELECT line, record_bytes, length(record) AS kept FROM d.t__rejects"),
+        format!("line,record_bytes,kept\n1,{num_bytes},{}\n", 16 * 1024 * 1024)
+    );
+}
+
+#[test]
+fn a_long_record_is_kept_in_full_and_replayed() {
+    let workplace = Workplace::new();
+    let num_repeats = 1024 * 1024 / 6;
+    let input = format!("1,a\nx,\"{}\"\n2,b\n", "é, \"\"".repeat(num_repeats));
+    workplace.issue(&job(&workplace, &input), &[]);
+    // The file may be another one by now, or none.
+    workplace.write("input.csv", "");
+    assert_eq!(
+        workplace.query("SELECT line, reason_code, record_bytes > 1000000 AS is_long FROM d.t__rejects"),
+        "line,reason_code,is_long\n2,quoted_field_too_long,true\n"
+    );
+    let longer = ["--set", "in.parser.max_quoted_size_limit=2000000"];
+    let report = replayed(&workplace, &corrected(&workplace), &longer);
+    assert_eq!(report["replay"], json!({"records": 1, "incomplete": 0, "waiting": 0}));
+    let whole = format!("SELECT count(*) FROM d.t WHERE n IS NULL AND s = repeat('é, \"', {num_repeats})");
+    assert_eq!(workplace.number(&whole), 1);
+    assert_eq!(workplace.number("SELECT count(*) FROM d.t__rejects"), 0);
+}
+
+#[test]
+fn many_long_records_are_all_kept() {
+    let workplace = Workplace::new();
+    let long: String = (0..40)
+        .map(|number| format!("x{number},{}\n", "a".repeat(1024 * 1024)))
+        .collect();
+    let report = workplace.issue(&job(&workplace, &long), &["--set", "exec.memory_limit=128MiB"]);
+    assert_eq!(report["rows"]["rejected"], 40);
+    assert_eq!(
+        workplace.number("SELECT count(DISTINCT record) FROM d.t__rejects WHERE record_bytes = length(record)"),
+        40
+    );
 }
 
 #[test]

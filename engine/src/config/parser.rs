@@ -2,7 +2,7 @@
 
 use super::columns::{read_columns, read_pointer, read_timestamp_defaults};
 use super::document::Value;
-use super::plan::{CharsetErrors, OnError, ParserOptions};
+use super::plan::{CharsetErrors, OnError, ParserOptions, RejectLimit};
 use super::reader::Reader;
 use crate::parse::columns::ColumnOptions;
 use crate::parse::csv::{ColumnMatch, CsvOptions, Newline, QuotesInQuotedFields, searched_name};
@@ -451,8 +451,12 @@ fn read_on_error(parser: &Reader<'_>) -> OnError {
         let words = [("table", true), ("none", false)];
         let complain = |value: &str, list: &str| format!("unknown rejects '{value}'. Supported values are [{list}]");
         on_error.has_rejects_table = map.choice("rejects", &words, complain).unwrap_or(true);
-        on_error.max_errors = map.count("max_errors");
-        on_error.max_error_ratio = map.ratio("max_error_ratio");
+        on_error.max_errors = map
+            .count("max_errors")
+            .map(|max| RejectLimit::new("in.parser.on_error.max_errors", max));
+        on_error.max_error_ratio = map
+            .ratio("max_error_ratio")
+            .map(|max| RejectLimit::new("in.parser.on_error.max_error_ratio", max));
         map.finish();
     } else if !is_map {
         written = parser.choice("on_error", &modes, complain);
@@ -468,14 +472,20 @@ fn read_on_error(parser: &Reader<'_>) -> OnError {
         );
     }
     on_error.is_fail = written.or(stop).unwrap_or(false);
-    for key in ["max_errors", "max_skipped_records"] {
-        let limit = parser.count(key);
+    let names = [
+        ("max_errors", "in.parser.max_errors"),
+        ("max_skipped_records", "in.parser.max_skipped_records"),
+    ];
+    for (key, path) in names {
+        let limit = parser.count(key).map(|max| RejectLimit::new(path, max));
         if limit.is_some() && on_error.max_errors.is_some() {
             parser.error(key, "the limit of rejects is set twice");
         }
         on_error.max_errors = on_error.max_errors.or(limit);
     }
-    let ratio = parser.ratio("max_error_ratio");
+    let ratio = parser
+        .ratio("max_error_ratio")
+        .map(|max| RejectLimit::new("in.parser.max_error_ratio", max));
     if ratio.is_some() && on_error.max_error_ratio.is_some() {
         parser.error("max_error_ratio", "the limit of rejects is set twice");
     }

@@ -64,9 +64,25 @@ pub struct OnError {
     /// Whether skipped records are stored in the table of rejects.
     pub has_rejects_table: bool,
     /// More rejects than this fail the job.
-    pub max_errors: Option<u64>,
+    pub max_errors: Option<RejectLimit<u64>>,
     /// A greater share of rejects among the records read, from 0 to 1, fails the job.
-    pub max_error_ratio: Option<f64>,
+    pub max_error_ratio: Option<RejectLimit<f64>>,
+}
+
+/// A limit of rejects, with the key that set it: several can, and whoever exceeds it wants to know which to change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RejectLimit<T> {
+    /// Path of the key.
+    pub key: &'static str,
+    /// What is allowed.
+    pub max: T,
+}
+
+impl<T> RejectLimit<T> {
+    /// A limit that `key` sets.
+    pub fn new(key: &'static str, max: T) -> RejectLimit<T> {
+        RejectLimit { key, max }
+    }
 }
 
 /// The `out` section.

@@ -14,8 +14,8 @@ use super::values::{Values, shown};
 use super::{RejectSink, Stage};
 use crate::filter::FilterError;
 use crate::parse::columns::ColumnType;
-use crate::parse::origin::{ORIGIN_COLUMN_NAME, Origin};
-use crate::parse::reject::{Reject, RejectCode};
+use crate::parse::origin::{ORIGIN_COLUMN_NAME, Origin, UNKNOWN_ORIGIN};
+use crate::parse::reject::{RecordText, Reject, RejectCode};
 use crate::position::Position;
 use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions};
 use arrow::compute::filter_record_batch;
@@ -91,7 +91,7 @@ struct InvalidValue {
     column: String,
     value: String,
     reason: String,
-    record: String,
+    record: RecordText,
 }
 
 impl InvalidRows {
@@ -107,7 +107,7 @@ impl InvalidRows {
                 column: column.to_owned(),
                 value: Reject::value_text(text),
                 reason,
-                record: Reject::record_text(record),
+                record: RecordText::new(record),
             }
         });
     }
@@ -483,7 +483,7 @@ impl PartitionConvert {
 
     fn reject(&self, batch: &RecordBatch, invalid: InvalidRows) -> Result<()> {
         let places = Places::new(batch)?;
-        let rejects: Vec<Reject> = invalid
+        let mut rejects: Vec<Reject> = invalid
             .rows
             .into_iter()
             .map(|(row, value)| {
@@ -511,6 +511,9 @@ impl PartitionConvert {
                 position: first.position.clone(),
             };
             return Err(DataFusionError::External(Box::new(error)));
+        }
+        for reject in rejects.iter_mut().filter(|reject| reject.position.file.is_empty()) {
+            reject.reason.push_str(UNKNOWN_ORIGIN);
         }
         self.num_rejected.add(rejects.len());
         self.work.rejects.push(rejects);

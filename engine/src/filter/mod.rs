@@ -22,6 +22,7 @@ mod values;
 mod tests;
 
 use crate::parse::columns::ColumnType;
+use crate::parse::origin::ORIGIN_COLUMN_NAME;
 use crate::parse::reject::RejectSink;
 use datafusion::common::{Column, DFSchema, DataFusionError};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
@@ -49,6 +50,8 @@ pub struct FilterSurroundings {
     pub tables: WarehouseTables,
     /// Where the files of `tables` are that were fetched.
     pub lookups: LookupPlaces,
+    /// Whether rows keep their origins, for whoever may reject them behind the filters.
+    pub keeps_origins: bool,
 }
 
 /// Why filters cannot be applied to the columns they would get.
@@ -94,8 +97,8 @@ impl FilterError {
 
 /// Applies `filters`, in list order, to the plan of `input`.
 ///
-/// **Shape**: columns without qualifiers, and none of those that are [hidden](rules::hidden); JSON columns keep their mark in the field's
-/// metadata.
+/// **Shape**: columns without qualifiers, and none of those that are [hidden](rules::hidden) but the origins of rows, if these are kept;
+/// JSON columns keep their mark in the field's metadata.
 /// **Errors**: the first rule that does not fit the columns it gets; nothing has been read.
 /// **Cost**: builds a plan, runs nothing.
 pub async fn apply(
@@ -139,8 +142,11 @@ pub(crate) async fn apply_noting(
         };
         note(filter, &plan);
     }
-    if column_names(&plan).len() < plan.schema().fields().len() {
-        let shown: Vec<Expr> = column_names(&plan).iter().map(|name| column(name)).collect();
+    let is_kept = |name: &str| !is_hidden(name) || surroundings.keeps_origins && name == ORIGIN_COLUMN_NAME;
+    let fields = plan.schema().fields();
+    if fields.iter().any(|field| !is_kept(field.name())) {
+        let kept = fields.iter().filter(|field| is_kept(field.name()));
+        let shown: Vec<Expr> = kept.map(|field| column(field.name())).collect();
         let built = LogicalPlanBuilder::from(plan)
             .project(shown)
             .and_then(LogicalPlanBuilder::build);

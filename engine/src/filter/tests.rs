@@ -20,6 +20,7 @@ use crate::config::plan::ExecPlan;
 use crate::job::environment::Budgets;
 use crate::parse::Reject;
 use crate::parse::columns::{TYPE_METADATA_KEY, TimestampOptions};
+use crate::parse::origin::UNKNOWN_ORIGIN;
 use arrow::array::*;
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::util::pretty::pretty_format_batches;
@@ -80,6 +81,7 @@ impl Job {
             rejects: Arc::clone(&rejects) as _,
             tables: WarehouseTables::new(),
             lookups: LookupPlaces::new(),
+            keeps_origins: false,
         };
         Job {
             context: SessionContext::new_with_state(state),
@@ -169,7 +171,11 @@ async fn outcome(input: RecordBatch, rules: &[FilterRule]) -> String {
     let batches: Vec<RecordBatch> = batches.into_iter().filter(|batch| batch.num_rows() > 0).collect();
     let mut text = format!("{}\n{}", pretty_format_batches(&batches).unwrap(), types(&plan_schema));
     for reject in job.rejects() {
-        text.push_str(&format!("\n{} [{}]", reject.reason, reject.record));
+        text.push_str(&format!(
+            "\n{} [{}]",
+            reject.reason.trim_end_matches(UNKNOWN_ORIGIN),
+            reject.record.kept
+        ));
     }
     text
 }

@@ -52,11 +52,12 @@ pub(super) fn add_output(report: &mut JobReport, output: &StepOutput) {
     report.rows.read += output.num_read;
     report.rows.rejected += output.num_rejected;
     report.rows.written += output.num_written();
+    report.rows.filtered += output.num_filtered();
     report.bytes.written += output.files.iter().map(|file| file.size_bytes).sum::<u64>();
     report.output_files += output.files.len() as u64;
 }
 
-pub(super) fn count_scanned(report: &mut JobReport, progress: &Progress, is_success: bool) {
+pub(super) fn count_scanned(report: &mut JobReport, progress: &Progress) {
     let scan = &progress.scan;
     report.files.read = scan.num_files.load(Ordering::Relaxed);
     report.files.skipped_errors = scan.num_skipped_files.load(Ordering::Relaxed);
@@ -70,12 +71,4 @@ pub(super) fn count_scanned(report: &mut JobReport, progress: &Progress, is_succ
         files: scan.num_malformed_files.load(Ordering::Relaxed),
         first_file: scan.first_malformed_file.get().map(|file| file.to_string()),
     };
-    if !is_success {
-        // A step that failed has told nothing yet.
-        report.rows.read = report.rows.read.max(scan.num_rows.load(Ordering::Relaxed));
-    }
-    report.rows.filtered = report
-        .rows
-        .read
-        .saturating_sub(report.rows.written + report.rows.rejected);
 }

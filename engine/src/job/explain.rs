@@ -78,6 +78,7 @@ pub async fn explain(environment: &Environment, plan: &JobPlan, target: Option<&
         session: &session,
         plan,
         started,
+        keeps_origins: false,
     };
     let (rows, filters) = filtered_steps(&context, table, Arc::clone(&rejects) as _).await?;
     let arranged = output::arrange(&session, rows, &plan.output, started, Arc::clone(&rejects)).await?;

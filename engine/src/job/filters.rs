@@ -23,6 +23,8 @@ pub(super) struct FilterContext<'a> {
     pub(super) plan: &'a JobPlan,
     /// When the job started.
     pub(super) started: jiff::Timestamp,
+    /// Whether rows keep their origins, for the writer.
+    pub(super) keeps_origins: bool,
 }
 
 /// A filter, and what it gives.
@@ -57,6 +59,7 @@ pub(super) async fn filtered_steps(
         rejects,
         tables: warehouse_tables(context).await?,
         lookups: lookup_places(context).await?,
+        keeps_origins: context.keeps_origins,
     };
     let mut steps = Vec::with_capacity(plan.filters.len());
     let note = |filter: &Filter, plan: &LogicalPlan| {

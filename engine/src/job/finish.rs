@@ -8,6 +8,7 @@ use super::target::commit;
 use super::work::{Job, Work};
 use crate::crash::crash_point;
 use crate::error::{Error, Result};
+use crate::parse::origin::OriginRows;
 use crate::source::file::FileList;
 use crate::table::ledger::LedgerGuard;
 use crate::table::{LedgerLoad, RewrittenFile, StagedLoad, TableLayout, delta};
@@ -21,6 +22,8 @@ pub(super) struct OutputShape {
     pub(super) layout: TableLayout,
     /// The column that holds the file of each row; `None`: there is none, or it was changed on the way.
     pub(super) file_column: Option<String>,
+    /// Of which rows somebody may want to know where they come from.
+    pub(super) origins: OriginRows,
 }
 
 /// Makes what one step, or all steps, have staged visible.

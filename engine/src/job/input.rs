@@ -6,7 +6,7 @@ use super::plan_error;
 use crate::config::plan::{ExecPlan, InputPlan, JobPlan};
 use crate::error::{Blame, Error, Result};
 use crate::filter::{WrongCondition, plan_condition};
-use crate::parse::origin::ORIGIN_COLUMN_NAME;
+use crate::parse::origin::{ORIGIN_COLUMN_NAME, OriginRows};
 use crate::parse::reject::RejectSink;
 use crate::scan::condition::ListingCondition;
 use crate::scan::early_end::EarlyEnd;
@@ -260,10 +260,14 @@ impl OpenInput {
             file_rows: None,
             early_end: Arc::default(),
         };
-        self.table_of(&self.listing.files, plan, environment, budgets, sinks)
+        let origins = match plan.filters.iter().any(|filter| filter.rule.may_reject()) {
+            true => OriginRows::All,
+            false => OriginRows::None,
+        };
+        self.table_of(&self.listing.files, plan, environment, budgets, sinks, origins)
     }
 
-    /// Some of the selected files as a table.
+    /// Some of the selected files as a table, whose rows say where they come from as far as `origins` says.
     ///
     /// **Errors**: as [`OpenInput::table`].
     pub(super) fn table_of(
@@ -273,16 +277,16 @@ impl OpenInput {
         environment: &Environment,
         budgets: &Budgets,
         sinks: ScanSinks,
+        origins: OriginRows,
     ) -> Result<PrefixTable> {
         let parser = plan.input.parser.clone().ok_or_else(|| {
             Error::config("the configuration has no parser")
                 .at("in.parser")
                 .with_hint("run `bucketload guess` first")
         })?;
-        let has_origins = plan.filters.iter().any(|filter| filter.rule.may_reject())
-            && parser.fields().iter().all(|field| field.name() != ORIGIN_COLUMN_NAME);
+        let has_room = parser.fields().iter().all(|field| field.name() != ORIGIN_COLUMN_NAME);
         let options = ScanOptions {
-            has_origins,
+            origins: if has_room { origins } else { OriginRows::None },
             decode: plan.input.decode.clone(),
             parser,
             metadata_columns: plan.input.metadata_columns.clone(),

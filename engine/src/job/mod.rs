@@ -121,8 +121,11 @@ fn explain_source(source: &(dyn StdError + 'static)) -> Option<Error> {
 
 fn write_error(error: &WriteError) -> Error {
     match error {
-        WriteError::NoTime { .. } => Error::new(Blame::Data, error.to_string())
-            .at("out.time_column")
+        WriteError::NoTime(reject) => Error::new(Blame::Data, error.to_string())
+            .at(match reject.position.file.is_empty() {
+                true => "out.time_column".to_owned(),
+                false => reject.position.to_string(),
+            })
             .with_hint("set `out.stop_on_invalid_record: false` to reject such rows and keep going"),
         WriteError::Store { source, .. } => {
             let text = format!("{source:?}");

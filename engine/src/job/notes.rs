@@ -86,6 +86,11 @@ impl StepOutput {
         self.files.iter().map(|file| file.num_rows).sum()
     }
 
+    /// Records that are neither in these files nor rejected: those that a filter left out.
+    pub(super) fn num_filtered(&self) -> u64 {
+        self.num_read.saturating_sub(self.num_written() + self.num_rejected)
+    }
+
     /// Everything that both have staged.
     pub(super) fn join(&mut self, other: StepOutput) {
         self.files.extend(other.files);

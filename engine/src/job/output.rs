@@ -2,17 +2,19 @@
 
 use super::environment::Budgets;
 use super::filters::filter_error;
+use super::shape::{is_constant, scan_column};
 use super::storage;
 use crate::config::plan::{JobPlan, OutputPlan};
 use crate::error::{Error, Result};
 use crate::filter::rules::{AddTimeRule, FilterRule, UnixUnit};
 use crate::filter::{self, FilterSurroundings, LookupPlaces, WarehouseTables};
+use crate::parse::origin::{OriginRows, TimeSource, without_origins};
 use crate::parse::reject::RejectSink;
 use crate::table::TableLayout;
 use crate::table::schema::{partition_column_names, storable_type, type_name};
-use crate::write::partition::PartitionBy;
+use crate::write::partition::{MICROS_PER_SECOND, PartitionBy, usable_numbers};
 use crate::write::writer::WriteOptions;
-use arrow::datatypes::{DataType, Schema, TimeUnit};
+use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use datafusion::common::{Column, ScalarValue};
 use datafusion::dataframe::DataFrame;
 use datafusion::logical_expr::expr_fn::cast;
@@ -35,9 +37,45 @@ pub(super) struct ArrangedOutput {
     pub(super) layout: TableLayout,
     /// How many of a long time column's units make a second.
     pub(super) units_per_second: i64,
+    /// Whether `out` asks for conversions that may reject a row.
+    has_casts: bool,
 }
 
 impl ArrangedOutput {
+    /// Of which rows somebody may want to know where they come from, to reject them: filters, conversions of the output, and the writer,
+    /// which rejects rows without a time.
+    pub(super) fn origin_rows(&self, plan: &JobPlan) -> OriginRows {
+        if self.has_casts || plan.filters.iter().any(|filter| filter.rule.may_reject()) {
+            return OriginRows::All;
+        }
+        let Some(time_column) = &self.layout.time_column else {
+            return OriginRows::None;
+        };
+        if is_constant(self.rows.logical_plan(), time_column) {
+            return OriginRows::None;
+        }
+        // A time that is made on the way may turn out to be none for any row.
+        let source = scan_column(self.rows.logical_plan(), time_column).and_then(|name| {
+            let fields = plan.input.parser.as_ref()?.fields();
+            fields.iter().position(|field| *field.name() == name)
+        });
+        match source {
+            None => OriginRows::All,
+            Some(column) => OriginRows::Untimed(TimeSource {
+                column,
+                usable: usable_numbers(self.layout.partition_by, self.units_of(time_column)),
+            }),
+        }
+    }
+
+    /// How many of the units of the time column make a second.
+    fn units_of(&self, time_column: &str) -> i64 {
+        match self.layout.schema.field_with_name(time_column).map(Field::data_type) {
+            Ok(DataType::Int64) => self.units_per_second,
+            _ => MICROS_PER_SECOND,
+        }
+    }
+
     /// What the writer of these rows has to know; `attempt` becomes part of every file's name.
     pub(super) fn write_options(&self, plan: &JobPlan, budgets: &Budgets, attempt: String) -> WriteOptions {
         WriteOptions {
@@ -71,18 +109,20 @@ pub(super) async fn arrange(
     let rows = with_storable_types(rows)?;
     let (rows, time_column) = with_time_column(rows, output, started)?;
     let (mut rows, casts) = storage::convert(rows, &output.storage, time_column.as_deref())?;
+    let has_casts = casts.is_some();
     if let Some(casts) = casts {
         let surroundings = FilterSurroundings {
             started_micros: started.as_microsecond(),
             rejects,
             tables: WarehouseTables::new(),
             lookups: LookupPlaces::new(),
+            keeps_origins: true,
         };
         rows = filter::apply(session, rows, &[casts.into()], &surroundings)
             .await
             .map_err(filter_error)?;
     }
-    let schema = Arc::new(rows.schema().as_arrow().clone());
+    let schema = Arc::new(without_origins(rows.schema().as_arrow()));
     check_names(&schema)?;
     let time_column = match output.partition_by {
         PartitionBy::None => time_column.filter(|_| output.is_sorted_by_time),
@@ -99,6 +139,7 @@ pub(super) async fn arrange(
         rows,
         layout,
         units_per_second: units_per_second(output.unix_timestamp_unit),
+        has_casts,
     })
 }
 

@@ -62,7 +62,7 @@ impl Preview {
                     "file": reject.position.file.as_ref(),
                     "line": reject.position.line,
                     "reason": reject.reason,
-                    "record": reject.record,
+                    "record": reject.record.kept,
                 })
             })
             .collect();
@@ -123,6 +123,7 @@ pub async fn preview(environment: &Environment, plan: &JobPlan, options: Preview
         session: &session,
         plan,
         started,
+        keeps_origins: false,
     };
     let rows = filtered_rows(&context, table, Arc::clone(&rejects) as _).await?;
     let columns = rows

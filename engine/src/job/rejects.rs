@@ -1,6 +1,7 @@
 //! Collects the rejects of a running job: counts them, logs the first, stores them, and says when they are too many.
 
 use super::report::{RejectExample, RejectReason};
+use crate::config::plan::RejectLimit;
 use crate::error::{Error, Result};
 use crate::parse::Reject;
 use crate::parse::reject::{RejectCode, RejectSink, TooManyRejects};
@@ -24,8 +25,9 @@ use tokio::task::JoinHandle;
 /// drown its own log.
 const LOGGED_REJECTS: u64 = 20;
 
-/// Rejects that become one batch.
+/// Rejects that become one batch, in number and in bytes of their records: those of one file may be large.
 const BATCH_ROWS: usize = 1_024;
+const BATCH_BYTES: usize = 4 * 1024 * 1024;
 
 /// Batches that may wait for the writer before whoever rejects has to wait for it too.
 const WAITING_BATCHES: usize = 4;
@@ -45,9 +47,9 @@ pub struct RejectLimits {
     /// Whether the first one fails the job.
     pub is_fail: bool,
     /// More than this many fail the job.
-    pub max_errors: Option<u64>,
+    pub max_errors: Option<RejectLimit<u64>>,
     /// A greater share of the records fails the job.
-    pub max_error_ratio: Option<f64>,
+    pub max_error_ratio: Option<RejectLimit<f64>>,
 }
 
 /// The rejects of one job.
@@ -63,6 +65,7 @@ pub struct RejectCollector {
 #[derive(Debug, Default)]
 struct State {
     waiting: Vec<Reject>,
+    waiting_bytes: usize,
     first: Option<Reject>,
     reasons: HashMap<(RejectCode, Option<String>), CountedReason>,
     verdict: Option<TooManyRejects>,
@@ -196,6 +199,7 @@ impl RejectCollector {
 
     fn send_waiting(&self, state: &mut State) -> Result<()> {
         let rejects = std::mem::take(&mut state.waiting);
+        state.waiting_bytes = 0;
         if let Some(writer) = &state.writer
             && !rejects.is_empty()
         {
@@ -211,27 +215,30 @@ impl RejectCollector {
             return;
         }
         let num_rejects = self.num_rejects();
-        let num_records = self.scan.num_rows.load(Ordering::Relaxed) + num_rejects;
+        // Of a job that another process began, more may be rejected than was read here.
+        let num_records = self.scan.num_records().max(num_rejects);
         #[expect(clippy::cast_precision_loss, reason = "a ratio of counts needs no more digits")]
         let ratio = num_rejects as f64 / num_records.max(1) as f64;
         let message = if self.limits.is_fail && num_rejects > 0 {
             let first = state.first.as_ref();
-            first.map(|first| first.reason.clone())
-        } else if let Some(max_errors) = self.limits.max_errors.filter(|max_errors| num_rejects > *max_errors) {
-            Some(format!(
-                "{num_rejects} records could not be read, `max_errors` allows {max_errors}"
-            ))
+            first.map(|first| (first.reason.clone(), None))
+        } else if let Some(RejectLimit { key, max }) = self.limits.max_errors.filter(|limit| num_rejects > limit.max) {
+            let message = format!("{num_rejects} records could not be read, `{key}` allows {max}");
+            Some((message, Some(key)))
         } else {
             self.limits
                 .max_error_ratio
-                .filter(|max| ratio > *max && num_records >= min_records)
-                .map(|max| {
-                    format!("{num_rejects} of {num_records} records could not be read, `max_error_ratio` allows {max}")
+                .filter(|limit| ratio > limit.max && num_records >= min_records)
+                .map(|RejectLimit { key, max }| {
+                    let message =
+                        format!("{num_rejects} of {num_records} records could not be read, `{key}` allows {max}");
+                    (message, Some(key))
                 })
         };
-        if let Some(message) = message {
+        if let Some((message, limit_key)) = message {
             state.verdict = Some(TooManyRejects {
                 message,
+                limit_key,
                 first: state.first.clone(),
             });
         }
@@ -265,8 +272,9 @@ impl RejectSink for RejectCollector {
         }
         state.count_reasons(&rejects);
         if state.writer.is_some() {
+            state.waiting_bytes += rejects.iter().map(|reject| reject.record.kept.len()).sum::<usize>();
             state.waiting.extend(rejects);
-            if state.waiting.len() >= BATCH_ROWS
+            if (state.waiting.len() >= BATCH_ROWS || state.waiting_bytes >= BATCH_BYTES)
                 && let Err(error) = self.send_waiting(&mut state)
             {
                 tracing::error!(%error, "rejects cannot be stored");

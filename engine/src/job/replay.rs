@@ -4,8 +4,7 @@
 //! is known to be its own doing. Otherwise a replay is a load like any other. Its commit brings the rows and promises the change of
 //! the table of rejects in one; see [`crate::table::rejects`].
 //!
-//! Records whose text is not all there stay where they are: those that were cut, and those that were rejected where nobody knew any more
-//! which record a row had been, after an SQL query or in the writer.
+//! Records whose text is not all there stay where they are: the very longest, which are cut, and rows that a query made of many records.
 
 mod records;
 

@@ -87,7 +87,7 @@ pub struct ByteCounts {
     pub written: u64,
 }
 
-/// Counts of rows. `read` are rows and rejects together; `filtered` are rows that a filter left out.
+/// Counts of rows. `read` are rows and rejects together; `filtered` are rows that a filter left out, without those of a step that failed.
 #[expect(
     missing_docs,
     reason = "the names of the JSON document, explained in its specification"

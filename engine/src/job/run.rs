@@ -29,7 +29,6 @@ use crate::table::warehouse::TableName;
 use crate::write::exec::WriteServices;
 use serde_json::json;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 /// A job that failed, with what is known of it.
@@ -84,7 +83,7 @@ pub(super) async fn run_origin(
     let begun = Instant::now();
     tracing::info!(job_id = report.job_id, table = %target, is_resumed = progress.is_resumed(), "job started");
     let outcome = load(environment, plan, target, progress, origin, &mut report).await;
-    count_scanned(&mut report, progress, outcome.is_ok());
+    count_scanned(&mut report, progress);
     if matches!(origin, Origin::Rejects(_)) {
         // Each record was a file to the scan, and none to the person who reads this.
         report.files = FileCounts::default();
@@ -308,9 +307,14 @@ async fn look_ahead(job: Job<'_>, existing: &Existing, work: &mut Work, report: 
         .at("in.on_changed_file")
         .with_hint("add `_file_path` to `in.metadata_columns`, and let every filter keep it as it is"));
     }
+    let origins = planned.arranged.origin_rows(plan);
     let layout = planned.arranged.layout;
     check_fit(existing, &job.folder.name, &layout, plan)?;
-    Ok(OutputShape { layout, file_column })
+    Ok(OutputShape {
+        layout,
+        file_column,
+        origins,
+    })
 }
 
 /// Reads some files and stages what comes of them. Leaves some of them if the job is asked to stop.
@@ -357,9 +361,11 @@ async fn run_step(
         file_rows: Some(Arc::clone(&file_rows)),
         early_end: Arc::clone(progress.early_end()),
     };
-    let scanned = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
-    let records_before = scanned(&progress.scan.num_rows) + scanned(&progress.scan.num_rejects);
-    let table = work.input.table_of(files, plan, environment, job.budgets, sinks)?;
+    let records_before = progress.scan.num_records();
+    let origins = output.origins.clone();
+    let table = work
+        .input
+        .table_of(files, plan, environment, job.budgets, sinks, origins)?;
     let planned = plan_rows(
         environment,
         plan,
@@ -375,17 +381,21 @@ async fn run_step(
         rejects,
         counters: Arc::clone(&progress.write),
     };
-    let staged = write(planned, plan, job.budgets, &attempt, services).await;
+    let staged = match write(planned, plan, job.budgets, &attempt, services).await {
+        Ok(files) => collector.finish().await.map(|reject_files| (files, reject_files)),
+        Err(error) => Err(error),
+    };
     add_reasons(&mut report.rejects, collector.reasons());
+    let num_read = progress.scan.num_records() - records_before;
+    let num_rejected = collector.num_rejects() - report.rows.rejected;
     let (staged_files, reject_files) = match staged {
-        Ok(files) => {
-            let finished = collector.finish().await;
-            (
-                files,
-                finished.map_err(|error| explain_rejects(error, collector.as_ref()))?,
-            )
+        Ok(staged) => staged,
+        Err(error) => {
+            // Rows may be anywhere on their way now, so nobody knows how many a filter would have left out.
+            report.rows.read += num_read;
+            report.rows.rejected += num_rejected;
+            return Err(explain_rejects(error, collector.as_ref()));
         }
-        Err(error) => return Err(explain_rejects(error, collector.as_ref())),
     };
     crash_point("after_write");
     let read = match progress.early_end().is_asked() {
@@ -402,13 +412,12 @@ async fn run_step(
         }
         false => Vec::new(),
     };
-    let records = scanned(&progress.scan.num_rows) + scanned(&progress.scan.num_rejects);
     let done = StepOutput {
         files: staged_files,
         reject_files,
         ledger_files,
-        num_read: records - records_before,
-        num_rejected: collector.num_rejects() - report.rows.rejected,
+        num_read,
+        num_rejected,
     };
     if let (Some(replay), Some(watch)) = (&work.replay, &watch) {
         work.is_in_vain = done.num_written() == 0 && watch.num_same() == replay.counts.records;

@@ -47,25 +47,48 @@ fn has_subquery(expr: &Expr) -> bool {
 
 /// Whether the column `name` of `rows` is the column `origin` of the scan, whatever it was called on the way.
 pub(super) fn comes_from_scan(rows: &LogicalPlan, name: &str, origin: &str) -> bool {
+    scan_column(rows, name).is_some_and(|column| column == origin)
+}
+
+/// Whether the column `name` of `rows` is one value for all of them, such as the time of the upload.
+pub(super) fn is_constant(rows: &LogicalPlan, name: &str) -> bool {
+    let LogicalPlan::Projection(projection) = rows else {
+        return false;
+    };
+    let fields = projection.schema.fields().iter();
+    let expr = fields.zip(&projection.expr).find(|(field, _)| field.name() == name);
+    match expr.map(|(_, expr)| expr.clone().unalias()) {
+        Some(Expr::Column(column)) => is_constant(&projection.input, &column.name),
+        Some(expr) => expr.column_refs().is_empty() && !expr.is_volatile() && !has_subquery(&expr),
+        None => false,
+    }
+}
+
+/// The column of the scan that the column `name` of `rows` is, if it is one as it was.
+pub(super) fn scan_column(rows: &LogicalPlan, name: &str) -> Option<String> {
     match rows {
         LogicalPlan::Projection(projection) => {
             let fields = projection.schema.fields().iter();
-            let expr = fields.zip(&projection.expr).find(|(field, _)| field.name() == name);
-            match expr.map(|(_, expr)| expr.clone().unalias()) {
-                Some(Expr::Column(column)) => comes_from_scan(&projection.input, &column.name, origin),
-                _ => false,
+            let (_, expr) = fields.zip(&projection.expr).find(|(field, _)| field.name() == name)?;
+            match expr.clone().unalias() {
+                Expr::Column(column) => scan_column(&projection.input, &column.name),
+                _ => None,
             }
         }
         LogicalPlan::TableScan(scan) => match scan.source.get_logical_plan() {
-            Some(view) => comes_from_scan(&view, name, origin),
-            None => name == origin && scan.table_name.table() == UNNAMED_TABLE,
+            Some(view) => scan_column(&view, name),
+            None => (scan.table_name.table() == UNNAMED_TABLE).then(|| name.to_owned()),
         },
-        LogicalPlan::Filter(_) | LogicalPlan::SubqueryAlias(_) | LogicalPlan::Extension(_) => {
-            let mut inputs = rows.inputs().into_iter();
-            inputs.any(|input| {
-                input.schema().has_column_with_unqualified_name(name) && comes_from_scan(input, name, origin)
-            })
+        LogicalPlan::Filter(_)
+        | LogicalPlan::SubqueryAlias(_)
+        | LogicalPlan::Extension(_)
+        | LogicalPlan::Sort(_)
+        | LogicalPlan::Limit(_)
+        | LogicalPlan::Window(_) => {
+            let input = rows.inputs().into_iter().next()?;
+            let is_passed = input.schema().has_column_with_unqualified_name(name);
+            is_passed.then(|| scan_column(input, name)).flatten()
         }
-        _ => false,
+        _ => None,
     }
 }

@@ -8,7 +8,7 @@ use super::rejects::{RejectCollector, RejectLimits};
 use crate::config::plan::{JobPlan, OutputLayout};
 use crate::error::{Blame, Error, Result};
 use crate::parse::Reject;
-use crate::parse::reject::RejectSink;
+use crate::parse::reject::{RejectCode, RejectSink};
 use crate::scan::table::PrefixTable;
 use crate::table::plain;
 use crate::write::StagedFile;
@@ -38,6 +38,7 @@ pub(super) async fn plan_rows(
         session: &session,
         plan,
         started,
+        keeps_origins: true,
     };
     let rows = filtered_rows(&context, table, Arc::clone(&rejects)).await?;
     let arranged = output::arrange(&session, rows, &plan.output, started, rejects).await?;
@@ -86,16 +87,20 @@ pub(super) fn explain_rejects(error: Error, collector: &RejectCollector) -> Erro
         return Error::new(Blame::Data, verdict.message.clone()).caused_by(verdict);
     };
     // Either the first one was enough to fail, or there is a limit that is worth a look at the first one.
-    let is_alone = verdict.message == first.reason;
-    let message = match is_alone {
-        true => verdict.message.clone(),
-        false => format!("{}; the first: {}", verdict.message, first.reason),
-    };
-    let otherwise = match is_alone {
-        true => "set `in.parser.on_error: skip` to keep going",
-        false => "raise the limit",
+    let (message, otherwise) = match verdict.limit_key {
+        None => (
+            verdict.message.clone(),
+            "set `in.parser.on_error: skip` to keep going".to_owned(),
+        ),
+        Some(key) => (
+            format!("{}; the first: {}", verdict.message, first.reason),
+            format!("raise `{key}`"),
+        ),
     };
     let mut explained = Error::new(Blame::Data, message).with_hint(match &first.column {
+        Some(column) if first.code == RejectCode::NoTime => {
+            format!("set `out.time_column` to another column than `{column}`, mend the record, or {otherwise}")
+        }
         Some(column) => format!("set `type: string` for `{column}`, mend the record, or {otherwise}"),
         None => format!("mend the record, or {otherwise}"),
     });

@@ -101,6 +101,8 @@ pub(super) async fn no_such_table(environment: &Environment, name: &TableName) -
     let known = environment.warehouse.folders_of_tables().await.unwrap_or_default();
     let nearest = known
         .iter()
+        // Of a table of which nothing was committed there may be a folder.
+        .filter(|known| *known != name)
         .map(|known| {
             (
                 strsim::damerau_levenshtein(&known.to_string(), &name.to_string()),

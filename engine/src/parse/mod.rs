@@ -24,6 +24,7 @@ use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::Field;
 use charset::Malformed;
 use condition::RowCondition;
+use origin::OriginRows;
 use std::error::Error;
 use std::sync::Arc;
 
@@ -184,11 +185,11 @@ impl ParserOptions {
     }
 
     /// The same options, whose parsers also say where rows come from.
-    pub fn with_origins(&self) -> ParserOptions {
+    pub fn with_origins(&self, origins: OriginRows) -> ParserOptions {
         let mut options = self.clone();
         match &mut options {
-            ParserOptions::Csv(options) => options.has_origins = true,
-            ParserOptions::Json(options) => options.has_origins = true,
+            ParserOptions::Csv(options) => options.origins = origins,
+            ParserOptions::Json(options) => options.origins = origins,
         }
         options
     }

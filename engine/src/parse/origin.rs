@@ -3,14 +3,22 @@
 //! A filter that rejects a row wants to say what a parser says of a record: where it stands, and its text. So, where the options
 //! ask for it, a batch comes with one more column, a structure, which passes through the filters beside the others and is seen by
 //! nobody else. Names of files and their headers are dictionaries: few values, however many rows.
+//!
+//! The writer rejects rows without a time. Where the time is a column of the file, the parser sees which rows these will be, and says of
+//! those alone where they come from: all other rows have a null, which costs next to nothing.
 
 use super::columns::texts::Texts;
 use super::condition::keep_values;
-use super::reject::Reject;
+use super::reject::RecordText;
 use crate::position::Position;
-use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, Int32Array, Int64Array, StringArray, StructArray};
-use arrow::datatypes::{DataType, Field, Fields, Int32Type, Int64Type};
+use arrow::array::{
+    Array, ArrayRef, AsArray, DictionaryArray, Int32Array, Int64Array, StringArray, StructArray, UInt32Array,
+    new_null_array,
+};
+use arrow::compute::take;
+use arrow::datatypes::{DataType, Field, Fields, Int32Type, Int64Type, Schema};
 use arrow::error::ArrowError;
+use std::ops::RangeInclusive;
 use std::sync::{Arc, LazyLock};
 
 /// Name of the column. Where a file has a column of that name, rows come without their origins.
@@ -25,29 +33,98 @@ static FIELDS: LazyLock<Fields> = LazyLock::new(|| {
         Field::new("byte", DataType::Int64, true),
         Field::new("record", DataType::Int64, true),
         Field::new("text", DataType::Utf8, true),
+        Field::new("text_bytes", DataType::Int64, true),
     ])
 });
+
+/// Ends the reason of a reject of a row without an origin.
+pub const UNKNOWN_ORIGIN: &str = "; which record the row was made of is not known, as behind a query or an aggregation";
 
 /// The Arrow field of the column.
 pub fn origin_field() -> Field {
     Field::new(ORIGIN_COLUMN_NAME, DataType::Struct(FIELDS.clone()), true)
 }
 
+/// Where the column is in a schema, if there is one.
+pub fn origin_index(schema: &Schema) -> Option<usize> {
+    let (index, field) = schema.column_with_name(ORIGIN_COLUMN_NAME)?;
+    (*field.data_type() == DataType::Struct(FIELDS.clone())).then_some(index)
+}
+
+/// A schema without the column.
+pub fn without_origins(schema: &Schema) -> Schema {
+    let Some(index) = origin_index(schema) else {
+        return schema.clone();
+    };
+    let fields = schema.fields().iter().enumerate();
+    let others: Fields = fields
+        .filter(|(place, _)| *place != index)
+        .map(|(_, field)| Arc::clone(field))
+        .collect();
+    Schema::new_with_metadata(others, schema.metadata().clone())
+}
+
+/// Of which rows a parser says where they come from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum OriginRows {
+    /// Of none; there is no column for it.
+    #[default]
+    None,
+    /// Of all.
+    All,
+    /// Of those that will have no time.
+    Untimed(TimeSource),
+}
+
+/// What a row's time is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TimeSource {
+    /// Index of a long or timestamp column among all that the parser has.
+    pub column: usize,
+    /// Numbers (for timestamps, microseconds) that make a time.
+    pub usable: RangeInclusive<i64>,
+}
+
+impl OriginRows {
+    /// Whether batches have the column.
+    pub fn has_column(&self) -> bool {
+        *self != OriginRows::None
+    }
+
+    /// The source of time as a parser of some of the columns has it: its place among them. `None`: each row has an origin, or none has.
+    pub(super) fn time_source(&self, mut position: impl FnMut(usize) -> Option<usize>) -> Option<TimeSource> {
+        match self {
+            OriginRows::Untimed(source) => Some(TimeSource {
+                column: position(source.column)?,
+                usable: source.usable.clone(),
+            }),
+            OriginRows::None | OriginRows::All => None,
+        }
+    }
+}
+
 /// Gathers the origins of the rows of a batch.
 #[derive(Debug, Default)]
 pub(super) struct Origins {
-    /// Each file with rows in the batch, and its header.
+    /// Rows, with an origin or without.
+    num_rows: u32,
+    /// The rows with an origin.
+    rows: Vec<u32>,
+    /// Each file with such rows in the batch, and its header.
     files: Vec<(Arc<str>, Option<Arc<str>>)>,
     keys: Vec<i32>,
     lines: Vec<i64>,
     bytes: Vec<i64>,
     records: Vec<i64>,
     text: Texts,
+    num_text_bytes: Vec<i64>,
+    /// The column of rows without origins, as long as any batch needed it so far.
+    blank: Option<ArrayRef>,
 }
 
 impl Origins {
-    /// Adds the origin of the next row; `text` is that of its record.
-    pub(super) fn push(&mut self, position: &Position, header: Option<&Arc<str>>, text: &str) {
+    /// Adds the origin of the next row: `text` is what is kept of the `num_text_bytes` bytes of its record.
+    pub(super) fn push(&mut self, position: &Position, header: Option<&Arc<str>>, text: &str, num_text_bytes: u64) {
         let is_last = |(file, known): &(Arc<str>, Option<Arc<str>>)| {
             Arc::ptr_eq(file, &position.file)
                 && match (known, header) {
@@ -60,26 +137,53 @@ impl Origins {
             self.files.push((Arc::clone(&position.file), header.cloned()));
         }
         let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        self.rows.push(self.num_rows);
+        self.num_rows += 1;
         self.keys.push(self.files.len() as i32 - 1);
         self.lines.push(signed(position.line));
         self.bytes.push(signed(position.byte));
         self.records.push(signed(position.record));
-        let text = &text[..text.floor_char_boundary(Reject::MAX_RECORD_BYTES)];
         self.text.push(text.into());
+        self.num_text_bytes.push(signed(num_text_bytes));
+    }
+
+    /// Adds rows of which nobody will ask where they come from.
+    pub(super) fn pass(&mut self, num_rows: usize) {
+        self.num_rows += num_rows as u32;
     }
 
     /// Of the rows from `first` on, leaves those whose indices, counted from there, `kept` lists, ascending.
     pub(super) fn keep_rows(&mut self, first: usize, kept: &[usize]) {
-        keep_values(&mut self.keys, first, kept);
-        for numbers in [&mut self.lines, &mut self.bytes, &mut self.records] {
-            keep_values(numbers, first, kept);
+        let first_known = self.rows.partition_point(|row| (*row as usize) < first);
+        let mut kept_rows = kept.iter().enumerate().peekable();
+        let mut still_known = Vec::new();
+        let mut rows = Vec::new();
+        for (index, row) in self.rows[first_known..].iter().enumerate() {
+            let row = *row as usize - first;
+            while kept_rows.next_if(|(_, kept)| **kept < row).is_some() {}
+            if let Some((place, _)) = kept_rows.next_if(|(_, kept)| **kept == row) {
+                still_known.push(index);
+                rows.push((first + place) as u32);
+            }
         }
-        self.text.keep_rows(first, kept);
+        self.rows.truncate(first_known);
+        self.rows.extend(rows);
+        keep_values(&mut self.keys, first_known, &still_known);
+        for numbers in [
+            &mut self.lines,
+            &mut self.bytes,
+            &mut self.records,
+            &mut self.num_text_bytes,
+        ] {
+            keep_values(numbers, first_known, &still_known);
+        }
+        self.text.keep_rows(first_known, &still_known);
+        self.num_rows = (first + kept.len()) as u32;
     }
 
-    /// Rows so far.
+    /// Rows so far, with an origin or without.
     pub(super) fn num_rows(&self) -> usize {
-        self.keys.len()
+        self.num_rows as usize
     }
 
     /// Bytes of text held.
@@ -89,7 +193,23 @@ impl Origins {
 
     /// The column of the rows added so far; the next batch begins.
     pub(super) fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
-        let origins = std::mem::take(self);
+        let num_rows = self.num_rows as usize;
+        if self.rows.is_empty() {
+            self.num_rows = 0;
+            let is_enough = |blank: &&ArrayRef| blank.len() >= num_rows;
+            let blank = self.blank.as_ref().filter(is_enough).cloned();
+            let blank = blank.unwrap_or_else(|| new_null_array(&DataType::Struct(FIELDS.clone()), num_rows));
+            self.blank = Some(Arc::clone(&blank));
+            return Ok(blank.slice(0, num_rows));
+        }
+        let blank = self.blank.take();
+        let origins = std::mem::replace(
+            self,
+            Origins {
+                blank,
+                ..Origins::default()
+            },
+        );
         let keys = Int32Array::from(origins.keys);
         let files: StringArray = origins.files.iter().map(|(file, _)| Some(file.as_ref())).collect();
         let headers: StringArray = origins.files.iter().map(|(_, header)| header.as_deref()).collect();
@@ -101,8 +221,17 @@ impl Origins {
             Arc::new(Int64Array::from(origins.bytes)),
             Arc::new(Int64Array::from(origins.records)),
             Arc::new(text.finish(None)),
+            Arc::new(Int64Array::from(origins.num_text_bytes)),
         ];
-        Ok(Arc::new(StructArray::try_new(FIELDS.clone(), columns, None)?))
+        let known: ArrayRef = Arc::new(StructArray::try_new(FIELDS.clone(), columns, None)?);
+        if known.len() == num_rows {
+            return Ok(known);
+        }
+        let mut places: Vec<Option<u32>> = vec![None; num_rows];
+        for (place, row) in (0..).zip(&origins.rows) {
+            places[*row as usize] = Some(place);
+        }
+        take(&known, &UInt32Array::from(places), None)
     }
 }
 
@@ -113,8 +242,8 @@ pub struct Origin {
     pub position: Position,
     /// The header of its file, where columns are found by it.
     pub header: Option<Arc<str>>,
-    /// The text of its record, as much as a reject keeps.
-    pub text: String,
+    /// The text of its record.
+    pub text: RecordText,
 }
 
 impl Origin {
@@ -138,6 +267,7 @@ impl Origin {
             return None;
         }
         let text = origins.column(5).as_string_opt::<i32>()?;
+        let kept = text.is_valid(row).then(|| text.value(row).to_owned())?;
         Some(Origin {
             position: Position {
                 file: Arc::from(text_of(0)?),
@@ -146,7 +276,10 @@ impl Origin {
                 record: number_of(4)?,
             },
             header: text_of(1).map(Arc::from),
-            text: text.is_valid(row).then(|| text.value(row).to_owned())?,
+            text: RecordText {
+                kept,
+                num_bytes: number_of(6)?,
+            },
         })
     }
 }
@@ -188,15 +321,15 @@ mod tests {
         let (first, second): (Arc<str>, Arc<str>) = (Arc::from("a"), Arc::from("b"));
         let header: Arc<str> = Arc::from("x,y");
         let mut origins = Origins::default();
-        origins.push(&position(&first, 2), None, "1,2");
-        origins.push(&position(&second, 3), Some(&header), "");
-        origins.push(&position(&second, 4), Some(&header), "3,4");
+        origins.push(&position(&first, 2), None, "1,2", 3);
+        origins.push(&position(&second, 3), Some(&header), "", 0);
+        origins.push(&position(&second, 4), Some(&header), "3,4", 3);
         let column = origins.finish().unwrap();
         assert_eq!(column.data_type(), origin_field().data_type());
         let expected = Origin {
             position: position(&second, 4),
             header: Some(Arc::clone(&header)),
-            text: "3,4".to_owned(),
+            text: RecordText::new("3,4"),
         };
         assert_eq!(Origin::of_row(&column, 2), Some(expected));
         assert_eq!(Origin::of_row(&column, 0).unwrap().header, None);
@@ -204,6 +337,30 @@ mod tests {
         let place = Origin::of_row(&moved, 0).unwrap().position;
         assert_eq!((place.line, place.byte, place.record), (7, 0, 2));
         assert_eq!(origins.finish().unwrap().len(), 0, "the next batch begins");
+    }
+
+    #[test]
+    fn rows_that_are_passed_have_no_origin() {
+        let file: Arc<str> = Arc::from("a");
+        let mut origins = Origins::default();
+        origins.pass(3);
+        let blank = origins.finish().unwrap();
+        assert_eq!((blank.len(), blank.null_count()), (3, 3));
+        assert_eq!(blank.data_type(), origin_field().data_type());
+        origins.pass(1);
+        origins.push(&position(&file, 2), None, "x", 1);
+        origins.pass(2);
+        let column = origins.finish().unwrap();
+        let known: Vec<bool> = (0..4).map(|row| Origin::of_row(&column, row).is_some()).collect();
+        assert_eq!(known, [false, true, false, false]);
+        assert_eq!(Origin::of_row(&column, 1).unwrap().text, RecordText::new("x"));
+        let moved = moved(&column, 1, 0, 0).unwrap();
+        assert_eq!(Origin::of_row(&moved, 1).unwrap().position.line, 3);
+        assert_eq!(Origin::of_row(&moved, 0), None);
+        origins.pass(2);
+        assert_eq!(origins.finish().unwrap().len(), 2, "a shorter batch");
+        origins.pass(5);
+        assert_eq!(origins.finish().unwrap().null_count(), 5, "a longer one");
     }
 
     #[test]

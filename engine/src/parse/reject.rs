@@ -80,26 +80,70 @@ pub struct Reject {
     pub header: Option<Arc<str>>,
     /// What is wrong, in the words a user reads: lowercase, values in backticks, no final period.
     pub reason: String,
-    /// The raw text of the record, decoded to UTF-8, at most [`Reject::MAX_RECORD_BYTES`] of it.
-    pub record: String,
+    /// The raw text of the record, as much as is kept.
+    pub record: RecordText,
+}
+
+/// The raw text of a record, decoded to UTF-8: all of it but of the very longest.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RecordText {
+    /// The text, at most [`RecordText::MAX_BYTES`] of it.
+    pub kept: String,
+    /// Bytes of the whole. More than are kept say that the rest is missing, so that the record cannot be read again.
+    pub num_bytes: u64,
+}
+
+impl RecordText {
+    /// Bytes that are kept of one record. Several are held at a time on their way to the table of rejects, by every thread; no record that
+    /// somebody means to mend is longer.
+    pub const MAX_BYTES: usize = 16 * 1024 * 1024;
+
+    /// As much of `raw` as is kept, cut between characters.
+    pub fn new(raw: &str) -> RecordText {
+        RecordText {
+            kept: RecordText::cut(raw).to_owned(),
+            num_bytes: raw.len() as u64,
+        }
+    }
+
+    /// The part of `raw` that is kept.
+    pub(super) fn cut(raw: &str) -> &str {
+        &raw[..raw.floor_char_boundary(RecordText::MAX_BYTES)]
+    }
+
+    /// The same of bytes that may be malformed, which become U+FFFD.
+    pub fn of_bytes(raw: &[u8]) -> RecordText {
+        if raw.len() <= RecordText::MAX_BYTES {
+            return RecordText::new(&String::from_utf8_lossy(raw));
+        }
+        let mut start = &raw[..RecordText::MAX_BYTES];
+        // Drops the character that was cut, if one was.
+        let length = |lead: u8| if lead >= 0xF0 { 4 } else { 2 + usize::from(lead >= 0xE0) };
+        let lead = (1..=3).find(|back| start[start.len() - back] >= 0xC0);
+        if let Some(back) = lead
+            && length(start[start.len() - back]) > back
+        {
+            start = &start[..start.len() - back];
+        }
+        RecordText {
+            num_bytes: raw.len() as u64,
+            ..RecordText::new(&String::from_utf8_lossy(start))
+        }
+    }
+
+    /// Whether nothing is missing.
+    pub fn is_whole(&self) -> bool {
+        self.kept.len() as u64 == self.num_bytes
+    }
 }
 
 impl Reject {
-    /// Bytes of raw text kept of one reject: enough to recognise any record, little enough that a file made of nothing but
-    /// rejects does not fill the memory.
-    pub const MAX_RECORD_BYTES: usize = 64 * 1024;
-
     /// Bytes kept of the field at fault. The record has the rest.
     pub const MAX_VALUE_BYTES: usize = 4 * 1024;
 
     /// As much of the text of a field as a reject keeps, cut between characters.
     pub fn value_text(raw: &str) -> String {
         raw[..raw.floor_char_boundary(Reject::MAX_VALUE_BYTES)].to_owned()
-    }
-
-    /// As much of the raw text of a record as a reject keeps, cut between characters.
-    pub fn record_text(raw: &str) -> String {
-        raw[..raw.floor_char_boundary(Reject::MAX_RECORD_BYTES)].to_owned()
     }
 }
 
@@ -139,6 +183,8 @@ pub trait RejectSink: std::fmt::Debug + Send + Sync {
 pub struct TooManyRejects {
     /// What is wrong, naming the limit.
     pub message: String,
+    /// The key of that limit; `None`: the first reject was one too many.
+    pub limit_key: Option<&'static str>,
     /// The first reject, for the person who has to mend it.
     pub first: Option<Reject>,
 }
@@ -165,10 +211,24 @@ mod tests {
 
     #[test]
     fn record_text_is_cut_between_characters() {
-        let raw = "é".repeat(Reject::MAX_RECORD_BYTES) + "x";
+        let raw = "é".repeat(RecordText::MAX_BYTES / 2) + "x";
         let odd = "x".to_owned() + &raw;
-        assert_eq!(Reject::record_text(&raw).len(), Reject::MAX_RECORD_BYTES);
-        assert_eq!(Reject::record_text(&odd).len(), Reject::MAX_RECORD_BYTES - 1);
-        assert_eq!(Reject::record_text("short"), "short");
+        for (raw, kept_bytes) in [(&raw, RecordText::MAX_BYTES), (&odd, RecordText::MAX_BYTES - 1)] {
+            let text = RecordText::new(raw);
+            assert_eq!(text.kept.len(), kept_bytes);
+            assert_eq!(text.num_bytes, raw.len() as u64);
+            assert!(!text.is_whole());
+            assert_eq!(RecordText::of_bytes(raw.as_bytes()), text);
+        }
+    }
+
+    #[test]
+    fn record_text_is_whole_unless_it_is_cut() {
+        let text = RecordText::new("short");
+        assert_eq!((text.kept.as_str(), text.num_bytes), ("short", 5));
+        assert!(text.is_whole());
+        let malformed = RecordText::of_bytes(b"a\xFFb");
+        assert_eq!(malformed.kept, "a\u{FFFD}b");
+        assert!(malformed.is_whole());
     }
 }

@@ -79,7 +79,7 @@ impl OutputColumns {
                     .push(ColumnSource::Parser(output.parser_projection.len()));
                 output.parser_projection.push(*index);
                 fields.push(field.clone());
-            } else if options.has_origins && *index == origins {
+            } else if options.origins.has_column() && *index == origins {
                 output.sources.push(ColumnSource::Origins);
                 output.has_origins = true;
                 fields.push(origin_field());

@@ -26,7 +26,7 @@ mod unpack;
 
 use crate::decode::DecodeOptions;
 use crate::parse::ParserOptions;
-use crate::parse::origin::origin_field;
+use crate::parse::origin::{OriginRows, origin_field};
 use crate::parse::reject::RejectSink;
 use crate::source::budget::ByteBudget;
 use crate::source::fetch::FetchOptions;
@@ -36,7 +36,7 @@ use arrow::datatypes::Field;
 use early_end::EarlyEnd;
 use file_rows::FileRows;
 use metadata::MetadataColumn;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 /// How the files of a prefix are read; plain data.
@@ -48,8 +48,8 @@ pub struct ScanOptions {
     pub parser: ParserOptions,
     /// Columns that describe the file, after the parser's.
     pub metadata_columns: Vec<MetadataColumn>,
-    /// Whether the last column says where each row comes from; see [`crate::parse::origin`].
-    pub has_origins: bool,
+    /// Of which rows the last column says where they come from; see [`crate::parse::origin`].
+    pub origins: OriginRows,
     /// What a file that cannot be decoded does.
     pub on_file_error: OnFileError,
     /// What bytes do that are no text in the parser's character set.
@@ -63,7 +63,7 @@ impl ScanOptions {
     pub(crate) fn fields(&self) -> Vec<Field> {
         let mut fields = self.parser.fields();
         fields.extend(self.metadata_columns.iter().map(MetadataColumn::field));
-        fields.extend(self.has_origins.then(origin_field));
+        fields.extend(self.origins.has_column().then(origin_field));
         fields
     }
 }
@@ -130,4 +130,11 @@ pub struct ScanCounters {
     pub first_malformed_file: OnceLock<Arc<str>>,
     /// Where the time of each partition went.
     pub clocks: StageClocks,
+}
+
+impl ScanCounters {
+    /// Records read so far: rows, and those that could not become one.
+    pub fn num_records(&self) -> u64 {
+        self.num_rows.load(Ordering::Relaxed) + self.num_rejects.load(Ordering::Relaxed)
+    }
 }

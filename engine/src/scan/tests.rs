@@ -113,7 +113,7 @@ async fn session() -> (SessionContext, Arc<NumberedFiles>, Arc<PrefixTable>) {
                 name: kind.name().to_owned(),
             })
             .to_vec(),
-        has_origins: false,
+        origins: Default::default(),
         on_file_error: OnFileError::Fail,
         charset_errors: Default::default(),
         fetch: FetchOptions::default(),

@@ -122,7 +122,7 @@ impl Unpacker {
         condition: Option<&ScanCondition>,
     ) -> Result<Unpacker> {
         let parser_options = match output.has_origins {
-            true => Cow::Owned(options.parser.with_origins()),
+            true => Cow::Owned(options.parser.with_origins(options.origins.clone())),
             false => Cow::Borrowed(&options.parser),
         };
         let mut parser = parser_options

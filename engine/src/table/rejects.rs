@@ -32,6 +32,7 @@ pub fn reject_schema() -> SchemaRef {
             Field::new("reason", DataType::Utf8, true),
             Field::new("record", DataType::Utf8, true),
             Field::new("header", DataType::Utf8, true),
+            Field::new("record_bytes", DataType::Int64, true),
         ]))
     });
     Arc::clone(&SCHEMA)
@@ -56,8 +57,11 @@ pub fn reject_batch(job_id: &str, rejects: &[Reject]) -> Result<RecordBatch> {
         texts(|reject| reject.value.as_deref()),
         texts(|reject| Some(reject.code.name())),
         texts(|reject| Some(&reject.reason)),
-        texts(|reject| Some(&reject.record)),
+        texts(|reject| Some(&reject.record.kept)),
         texts(|reject| reject.header.as_deref()),
+        Arc::new(Int64Array::from_iter_values(
+            rejects.iter().map(|reject| reject.record.num_bytes as i64),
+        )),
     ];
     RecordBatch::try_new(reject_schema(), columns)
         .map_err(|error| Error::internal("cannot build a batch of rejects").caused_by(error))

@@ -5,9 +5,9 @@
 //! Nothing it writes is visible before the driver commits that list.
 
 use super::writer::{PartitionedWriter, WriteOptions};
-use super::{StagedFile, WriteError};
-use crate::parse::reject::{Reject, RejectCode, RejectSink};
-use crate::position::Position;
+use super::{StagedFile, WriteError, untimed};
+use crate::parse::origin::{origin_index, without_origins};
+use crate::parse::reject::RejectSink;
 use crate::stages::{Lap, Spent, StageClock, StageClocks, timed};
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
@@ -195,12 +195,13 @@ impl ExecutionPlan for WriteExec {
         let writer = PartitionedWriter::new(
             Arc::clone(&self.services.store),
             self.options.as_ref().clone(),
-            &self.input.schema(),
+            &Arc::new(without_origins(&self.input.schema())),
             partition,
         )
         .map_err(|error| self.services.external(error))?;
         let clock = self.services.counters.clocks.of(partition);
-        let manifest = write_all(input, writer, self.services.clone(), clock);
+        let options = Arc::clone(&self.options);
+        let manifest = write_all(input, writer, options, self.services.clone(), clock);
         Ok(Box::pin(RecordBatchStreamAdapter::new(
             manifest_schema(),
             futures::stream::once(manifest),
@@ -212,6 +213,7 @@ impl ExecutionPlan for WriteExec {
 async fn write_all(
     mut input: SendableRecordBatchStream,
     mut writer: PartitionedWriter,
+    options: Arc<WriteOptions>,
     services: WriteServices,
     clock: Arc<StageClock>,
 ) -> Result<RecordBatch> {
@@ -219,6 +221,7 @@ async fn write_all(
         clock.add(Lap::Write, spent.computing);
         clock.add(Lap::UploadWait, spent.waiting);
     };
+    let origins = origin_index(&input.schema());
     let outcome = loop {
         let (batch, spent) = timed(input.next()).await;
         clock.add(Lap::Input, spent.computing);
@@ -231,30 +234,24 @@ async fn write_all(
             .counters
             .num_rows
             .fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
-        let (written, spent) = timed(writer.write(batch)).await;
+        // Where rows come from is told and not written.
+        let (batch, origins) = match origins {
+            Some(index) => {
+                let mut batch = batch;
+                let origins = batch.remove_column(index);
+                (batch, Some(origins))
+            }
+            None => (batch, None),
+        };
+        let (written, spent) = timed(writer.write(batch.clone())).await;
         note_write(spent);
         match written {
             Err(error) => break Err(services.external(error)),
-            Ok(untimed) if untimed.is_empty() => {}
-            Ok(untimed) => services.rejects.push(
-                untimed
-                    .into_iter()
-                    .map(|untimed| Reject {
-                        position: Position {
-                            file: Arc::from(""),
-                            line: 0,
-                            byte: 0,
-                            record: 0,
-                        },
-                        column: None,
-                        value: None,
-                        code: RejectCode::NoTime,
-                        header: None,
-                        reason: untimed.reason,
-                        record: untimed.row,
-                    })
-                    .collect(),
-            ),
+            Ok(rows) if rows.is_empty() => {}
+            Ok(rows) => match untimed::rejects(&rows, &batch, origins.as_ref(), &options) {
+                Ok(rejects) => services.rejects.push(rejects),
+                Err(error) => break Err(services.external(error)),
+            },
         }
         if let Some(verdict) = services.rejects.verdict() {
             break Err(DataFusionError::External(Box::new(verdict)));

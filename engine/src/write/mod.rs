@@ -7,7 +7,7 @@
 //!
 //! Reading order: [`partition`] (which rows belong where), [`encoding`], `column` (one column of a row group), [`statistics`], `file`
 //! (one open file), `sort`, `scratch`, `pages` and `overflow` (what memory has no room for), `uploads`, [`writer`]
-//! (all open files of a plan partition), [`exec`] and [`node`] (the writer as DataFusion sees it).
+//! (all open files of a plan partition), `untimed` (rows without a time, as rejects), [`exec`] and [`node`] (the writer as DataFusion sees it).
 
 pub mod column;
 pub mod encoding;
@@ -22,9 +22,11 @@ mod sort;
 pub mod statistics;
 #[cfg(test)]
 mod tests;
+mod untimed;
 mod uploads;
 pub mod writer;
 
+use crate::parse::reject::{Reject, excerpt};
 use arrow::error::ArrowError;
 use parquet::errors::ParquetError;
 use serde::{Deserialize, Serialize};
@@ -66,13 +68,8 @@ pub enum WriteError {
     #[error("cannot arrange rows by partition")]
     Batch(#[source] ArrowError),
     /// A row lacks what its partition is made of, and the configuration wants that to fail the job.
-    #[error("a row has no usable time in column `{column}`: {row}")]
-    NoTime {
-        /// The time column.
-        column: String,
-        /// The row, as text.
-        row: String,
-    },
+    #[error("a row has no usable time in column `{}`: {}", .0.column.as_deref().unwrap_or_default(), excerpt(&.0.record.kept))]
+    NoTime(Box<Reject>),
 }
 
 impl WriteError {

@@ -11,6 +11,7 @@ use arrow::compute::{max, min};
 use arrow::error::ArrowError;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use std::ops::RangeInclusive;
 
 /// Width of a partition; the words of `out.partition_by`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,7 +56,8 @@ impl PartitionBy {
 /// The latest and earliest time a partition can have a name for, microseconds since the epoch: the years 0001 to 9998.
 const NAMEABLE_MICROS: std::ops::Range<i64> = -62_135_596_800_000_000..253_370_764_800_000_000;
 
-const MICROS_PER_SECOND: i64 = 1_000_000;
+/// Microseconds of a second.
+pub const MICROS_PER_SECOND: i64 = 1_000_000;
 const MICROS_PER_HOUR: i64 = 3_600 * MICROS_PER_SECOND;
 const MICROS_PER_DAY: i64 = 24 * MICROS_PER_HOUR;
 
@@ -350,6 +352,22 @@ impl<'a> Rows<'a> {
     }
 }
 
+/// The numbers, in units of which so many make a second, that [`times_of`] makes times of which a partition can be named after.
+pub fn usable_numbers(partition_by: PartitionBy, units_per_second: i64) -> RangeInclusive<i64> {
+    if partition_by == PartitionBy::None {
+        return i64::MIN..=i64::MAX;
+    }
+    let (first, last) = (NAMEABLE_MICROS.start, NAMEABLE_MICROS.end - 1);
+    if units_per_second <= MICROS_PER_SECOND {
+        // Division cuts toward zero, which is toward the inside of the range at both of its ends.
+        let micros_per_unit = MICROS_PER_SECOND / units_per_second;
+        return first / micros_per_unit..=last / micros_per_unit;
+    }
+    let units_per_micro = i128::from(units_per_second / MICROS_PER_SECOND);
+    let fitted = |number: i128| number.clamp(i64::MIN.into(), i64::MAX.into()) as i64;
+    fitted(i128::from(first) * units_per_micro)..=fitted((i128::from(last) + 1) * units_per_micro - 1)
+}
+
 /// Turns the time column of a batch into microseconds since the epoch.
 ///
 /// **Shape**: as long as `column`; null where it is null. A number that is beyond the range is the end of the range, which is in no
@@ -393,6 +411,28 @@ mod tests {
     use super::*;
     use arrow::array::Int64Array;
     use std::sync::Arc;
+
+    #[test]
+    fn usable_numbers_are_those_that_become_times_with_a_name() {
+        for partition_by in [PartitionBy::Day, PartitionBy::None] {
+            let partitioner = Partitioner::new(partition_by, TimeZone::UTC);
+            for units_per_second in [1, 1_000, 1_000_000, 1_000_000_000] {
+                let usable = usable_numbers(partition_by, units_per_second);
+                let near = |number: i64| [number.saturating_sub(1), number, number.saturating_add(1)];
+                for number in near(*usable.start()).into_iter().chain(near(*usable.end())).chain([0]) {
+                    let column: ArrayRef = Arc::new(Int64Array::from(vec![number]));
+                    let times = times_of(&column, units_per_second).expect("a long column");
+                    let is_timed = times.is_valid(0) && partitioner.has_name(times.value(0));
+                    assert_eq!(
+                        usable.contains(&number),
+                        is_timed,
+                        "{number} of {units_per_second} by {}",
+                        partition_by.name()
+                    );
+                }
+            }
+        }
+    }
 
     fn micros(text: &str) -> i64 {
         text.parse::<Timestamp>().expect("a valid time").as_microsecond()

@@ -12,7 +12,6 @@ use super::{StagedFile, WriteError};
 use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, TimestampMicrosecondArray};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::SchemaRef;
-use arrow::util::display::{ArrayFormatter, FormatOptions};
 use jiff::tz::TimeZone;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
@@ -37,7 +36,7 @@ pub struct WriteOptions {
     pub is_sorted_by_time: bool,
     /// How many of a long time column's units make a second.
     pub units_per_second: i64,
-    /// Whether a row without a time ends the job.
+    /// Whether a row without a time ends the job; for whoever hands rows in.
     pub is_missing_time_fatal: bool,
     /// Compression of the pages.
     pub compression: Compression,
@@ -70,12 +69,21 @@ const MAX_SORTED_FILES: usize = 8;
 const MIN_OPEN_FILES: usize = 4;
 
 /// A row that has no place because it has no time.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UntimedRow {
-    /// Why.
-    pub reason: String,
-    /// The row as JSON-like text.
-    pub row: String,
+    /// Its index in the batch.
+    pub row: usize,
+    /// What is wrong with its time.
+    pub fault: TimeFault,
+}
+
+/// What is wrong with a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeFault {
+    /// It is null.
+    Missing,
+    /// Its year has no name.
+    OutOfRange,
 }
 
 /// All open files of one plan partition.
@@ -419,19 +427,16 @@ impl PartitionedWriter {
         if untimed_rows.is_empty() {
             return Ok((batch, times, Vec::new()));
         }
-        let column = self.options.time_column.clone().unwrap_or_default();
-        let mut untimed = Vec::with_capacity(untimed_rows.len());
-        for row in &untimed_rows {
-            let text = row_text(&batch, *row).map_err(WriteError::Batch)?;
-            if self.options.is_missing_time_fatal {
-                return Err(WriteError::NoTime { column, row: text });
-            }
-            let reason = match times.is_null(*row) {
-                true => format!("time column `{column}` is null"),
-                false => format!("time column `{column}` is outside the years 1 to 9998"),
-            };
-            untimed.push(UntimedRow { reason, row: text });
-        }
+        let untimed = untimed_rows
+            .into_iter()
+            .map(|row| UntimedRow {
+                row,
+                fault: match times.is_null(row) {
+                    true => TimeFault::Missing,
+                    false => TimeFault::OutOfRange,
+                },
+            })
+            .collect();
         let mask: BooleanArray = (0..times.len()).map(|row| Some(is_timed(row))).collect();
         let kept = filter_record_batch(&batch, &mask).map_err(WriteError::Batch)?;
         let times: ArrayRef = Arc::new(times);
@@ -439,19 +444,4 @@ impl PartitionedWriter {
         let times = times_of(&times, 1_000_000).map_err(WriteError::Batch)?;
         Ok((kept, times, untimed))
     }
-}
-
-/// A row as text, for people to find it again.
-fn row_text(batch: &RecordBatch, row: usize) -> Result<String, arrow::error::ArrowError> {
-    let options = FormatOptions::default().with_null("null");
-    let mut text = String::from("{");
-    for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
-        if text.len() > 1 {
-            text.push_str(", ");
-        }
-        let formatter = ArrayFormatter::try_new(column, &options)?;
-        text.push_str(&format!("{}: {}", field.name(), formatter.value(row)));
-    }
-    text.push('}');
-    Ok(text)
 }

@@ -347,18 +347,23 @@ fn bad_records_follow_on_error() {
     assert!(!on_error("on_error: skip").is_fail);
     assert!(on_error("stop_on_invalid_record: true").is_fail);
     assert!(on_error("stop_on_invalid_record: true, on_error: fail").is_fail);
-    assert_eq!(on_error("max_skipped_records: 3").max_errors, Some(3));
     assert_eq!(
-        on_error("max_errors: 3, max_error_ratio: 0.5").max_error_ratio,
-        Some(0.5)
+        on_error("max_skipped_records: 3").max_errors,
+        Some(RejectLimit::new("in.parser.max_skipped_records", 3))
+    );
+    let both = on_error("max_errors: 3, max_error_ratio: 0.5");
+    assert_eq!(both.max_errors, Some(RejectLimit::new("in.parser.max_errors", 3)));
+    assert_eq!(
+        both.max_error_ratio,
+        Some(RejectLimit::new("in.parser.max_error_ratio", 0.5))
     );
     assert_eq!(
         on_error("on_error: {mode: skip, rejects: none, max_errors: 10, max_error_ratio: '0.1'}"),
         OnError {
             is_fail: false,
             has_rejects_table: false,
-            max_errors: Some(10),
-            max_error_ratio: Some(0.1)
+            max_errors: Some(RejectLimit::new("in.parser.on_error.max_errors", 10)),
+            max_error_ratio: Some(RejectLimit::new("in.parser.on_error.max_error_ratio", 0.1))
         }
     );
     check_csv_error(

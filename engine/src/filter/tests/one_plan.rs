@@ -216,6 +216,7 @@ async fn missing_planner_is_said_by_datafusion() {
         rejects: Arc::new(Collected::default()),
         tables: WarehouseTables::new(),
         lookups: LookupPlaces::new(),
+        keeps_origins: false,
     };
     let frame = apply(
         &context,

@@ -203,6 +203,7 @@ async fn run_in_little_memory(rules: &[FilterRule]) -> (Vec<RecordBatch>, usize)
         rejects: Arc::new(Collected::default()),
         tables: WarehouseTables::new(),
         lookups: LookupPlaces::new(),
+        keeps_origins: false,
     };
     let input = context.read_table(Arc::new(table)).unwrap();
     let filters: Vec<Filter> = rules.iter().cloned().map(Filter::from).collect();

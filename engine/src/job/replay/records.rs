@@ -2,7 +2,6 @@
 
 use super::StoredReject;
 use crate::config::plan::ParserOptions;
-use crate::parse::Reject;
 use crate::parse::csv::{ColumnMatch, CsvOptions, Newline};
 use crate::parse::json::{JsonLayout, JsonOptions};
 use crate::parse::reject::RejectCode;
@@ -14,6 +13,9 @@ use bytes::Bytes;
 use futures::{StreamExt, stream};
 use std::ops::Range;
 use std::sync::Arc;
+
+/// Bytes that versions kept of a record which did not note how long the whole was.
+const OLD_MAX_RECORD_BYTES: usize = 64 * 1024;
 
 /// A record as a file.
 #[derive(Debug)]
@@ -31,8 +33,12 @@ impl RejectedRecord {
         let line = signed(reject.number("line")?);
         let byte = signed(reject.number("byte_offset").unwrap_or_default());
         let record_number = signed(reject.number("row_number").unwrap_or_default());
-        // A record is cut between characters, so it may be a little shorter than the limit.
-        if record.len() + char::MAX.len_utf8() > Reject::MAX_RECORD_BYTES {
+        let is_whole = match reject.number("record_bytes") {
+            Some(num_bytes) => record.len() as u64 == num_bytes,
+            // A record is cut between characters, so it may be a little shorter than the limit.
+            None => record.len() + char::MAX.len_utf8() <= OLD_MAX_RECORD_BYTES,
+        };
+        if !is_whole {
             return None;
         }
         let surrounded = match parser {
@@ -88,7 +94,7 @@ fn json_file(record: &str, code: Option<&str>, options: &JsonOptions) -> Surroun
     let is_element = options.flatten_json_array
         && matches!(
             code,
-            Some(RejectCode::BadValue | RejectCode::NotAnObject | RejectCode::BadValueInFilter)
+            Some(RejectCode::BadValue | RejectCode::NotAnObject | RejectCode::BadValueInFilter | RejectCode::NoTime)
         );
     let names: Vec<String> = match (&options.root, is_element) {
         (Some(root), true) => root
@@ -175,6 +181,10 @@ impl FileStore for RejectedRecords {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::parse::Reject;
+    use crate::parse::reject::RecordText;
+    use crate::position::Position;
+    use crate::table::rejects::reject_batch;
 
     #[track_caller]
     fn check(surrounded: Surrounded, text: &str, lines_before: usize, bytes_before: usize) {
@@ -184,6 +194,43 @@ mod tests {
             bytes_before,
         };
         assert_eq!(surrounded, expected);
+    }
+
+    #[test]
+    fn a_record_that_was_cut_is_known_by_its_length() {
+        let parser = ParserOptions::Csv(CsvOptions::default());
+        let is_complete = |kept_bytes: usize, num_bytes: Option<u64>| {
+            let record = RecordText {
+                kept: "x".repeat(kept_bytes),
+                num_bytes: num_bytes.unwrap_or_default(),
+            };
+            let reject = Reject {
+                position: Position {
+                    file: Arc::from("f"),
+                    line: 1,
+                    byte: 0,
+                    record: 1,
+                },
+                column: None,
+                value: None,
+                code: RejectCode::TooFewColumns,
+                header: None,
+                reason: String::new(),
+                record,
+            };
+            let mut batch = reject_batch("job", &[reject]).unwrap();
+            if num_bytes.is_none() {
+                // As versions wrote it that did not note the length.
+                let index = batch.schema().index_of("record_bytes").unwrap();
+                batch.remove_column(index);
+            }
+            RejectedRecord::new(&StoredReject { batch: &batch, row: 0 }, &parser).is_some()
+        };
+        assert!(is_complete(70_000, Some(70_000)));
+        assert!(!is_complete(70_000, Some(70_001)));
+        assert!(is_complete(65_000, None));
+        assert!(!is_complete(65_536, None));
+        assert!(!is_complete(65_533, None));
     }
 
     #[test]

@@ -314,6 +314,7 @@ impl Trial<'_> {
             session: &session,
             plan: self.plan,
             started: self.started,
+            keeps_origins: false,
         };
         let rows = filtered_rows(&context, table, Arc::clone(&sink)).await?;
         let arranged = output::arrange(&session, rows, &self.plan.output, self.started, sink).await?;

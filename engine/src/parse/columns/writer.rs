@@ -12,6 +12,7 @@ use super::{ColumnOptions, ColumnType, boolean, double, json, long};
 use crate::parse::condition::keep_values;
 use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, TimestampMicrosecondArray};
 use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, ScalarBuffer};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 pub use super::texts::FieldText;
@@ -151,6 +152,20 @@ impl ColumnWriter {
                 }
             }
         }
+    }
+
+    /// The rows from `first_row` on with a null or a number that is not `usable`, ascending; none in a column that is neither long nor
+    /// timestamp.
+    pub fn unusable_rows(&self, first_row: usize, usable: &RangeInclusive<i64>) -> Vec<usize> {
+        let (Values::Long(values) | Values::Timestamp(values, _)) = &self.values else {
+            return Vec::new();
+        };
+        let null_rows = &self.null_rows[self.null_rows.partition_point(|row| *row < first_row)..];
+        if null_rows.is_empty() && values[first_row..].iter().all(|value| usable.contains(value)) {
+            return Vec::new();
+        }
+        let is_unusable = |row: &usize| null_rows.binary_search(row).is_ok() || !usable.contains(&values[*row]);
+        (first_row..values.len()).filter(is_unusable).collect()
     }
 
     /// Of the rows from `first` on, leaves those whose indices, counted from there, `kept` lists, ascending.

@@ -5,11 +5,11 @@ use crate::parse::columns::{ColumnOptions, TimestampOptions};
 use crate::parse::csv::{ColumnMatch, CsvOptions};
 use crate::parse::drift::OnNewColumns;
 use crate::parse::json::{JsonLayout, JsonOptions};
-use crate::parse::origin::Origin;
+use crate::parse::origin::{Origin, OriginRows, TimeSource};
 use crate::parse::{Parsed, Parser, ParserOptions, Reject};
 use arrow::array::RecordBatch;
 use arrow::compute::{concat_batches, filter_record_batch};
-use arrow::datatypes::Schema;
+use arrow::datatypes::{DataType, Field, Schema};
 use arrow::util::display::array_value_to_string;
 use std::sync::Arc;
 
@@ -83,12 +83,7 @@ impl Gathered {
 }
 
 /// What a parser makes of some files, and how many rows there were before the condition.
-fn outcome(
-    mut parser: Box<dyn Parser>,
-    fields: &[arrow::datatypes::Field],
-    files: &[&[u8]],
-    cut: usize,
-) -> (Outcome, usize) {
+fn outcome(mut parser: Box<dyn Parser>, fields: &[Field], files: &[&[u8]], cut: usize) -> (Outcome, usize) {
     let mut gathered = Gathered::default();
     let mut errors = Vec::new();
     for file in files {
@@ -127,8 +122,19 @@ fn outcome(
 /// Checks both readers, with conditions on each of the columns and on pairs of them that keep all rows, a third or hardly any.
 #[track_caller]
 pub(in crate::parse) fn check(options: &ParserOptions, files: &[&[u8]], cuts: &[usize]) {
+    check_with_origins(options, OriginRows::All, files, cuts);
+    let fields = options.fields();
+    let is_time = |field: &Field| matches!(field.data_type(), DataType::Int64 | DataType::Timestamp(..));
+    if let Some(column) = fields.iter().position(is_time) {
+        let usable = 0..=i64::MAX / 2;
+        check_with_origins(options, OriginRows::Untimed(TimeSource { column, usable }), files, cuts);
+    }
+}
+
+#[track_caller]
+fn check_with_origins(options: &ParserOptions, origins: OriginRows, files: &[&[u8]], cuts: &[usize]) {
     const BATCH_ROWS: usize = 20;
-    let options = options.with_origins();
+    let options = options.with_origins(origins);
     let fields = options.fields();
     let projection: Vec<usize> = (0..fields.len()).collect();
     let parser = |is_fast: bool| match is_fast {

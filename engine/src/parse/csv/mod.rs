@@ -26,6 +26,7 @@ mod tests;
 
 use super::columns::ColumnOptions;
 use super::drift::{OnBadValue, OnNewColumns, rescued_column};
+use super::origin::OriginRows;
 use super::timestamp::FormatError;
 use encoding_rs::Encoding;
 
@@ -118,7 +119,7 @@ pub struct CsvOptions {
     /// Fills [`super::Parsed::record_numbers`].
     pub has_record_numbers: bool,
     /// Fills [`super::Parsed::origins`].
-    pub has_origins: bool,
+    pub origins: OriginRows,
 }
 
 impl Default for CsvOptions {
@@ -146,7 +147,7 @@ impl Default for CsvOptions {
             line_delimiter_recognized: None,
             batch_rows: 8_192,
             has_record_numbers: false,
-            has_origins: false,
+            origins: OriginRows::None,
         }
     }
 }

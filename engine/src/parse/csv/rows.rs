@@ -10,8 +10,8 @@ use crate::parse::columns::ColumnType;
 use crate::parse::columns::writer::{ColumnWriter, FieldText};
 use crate::parse::condition::{Judge, LITTLE_ROOM, RowCondition};
 use crate::parse::drift::{OnBadValue, OnNewColumns};
-use crate::parse::origin::Origins;
-use crate::parse::reject::{Reject, RejectCode};
+use crate::parse::origin::{Origins, TimeSource};
+use crate::parse::reject::{RecordText, Reject, RejectCode};
 use crate::parse::{ParseError, Parsed};
 use crate::position::Position;
 use arrow::array::{RecordBatch, RecordBatchOptions};
@@ -52,6 +52,8 @@ pub(super) struct Rows {
     pub(super) num_rows: usize,
     pub(super) record_numbers: Option<Vec<i64>>,
     pub(super) origins: Option<Origins>,
+    /// Only rows without a time have an origin: where the time is among `columns`.
+    pub(super) time_source: Option<TimeSource>,
     rejects: Vec<Reject>,
     reject_bytes: usize,
 }
@@ -128,6 +130,8 @@ impl Rows {
                 writer,
             });
         }
+        let time_source =
+            (options.origins).time_source(|index| columns.iter().position(|column| column.index == index));
         let rescued = columns.iter().position(|column| column.index == options.columns.len());
         let mut rows = Rows {
             schema: Arc::new(Schema::new(fields)),
@@ -146,7 +150,8 @@ impl Rows {
             batch_rows: options.batch_rows,
             num_rows: 0,
             record_numbers: options.has_record_numbers.then(Vec::new),
-            origins: options.has_origins.then(Origins::default),
+            origins: options.origins.has_column().then(Origins::default),
+            time_source,
             rejects: Vec::new(),
             reject_bytes: 0,
         };
@@ -296,7 +301,17 @@ impl Rows {
         }
         self.num_rows += 1;
         if let Some(origins) = &mut self.origins {
-            origins.push(&position, self.header.as_ref(), raw);
+            let is_wanted = match &self.time_source {
+                Some(TimeSource { column, usable }) => {
+                    let writer = &self.columns[*column].writer;
+                    !writer.unusable_rows(self.num_rows - 1, usable).is_empty()
+                }
+                None => true,
+            };
+            match is_wanted {
+                true => origins.push(&position, self.header.as_ref(), RecordText::cut(raw), raw.len() as u64),
+                false => origins.pass(1),
+            }
         }
         if let Some(record_numbers) = &mut self.record_numbers {
             record_numbers.push(position.record as i64);
@@ -304,9 +319,9 @@ impl Rows {
     }
 
     pub(super) fn reject(&mut self, position: Position, refusal: Refusal, raw: &str) {
-        let record = Reject::record_text(raw);
+        let record = RecordText::new(raw);
         let (column, value) = refusal.field.unzip();
-        self.reject_bytes += record.len() + value.as_ref().map_or(0, String::len);
+        self.reject_bytes += record.kept.len() + value.as_ref().map_or(0, String::len);
         self.rejects.push(Reject {
             position,
             column,

@@ -6,6 +6,8 @@ use crate::parse::ParseError;
 use crate::parse::columns::writer::ColumnWriter;
 use crate::parse::condition::keep_values;
 use crate::parse::drift::{OnBadValue, OnNewColumns};
+use crate::parse::origin::TimeSource;
+use crate::parse::reject::RecordText;
 use crate::position::Position;
 use std::sync::Arc;
 
@@ -99,13 +101,36 @@ impl Rows {
         if let Some(record_numbers) = &mut self.record_numbers {
             record_numbers.extend((0..run.num_rows()).map(|row_index| run.record_number(row_index) as i64));
         }
-        if let Some(origins) = &mut self.origins {
-            for row_index in 0..run.num_rows() {
-                let (position, text) = run.origin(row_index);
-                origins.push(&position, self.header.as_ref(), text);
-            }
-        }
+        self.append_origins(run, first_row);
         Ok(refused)
+    }
+
+    /// Says where the rows of a run come from, which are those from `first_row` on.
+    fn append_origins(&mut self, run: &mut dyn Run, first_row: usize) {
+        let Some(origins) = &mut self.origins else { return };
+        let untimed = (self.time_source.as_ref())
+            .map(|TimeSource { column, usable }| self.columns[*column].writer.unusable_rows(first_row, usable));
+        if untimed.as_ref().is_some_and(Vec::is_empty) {
+            return origins.pass(run.num_rows());
+        }
+        let mut untimed = untimed.map(|rows| rows.into_iter().peekable());
+        for row_index in 0..run.num_rows() {
+            let is_wanted = match &mut untimed {
+                Some(untimed) => untimed.next_if_eq(&(first_row + row_index)).is_some(),
+                None => true,
+            };
+            if !is_wanted {
+                origins.pass(1);
+                continue;
+            }
+            let (position, text) = run.origin(row_index);
+            origins.push(
+                &position,
+                self.header.as_ref(),
+                RecordText::cut(text),
+                text.len() as u64,
+            );
+        }
     }
 
     /// Appends the fields of the columns in `order`. Those that do not fit are given back, or noted as bad values.

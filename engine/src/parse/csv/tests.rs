@@ -7,7 +7,7 @@ mod twins;
 use super::*;
 use crate::parse::columns::ColumnType;
 use crate::parse::drift::{OnBadValue, OnNewColumns};
-use crate::parse::origin::Origin;
+use crate::parse::origin::{Origin, OriginRows, TimeSource};
 use crate::parse::{ParseError, Parsed, Parser, ParserOptions, condition};
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::TimestampMicrosecondType;
@@ -38,7 +38,7 @@ fn options(types: &str) -> CsvOptions {
     CsvOptions {
         columns: columns(types),
         has_record_numbers: true,
-        has_origins: true,
+        origins: OriginRows::All,
         ..CsvOptions::default()
     }
 }
@@ -83,7 +83,7 @@ impl Outcome {
             let position = reject.position;
             let column = reject.column.map_or(String::new(), |column| format!(" {column}"));
             let (line, byte, record) = (position.line, position.byte, position.record);
-            let text = reject.record;
+            let text = reject.record.kept;
             self.rejects.push(format!(
                 "line {line} byte {byte} record {record}{column}: {}: {text}",
                 reject.reason
@@ -156,6 +156,34 @@ fn check(options: &CsvOptions, text: &str, expected: &str) {
 }
 
 #[test]
+fn rows_without_a_time_know_where_they_come_from() {
+    let options = CsvOptions {
+        origins: OriginRows::Untimed(TimeSource {
+            column: 1,
+            usable: 0..=9,
+        }),
+        batch_rows: 4,
+        ..options("sl")
+    };
+    let text = "a,1\nb,\nc,x\nd,10\n\ne,9\n\"f\"\"\",-1\ng,2\nh,3\n";
+    for mut parser in [
+        Box::new(CsvParser::new(&options).unwrap()) as Box<dyn Parser>,
+        Box::new(ReferenceCsvParser::new(&options).unwrap()),
+    ] {
+        let outcome = outcome(parser.as_mut(), &[text.as_bytes()], &mut || usize::MAX);
+        let shown: Vec<String> = outcome
+            .origins
+            .iter()
+            .map(|origin| match origin {
+                None => String::new(),
+                Some(origin) => format!("{}:{}", origin.position.line, origin.text.kept),
+            })
+            .collect();
+        assert_eq!(shown, ["", "2:b,", "4:d,10", "", "7:\"f\"\"\",-1", "", ""]);
+    }
+}
+
+#[test]
 fn rows_know_where_they_come_from() {
     let text = "a,1\n\"b\r\nc\",2\n\nd,x\ne,3\n".to_owned() + &"f,4\n".repeat(20);
     let mut parser = CsvParser::new(&options("sl")).unwrap();
@@ -168,7 +196,7 @@ fn rows_know_where_they_come_from() {
             let place = &origin.position;
             format!(
                 "{}:{}:{}:{} {}",
-                place.file, place.line, place.byte, place.record, origin.text
+                place.file, place.line, place.byte, place.record, origin.text.kept
             )
         })
         .collect();

@@ -10,6 +10,7 @@ use arrow::array::{
 };
 use arrow::buffer::{BooleanBuffer, Buffer, OffsetBuffer, ScalarBuffer};
 use arrow::error::ArrowError;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 /// Bytes of text reserved for each row of a batch before the first batch has shown what is needed.
@@ -150,6 +151,17 @@ impl Cells {
         self.nulls.append_non_null();
         self.num_rows += 1;
         Ok(())
+    }
+
+    /// Whether the last value is a number among `usable`; so are all values of a column that is neither long nor timestamp.
+    pub(super) fn ends_with_one_of(&self, usable: &RangeInclusive<i64>) -> bool {
+        let last = match &self.values {
+            Values::Long(values) => values.last(),
+            Values::Timestamp { micros, .. } => micros.last(),
+            _ => return true,
+        };
+        let Some(last) = last else { return false };
+        self.nulls.is_valid(self.num_rows - 1) && usable.contains(last)
     }
 
     /// Takes back everything but the first `num_rows` rows.

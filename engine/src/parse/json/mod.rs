@@ -36,6 +36,7 @@ mod tests;
 use super::Parser;
 use super::columns::{ColumnOptions, ColumnType, TimestampOptions};
 use super::drift::{OnBadValue, OnNewColumns, rescued_column};
+use super::origin::OriginRows;
 use super::timestamp::FormatError;
 use encoding_rs::Encoding;
 
@@ -93,7 +94,7 @@ pub struct JsonOptions {
     /// Fills [`super::Parsed::record_numbers`].
     pub has_record_numbers: bool,
     /// Fills [`super::Parsed::origins`].
-    pub has_origins: bool,
+    pub origins: OriginRows,
 }
 
 impl Default for JsonOptions {
@@ -112,7 +113,7 @@ impl Default for JsonOptions {
             batch_rows: 8_192,
             max_record_bytes: 256 * 1024 * 1024,
             has_record_numbers: false,
-            has_origins: false,
+            origins: OriginRows::None,
         }
     }
 }

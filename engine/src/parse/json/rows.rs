@@ -9,8 +9,8 @@ use super::walk::Kind;
 use super::{BATCH_BYTES, JsonOptions, JsonOptionsError, REJECT_BYTES};
 use crate::parse::condition::{Judge, LITTLE_ROOM, RowCondition, keep_values};
 use crate::parse::drift::{OnBadValue, RESCUED_COLUMN_NAME};
-use crate::parse::origin::Origins;
-use crate::parse::reject::{Reject, RejectCode};
+use crate::parse::origin::{Origins, TimeSource};
+use crate::parse::reject::{RecordText, Reject, RejectCode};
 use crate::parse::{ParseError, Parsed};
 use crate::position::Position;
 use arrow::array::{RecordBatch, RecordBatchOptions};
@@ -37,6 +37,8 @@ pub(super) struct Rows {
     num_rows: usize,
     record_numbers: Option<Vec<i64>>,
     origins: Option<Origins>,
+    /// Only rows without a time have an origin: where the time is among `columns`.
+    time_source: Option<TimeSource>,
     rejects: Vec<Reject>,
     reject_bytes: usize,
     ready: VecDeque<Result<Parsed, ParseError>>,
@@ -79,12 +81,17 @@ impl Rows {
             fields.push(column.column_type.field(&column.name));
             columns.push(Cells::new(&column, batch_rows)?);
         }
+        let time_source = options.origins.time_source(|index| match &options.projection {
+            Some(projection) => projection.iter().position(|projected| *projected == index),
+            None => Some(index).filter(|index| *index < columns.len()),
+        });
         Ok(Rows {
             schema: Arc::new(Schema::new(fields)),
             columns,
             num_rows: 0,
             record_numbers: options.has_record_numbers.then(Vec::new),
-            origins: options.has_origins.then(Origins::default),
+            origins: options.origins.has_column().then(Origins::default),
+            time_source,
             rejects: Vec::new(),
             reject_bytes: 0,
             ready: VecDeque::new(),
@@ -103,9 +110,13 @@ impl Rows {
             other => other,
         };
         let judge = self.judge.insert(Judge::new(condition));
+        // Whether a row says where it comes from is known from its time when it is pushed.
+        let time_column = self.time_source.as_ref().map(|source| source.column);
         let columns = self.columns.iter().enumerate();
         let may_wait = columns.filter(|(index, cells)| {
-            cells.name() != RESCUED_COLUMN_NAME && judge.may_wait(*index, cells.column_type(), on_bad_value)
+            Some(*index) != time_column
+                && cells.name() != RESCUED_COLUMN_NAME
+                && judge.may_wait(*index, cells.column_type(), on_bad_value)
         });
         may_wait.map(|(index, _)| index).collect()
     }
@@ -143,15 +154,21 @@ impl Rows {
                 if let Some(record_numbers) = &mut self.record_numbers {
                     record_numbers.push(i64::try_from(self.num_records).unwrap_or(i64::MAX));
                 }
+                let is_timed = |source: &TimeSource| self.columns[source.column].ends_with_one_of(&source.usable);
                 if let Some(origins) = &mut self.origins {
-                    let (place, record) = reject();
-                    let position = Position {
-                        file: Arc::clone(&self.file),
-                        line: place.line,
-                        byte: place.byte,
-                        record: self.num_records,
-                    };
-                    origins.push(&position, None, &shown_record(record));
+                    if self.time_source.as_ref().is_some_and(is_timed) {
+                        origins.pass(1);
+                    } else {
+                        let (place, record) = reject();
+                        let position = Position {
+                            file: Arc::clone(&self.file),
+                            line: place.line,
+                            byte: place.byte,
+                            record: self.num_records,
+                        };
+                        let RecordText { kept, num_bytes } = RecordText::of_bytes(record);
+                        origins.push(&position, None, &kept, num_bytes);
+                    }
                 }
             }
             Err(refusal) => {
@@ -246,10 +263,14 @@ impl Rows {
 
     /// Adds a record that is no row; `record` is its text.
     pub(super) fn reject(&mut self, place: Place, refusal: Refusal, record: &[u8]) {
+        self.reject_kept(place, refusal, RecordText::of_bytes(record));
+    }
+
+    /// The same of a record of which not all is in memory any more.
+    pub(super) fn reject_kept(&mut self, place: Place, refusal: Refusal, record: RecordText) {
         self.num_records += 1;
-        let record = shown_record(record);
         let (column, value) = refusal.field.unzip();
-        self.reject_bytes += record.len() + refusal.reason.len() + value.as_ref().map_or(0, String::len);
+        self.reject_bytes += record.kept.len() + refusal.reason.len() + value.as_ref().map_or(0, String::len);
         self.rejects.push(Reject {
             position: Position {
                 file: Arc::clone(&self.file),
@@ -382,23 +403,4 @@ pub(super) fn untypable(index: usize, cells: &Cells, text: &[u8]) -> Refusal {
         code: RejectCode::BadValue,
         reason: format!("cannot read `{shown}` as {}", cells.column_type().name()),
     }
-}
-
-/// The beginning of a record's text, as much of it as a reject keeps.
-fn shown_record(record: &[u8]) -> String {
-    let mut start = record;
-    if record.len() > Reject::MAX_RECORD_BYTES {
-        start = &record[..Reject::MAX_RECORD_BYTES];
-        // Drops the character that was cut, if one was.
-        let length = |lead: u8| if lead >= 0xF0 { 4 } else { 2 + usize::from(lead >= 0xE0) };
-        let lead = (1..=3).find(|back| start[start.len() - back] >= 0xC0);
-        if let Some(back) = lead
-            && length(start[start.len() - back]) > back
-        {
-            start = &start[..start.len() - back];
-        }
-    }
-    let mut text = String::from_utf8_lossy(start).into_owned();
-    text.truncate(text.floor_char_boundary(Reject::MAX_RECORD_BYTES));
-    text
 }

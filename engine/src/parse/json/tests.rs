@@ -9,7 +9,8 @@ mod records;
 mod value_layout;
 
 use super::*;
-use crate::parse::origin::Origin;
+use crate::parse::origin::{Origin, OriginRows, TimeSource};
+use crate::parse::reject::RecordText;
 use crate::parse::{Parsed, Reject};
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Float64Type, Int64Type, TimestampMicrosecondType};
@@ -133,8 +134,8 @@ fn shown_rejects(outcome: &Outcome) -> Vec<String> {
     {
         let column = column.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
         shown.push(format!(
-            "{}:{}:{} {column}{reason}: {record}",
-            position.line, position.byte, position.record
+            "{}:{}:{} {column}{reason}: {}",
+            position.line, position.byte, position.record, record.kept
         ));
     }
     shown

@@ -15,7 +15,8 @@ use super::{JsonOptions, JsonOptionsError, effective_max_record_bytes};
 use crate::parse::charset::Malformed;
 use crate::parse::condition::RowCondition;
 use crate::parse::drift::OnBadValue;
-use crate::parse::{ParseError, Parsed, Parser, Reject};
+use crate::parse::reject::RecordText;
+use crate::parse::{ParseError, Parsed, Parser};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -44,6 +45,8 @@ struct Values {
     /// Where the value of the stream began, and the first bytes of it.
     begin: Place,
     head: Vec<u8>,
+    /// Bytes of the value so far, those beyond `head` included.
+    num_head_bytes: u64,
     has_failed: bool,
 }
 
@@ -78,6 +81,7 @@ impl JsonValuesParser {
                 carry_end: ValueEnd::default(),
                 begin: Place { line: 1, byte: 0 },
                 head: Vec::new(),
+                num_head_bytes: 0,
                 has_failed: false,
             },
         })
@@ -194,6 +198,7 @@ impl Values {
                     head_from = at;
                     self.begin = self.tracker.place;
                     self.head.clear();
+                    self.num_head_bytes = 0;
                 }
                 Step::Begin => {}
                 Step::Record => {
@@ -218,7 +223,11 @@ impl Values {
                 }
                 Step::NoRoot => {
                     self.keep_head(&text[head_from..at]);
-                    self.rows.reject(self.begin, no_root(&self.root), &self.head);
+                    let mut record = RecordText::of_bytes(&self.head);
+                    if self.num_head_bytes > self.head.len() as u64 {
+                        record.num_bytes = self.num_head_bytes;
+                    }
+                    self.rows.reject_kept(self.begin, no_root(&self.root), record);
                 }
             }
         }
@@ -266,8 +275,9 @@ impl Values {
     }
 
     fn keep_head(&mut self, text: &[u8]) {
-        // One byte more than is shown, so that it is seen to be cut.
-        let room = (Reject::MAX_RECORD_BYTES + 1).saturating_sub(self.head.len());
+        self.num_head_bytes += text.len() as u64;
+        // One byte more than is kept, so that it is seen to be cut.
+        let room = (RecordText::MAX_BYTES + 1).saturating_sub(self.head.len());
         self.head.extend_from_slice(&text[..text.len().min(room)]);
     }
 

@@ -84,6 +84,7 @@ prop_compose! {
         batch_rows in prop::sample::select(&[1_usize, 2, 3, 100][..]),
         projection in prop::option::weighted(0.2, prop::collection::vec(0..4_usize, 0..4)),
         has_record_numbers: bool,
+        origins in any_origins(),
     ) -> CsvOptions {
         let columns = columns(&types);
         let projection = projection
@@ -113,9 +114,20 @@ prop_compose! {
             line_delimiter_recognized,
             batch_rows,
             has_record_numbers,
-            has_origins: has_record_numbers,
+            origins,
         }
     }
+}
+
+fn any_origins() -> impl Strategy<Value = OriginRows> {
+    prop_oneof![
+        Just(OriginRows::None),
+        Just(OriginRows::All),
+        (0..4_usize).prop_map(|column| OriginRows::Untimed(TimeSource {
+            column,
+            usable: -5..=5_000
+        })),
+    ]
 }
 
 /// A field as a well-behaved writer would write it, of a type that mostly fits any column.

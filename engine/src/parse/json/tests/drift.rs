@@ -149,7 +149,7 @@ fn nothing_is_rescued_where_nobody_asks_for_it() {
 fn rows_know_where_they_come_from() {
     for options in layouts(OnNewColumns::Ignore, OnBadValue::Reject) {
         let options = JsonOptions {
-            has_origins: true,
+            origins: OriginRows::All,
             ..options
         };
         let outcome = outcome_of(&options, &[b"{\"a\":1}\n{\"a\":\"x\"}\n\n{ \"a\": 3 }\n"]);
@@ -161,10 +161,30 @@ fn rows_know_where_they_come_from() {
                 let place = &origin.position;
                 format!(
                     "{}:{}:{}:{} {}",
-                    place.file, place.line, place.byte, place.record, origin.text
+                    place.file, place.line, place.byte, place.record, origin.text.kept
                 )
             })
             .collect();
         assert_eq!(shown, ["file0:1:0:1 {\"a\":1}", "file0:4:19:3 { \"a\": 3 }"]);
+    }
+}
+
+#[test]
+fn rows_without_a_time_know_where_they_come_from() {
+    for options in layouts(OnNewColumns::Ignore, OnBadValue::Reject) {
+        let options = JsonOptions {
+            origins: OriginRows::Untimed(TimeSource {
+                column: 0,
+                usable: 0..=9,
+            }),
+            ..options
+        };
+        let outcome = outcome_of(&options, &[b"{\"a\":1}\n{\"a\":null}\n{\"a\":10}\n{}\n{\"a\":9}\n"]);
+        let lines: Vec<Option<u64>> = outcome
+            .origins
+            .iter()
+            .map(|origin| origin.as_ref().map(|origin| origin.position.line))
+            .collect();
+        assert_eq!(lines, [None, Some(2), Some(3), Some(4), None]);
     }
 }

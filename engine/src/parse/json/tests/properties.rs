@@ -135,6 +135,10 @@ fn options() -> impl Strategy<Value = JsonOptions> {
     let layout = prop::sample::select(vec![JsonLayout::Lines, JsonLayout::Values]);
     let limit = prop::sample::select(vec![usize::MAX, usize::MAX, 5, 40]);
     let drift = super::drift::any_drift();
+    let origins = prop_oneof![
+        Just(OriginRows::All),
+        (0..9_usize).prop_map(|column| OriginRows::Untimed(TimeSource { column, usable: -5..=5 })),
+    ];
     (
         layout,
         root,
@@ -143,7 +147,7 @@ fn options() -> impl Strategy<Value = JsonOptions> {
         limit,
         1..10_usize,
         any::<bool>(),
-        drift,
+        (drift, origins),
     )
         .prop_map(
             |(
@@ -154,7 +158,7 @@ fn options() -> impl Strategy<Value = JsonOptions> {
                 max_record_bytes,
                 batch_rows,
                 has_columns,
-                drift,
+                (drift, origins),
             )| {
                 JsonOptions {
                     layout,
@@ -167,7 +171,7 @@ fn options() -> impl Strategy<Value = JsonOptions> {
                     batch_rows,
                     max_record_bytes,
                     has_record_numbers: true,
-                    has_origins: true,
+                    origins,
                     ..JsonOptions::default()
                 }
             },
