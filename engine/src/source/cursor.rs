@@ -58,7 +58,9 @@ impl Cursor {
 
 /// Writes microseconds since the epoch as `yyyy-MM-dd'T'HH:mm:ss.SSS'Z'`, rounded down.
 pub fn format_time(micros: i64) -> String {
-    let micros = whole_millis(micros).clamp(Timestamp::MIN.as_microsecond(), Timestamp::MAX.as_microsecond());
+    // A timestamp can be made of microseconds up to the beginning of the last second only.
+    let latest = Timestamp::MAX.as_second() * 1_000_000;
+    let micros = whole_millis(micros).clamp(Timestamp::MIN.as_microsecond(), latest);
     let timestamp = Timestamp::from_microsecond(micros).expect("the value was clamped to the range");
     timestamp.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
 }
@@ -238,6 +240,13 @@ mod tests {
         ] {
             assert_eq!(parse_time(value).ok(), expected, "{value}");
         }
+    }
+
+    #[test]
+    fn times_beyond_all_calendars_are_written_as_the_last_and_first_of_them() {
+        assert_eq!(format_time(i64::MAX), "9999-12-30T22:00:00.000Z");
+        assert_eq!(format_time(Timestamp::MAX.as_microsecond()), "9999-12-30T22:00:00.000Z");
+        assert_eq!(format_time(i64::MIN), "-009999-01-02T01:59:59.000Z");
     }
 
     #[test]

@@ -236,7 +236,7 @@ fn oldest(files: FileList, limit: u64) -> Selection {
 
 /// The last whole millisecond at or before `micros`.
 pub(super) fn whole_millis(micros: i64) -> i64 {
-    micros - micros.rem_euclid(1_000)
+    micros.saturating_sub(micros.rem_euclid(1_000))
 }
 
 #[cfg(test)]
