@@ -209,6 +209,26 @@ fn nobody_goes_on_with_a_job_that_is_being_removed() {
 }
 
 #[test]
+fn a_removal_that_dies_leaves_nothing_to_the_next_one() {
+    // Two files of rows, two of the ledger and four notes.
+    for place in ["after_removal:7", "after_removal:8"] {
+        let (store, _) = half_done();
+        let killed = store
+            .workplace
+            .bucketload(["vacuum", "d.t", "--older-than", "0"])
+            .env("BUCKETLOAD_CRASH_AT", place)
+            .run();
+        assert_eq!(killed.status, None, "{killed}");
+        assert!(
+            !data_files(&store.workplace).is_empty(),
+            "{place}: it has died before its end"
+        );
+        vacuum(&store.workplace, &["d.t", "--older-than", "0"]);
+        assert_eq!(data_files(&store.workplace), Vec::<String>::new(), "{place}");
+    }
+}
+
+#[test]
 fn a_job_that_is_gone_on_with_is_not_removed() {
     let (store, job) = half_done();
     let killed = store

@@ -272,9 +272,11 @@ impl JobNotes {
         Ok(self.claims().await?.num_steps)
     }
 
-    /// Takes a dead job out of everybody's reach, so that its files can go; `false`: somebody has taken it over since `known`.
-    pub(super) async fn begin_removal(&self, known: Claims) -> Result<bool> {
-        self.put(REMOVED, Vec::new()).await?;
+    /// Takes a dead job out of everybody's reach, so that its files can go; `false`: somebody has taken it over since `known`. The note that
+    /// says so is empty if there is a doubt whether the job is dead.
+    pub(super) async fn begin_removal(&self, known: Claims, is_certain: bool) -> Result<bool> {
+        let text = if is_certain { "dead" } else { "" };
+        self.put(REMOVED, text.into()).await?;
         let is_ours = self.claims().await?.num_takeovers == known.num_takeovers;
         if !is_ours {
             let withdrawn = self.store.delete(&self.path(REMOVED)).await;

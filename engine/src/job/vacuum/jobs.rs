@@ -111,7 +111,9 @@ impl Jobs {
             if self.last_written.get(job_id).is_some_and(|written| *written > bound) {
                 continue;
             }
-            dead.is_being_removed = JobNotes::new(data, job_id).begin_removal(dead.claims).await?;
+            dead.is_being_removed = JobNotes::new(data, job_id)
+                .begin_removal(dead.claims, dead.is_known_here)
+                .await?;
             if !dead.is_being_removed {
                 revived.push(job_id.clone());
             }
@@ -134,7 +136,10 @@ impl Jobs {
 
     /// Whether a file says that a job was removed, of which that may be of use.
     pub(super) fn is_remembered(&self, file: &StoredFile) -> bool {
-        file.path.ends_with(&format!(".{REMOVED}")) && self.now.duration_since(file.modified) < REMOVAL_IS_REMEMBERED
+        let is_doubtful = file.size_bytes == 0;
+        is_doubtful
+            && file.path.ends_with(&format!(".{REMOVED}"))
+            && self.now.duration_since(file.modified) < REMOVAL_IS_REMEMBERED
     }
 }
 
