@@ -246,7 +246,7 @@ mod tests {
     fn times_beyond_all_calendars_are_written_as_the_last_and_first_of_them() {
         assert_eq!(format_time(i64::MAX), "9999-12-30T22:00:00.000Z");
         assert_eq!(format_time(Timestamp::MAX.as_microsecond()), "9999-12-30T22:00:00.000Z");
-        assert_eq!(format_time(i64::MIN), "-009999-01-02T01:59:59.000Z");
+        assert_eq!(format_time(i64::MIN), "-9999-01-02T01:59:59.000Z");
     }
 
     #[test]
