@@ -335,7 +335,10 @@ fn rows_are_shown_after_each_filter_and_the_filters_by_their_names() {
         ])
     );
     let plan = explained["plan"].as_str().unwrap();
-    assert!(plan.contains("projection=[id, name, __hidden_row_number]"), "{plan}");
+    assert!(
+        plan.contains("projection=[name, __hidden_row_number], where=[id > 1]"),
+        "{plan}"
+    );
     let shown = workplace.bucketload(["explain", &job]).run().succeeded().stdout;
     assert!(
         shown.contains(
