@@ -5,42 +5,7 @@
 
 use ::bzip2::{Decompress, Error, Status};
 
-use super::codec::{Codec, Fault, Step, StepError, Streams};
-use super::{DecodeError, Decoder, Progress};
-
-/// The decoder of bzip2; see the module.
-pub struct Bzip2Decoder {
-    streams: Streams<Bzip2Codec>,
-}
-
-impl Bzip2Decoder {
-    /// Makes one, ready for its first file.
-    pub fn new() -> Self {
-        Bzip2Decoder {
-            streams: Streams::new(Bzip2Codec::new()),
-        }
-    }
-}
-
-impl Default for Bzip2Decoder {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Decoder for Bzip2Decoder {
-    fn begin(&mut self) {
-        self.streams.begin();
-    }
-
-    fn decode(&mut self, input: &[u8], output: &mut [u8]) -> Result<Progress, DecodeError> {
-        self.streams.decode(input, output)
-    }
-
-    fn finish(&mut self) -> Result<(), DecodeError> {
-        self.streams.finish()
-    }
-}
+use super::codec::{Codec, Fault, Step, StepError};
 
 /// One bzip2 stream.
 pub(super) struct Bzip2Codec {
@@ -77,25 +42,12 @@ impl Codec for Bzip2Codec {
         let produced = (self.decompress.total_out() - total_out) as usize;
         let mut fault_at = consumed.min(input.len());
         let reason = match result {
-            Ok(Status::StreamEnd) => {
-                return Ok(Step {
-                    consumed,
-                    produced,
-                    has_ended: true,
-                });
-            }
+            Ok(Status::StreamEnd) => return Ok(Step::last(consumed, produced)),
             Ok(Status::MemNeeded) => "a block that does not fit into memory",
-            Ok(_) => {
-                let is_stuck = consumed == 0 && produced == 0 && !input.is_empty() && !output.is_empty();
-                if !is_stuck {
-                    return Ok(Step {
-                        consumed,
-                        produced,
-                        has_ended: false,
-                    });
-                }
-                "the stream does not go on"
-            }
+            Ok(_) => match Step::onwards(consumed, produced, input, output) {
+                Some(step) => return Ok(step),
+                None => "the stream does not go on",
+            },
             Err(Error::DataMagic) => {
                 // The stream's begin, or the chunk's if they are not in the same.
                 fault_at = fault_at.saturating_sub(usize::try_from(self.decompress.total_in()).unwrap_or(usize::MAX));

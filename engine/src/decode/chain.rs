@@ -10,12 +10,17 @@
 //!
 //! Decoders that are not in use are kept and used again, for the next entry as for the next file.
 
+use super::bzip2::Bzip2Codec;
+use super::codec::Streams;
+use super::gzip::GzipDecoder;
 use super::magic::{HEAD_BYTES, detect};
+use super::tar::TarDecoder;
 use super::whole::WholeGzip;
-use super::{
-    Bzip2Decoder, DecodeError, DecodeOptions, Decoder, DecoderOptions, Event, GzipDecoder, Progress, TarDecoder,
-    XzDecoder, ZipDecoder, ZlibDecoder, ZstdDecoder,
-};
+use super::xz::XzCodec;
+use super::zip::ZipDecoder;
+use super::zlib::ZlibCodec;
+use super::zstd::ZstdCodec;
+use super::{DecodeError, DecodeOptions, Decoder, DecoderOptions, Event, Progress};
 
 /// Most layers that are detected in one file. Two are common (`.tar.gz`, gzip in zip); endless ones are an attack.
 const MAX_DETECTED_LAYERS: usize = 4;
@@ -473,10 +478,10 @@ impl FileDecoder {
 fn build(options: &DecoderOptions) -> Box<dyn Decoder> {
     match options {
         DecoderOptions::Gzip => Box::new(GzipDecoder::new()),
-        DecoderOptions::Bzip2 => Box::new(Bzip2Decoder::new()),
-        DecoderOptions::Zstd => Box::new(ZstdDecoder::new()),
-        DecoderOptions::Xz => Box::new(XzDecoder::new()),
-        DecoderOptions::Zlib => Box::new(ZlibDecoder::new()),
+        DecoderOptions::Bzip2 => Box::new(Streams::new(Bzip2Codec::new())),
+        DecoderOptions::Zstd => Box::new(Streams::new(ZstdCodec::new())),
+        DecoderOptions::Xz => Box::new(Streams::new(XzCodec::new())),
+        DecoderOptions::Zlib => Box::new(Streams::new(ZlibCodec::new())),
         DecoderOptions::Zip(entries) => Box::new(ZipDecoder::new(entries)),
         DecoderOptions::Tar(entries) => Box::new(TarDecoder::new(entries)),
     }

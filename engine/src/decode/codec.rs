@@ -12,6 +12,9 @@ pub(super) trait Codec: Send {
     /// Whether a file may hold several streams one after the other.
     const IS_CONCATENABLE: bool;
 
+    /// Forgets what it keeps from one stream of a file to the next.
+    fn begin_file(&mut self) {}
+
     /// Is ready for a new stream.
     fn begin(&mut self);
 
@@ -26,6 +29,27 @@ pub(super) struct Step {
     pub(super) produced: usize,
     /// The stream is complete and all its bytes are handed out.
     pub(super) has_ended: bool,
+}
+
+impl Step {
+    /// The stream has ended here.
+    pub(super) fn last(consumed: usize, produced: usize) -> Step {
+        Step {
+            consumed,
+            produced,
+            has_ended: true,
+        }
+    }
+
+    /// The stream goes on. `None`: it had input and room and used neither, so it never will.
+    pub(super) fn onwards(consumed: usize, produced: usize, input: &[u8], output: &[u8]) -> Option<Step> {
+        let is_stuck = consumed == 0 && produced == 0 && !input.is_empty() && !output.is_empty();
+        (!is_stuck).then_some(Step {
+            consumed,
+            produced,
+            has_ended: false,
+        })
+    }
 }
 
 /// Why a step failed.
@@ -105,6 +129,20 @@ impl<'a> Io<'a> {
             event,
         }
     }
+
+    /// What the call gives; adds what it has consumed to the bytes that were seen `before`, which is where a fault stands.
+    pub(super) fn outcome(
+        &self,
+        result: Result<Event, Fault>,
+        format: &'static str,
+        before: &mut u64,
+    ) -> Result<Progress, DecodeError> {
+        *before += self.consumed as u64;
+        match result {
+            Ok(event) => Ok(self.progress(event)),
+            Err(fault) => Err(fault.at(format, *before)),
+        }
+    }
 }
 
 /// A file of one or more streams.
@@ -125,10 +163,6 @@ impl<C: Codec> Streams<C> {
             num_ended: 0,
             byte: 0,
         }
-    }
-
-    pub(super) fn codec_mut(&mut self) -> &mut C {
-        &mut self.codec
     }
 
     fn run(&mut self, io: &mut Io<'_>) -> Result<Event, (Fault, usize)> {
@@ -170,6 +204,7 @@ impl<C: Codec> Streams<C> {
 
 impl<C: Codec> Decoder for Streams<C> {
     fn begin(&mut self) {
+        self.codec.begin_file();
         self.codec.begin();
         self.is_open = false;
         self.num_ended = 0;

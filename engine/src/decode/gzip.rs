@@ -16,7 +16,7 @@ const FORMAT: &str = "gzip";
 pub(super) const TRAILER_BYTES: usize = 8;
 
 /// The decoder of gzip; see the module.
-pub struct GzipDecoder {
+pub(super) struct GzipDecoder {
     inflate: Inflate,
     state: State,
     header: HeaderReader,
@@ -42,7 +42,7 @@ enum State {
 
 impl GzipDecoder {
     /// Makes one, ready for its first file.
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         GzipDecoder {
             inflate: Inflate::new(),
             state: State::Between,
@@ -138,12 +138,6 @@ impl GzipDecoder {
     }
 }
 
-impl Default for GzipDecoder {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Decoder for GzipDecoder {
     fn begin(&mut self) {
         self.state = State::Between;
@@ -154,11 +148,7 @@ impl Decoder for GzipDecoder {
     fn decode(&mut self, input: &[u8], output: &mut [u8]) -> Result<Progress, DecodeError> {
         let mut io = Io::new(input, output);
         let result = self.run(&mut io);
-        self.byte += io.consumed as u64;
-        match result {
-            Ok(event) => Ok(io.progress(event)),
-            Err(fault) => Err(fault.at(FORMAT, self.byte)),
-        }
+        io.outcome(result, FORMAT, &mut self.byte)
     }
 
     fn finish(&mut self) -> Result<(), DecodeError> {

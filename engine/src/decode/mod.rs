@@ -5,8 +5,8 @@
 //! cut short is an error with its place and never a short read. Memory does not depend on the file: sizes that a file declares
 //! are checked and never allocated.
 //!
-//! Reading order: `chain` (the whole way of one file), `whole` (its fast path), `magic`; one file per format: `plain`, `gzip`,
-//! `zlib`, `bzip2`, `zstd`, `xz`, `zip`, `tar`; and what they share: `codec`, `inflate`, `entry`. Deliberately not here: charsets (see
+//! Reading order: `chain` (the whole way of one file), `whole` (its fast path), `magic`; one file per format: `gzip`, `zlib`,
+//! `bzip2`, `zstd`, `xz`, `zip`, `tar`; and what they share: `codec`, `inflate`, `entry`. Deliberately not here: charsets (see
 //! `parse`), extensions of file names (nobody looks at them), and writing any of these formats.
 
 mod bzip2;
@@ -16,7 +16,6 @@ mod entry;
 mod gzip;
 mod inflate;
 mod magic;
-mod plain;
 mod tar;
 mod whole;
 mod xz;
@@ -27,16 +26,8 @@ mod zstd;
 #[cfg(test)]
 mod tests;
 
-pub use self::bzip2::Bzip2Decoder;
 pub use self::chain::FileDecoder;
-pub use self::gzip::GzipDecoder;
 pub use self::magic::detect;
-pub use self::plain::PlainDecoder;
-pub use self::tar::TarDecoder;
-pub use self::xz::XzDecoder;
-pub use self::zip::ZipDecoder;
-pub use self::zlib::ZlibDecoder;
-pub use self::zstd::ZstdDecoder;
 
 use crate::pattern::Pattern;
 

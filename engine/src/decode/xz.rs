@@ -2,49 +2,13 @@
 
 use ::liblzma::stream::{Action, Error, Status, Stream};
 
-use super::codec::{Codec, Fault, Step, StepError, Streams};
-use super::{DecodeError, Decoder, Progress};
+use super::codec::{Codec, Fault, Step, StepError};
 
 /// Largest dictionary accepted: what `xz -9` writes, twice. It is the only memory that a file can ask for here.
 const MAX_DICTIONARY_BYTES: u64 = 128 * 1024 * 1024;
 
 /// What the library needs beside the dictionary.
 const OTHER_MEMORY_BYTES: u64 = 1024 * 1024;
-
-/// The decoder of xz; see the module.
-pub struct XzDecoder {
-    streams: Streams<XzCodec>,
-}
-
-impl XzDecoder {
-    /// Makes one, ready for its first file.
-    pub fn new() -> Self {
-        XzDecoder {
-            streams: Streams::new(XzCodec::new()),
-        }
-    }
-}
-
-impl Default for XzDecoder {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Decoder for XzDecoder {
-    fn begin(&mut self) {
-        self.streams.codec_mut().is_behind_stream = false;
-        self.streams.begin();
-    }
-
-    fn decode(&mut self, input: &[u8], output: &mut [u8]) -> Result<Progress, DecodeError> {
-        self.streams.decode(input, output)
-    }
-
-    fn finish(&mut self) -> Result<(), DecodeError> {
-        self.streams.finish()
-    }
-}
 
 /// One xz stream, or the padding behind one.
 pub(super) struct XzCodec {
@@ -69,6 +33,10 @@ impl Codec for XzCodec {
     const FORMAT: &'static str = "xz";
     const IS_CONCATENABLE: bool = true;
 
+    fn begin_file(&mut self) {
+        self.is_behind_stream = false;
+    }
+
     fn begin(&mut self) {
         // The library cannot reset one; its cost disappears beside a block of xz.
         if self.is_used {
@@ -83,11 +51,7 @@ impl Codec for XzCodec {
         if self.is_behind_stream && !self.is_used {
             let num_zeros = input.iter().take_while(|byte| **byte == 0).count();
             if num_zeros > 0 {
-                return Ok(Step {
-                    consumed: num_zeros,
-                    produced: 0,
-                    has_ended: true,
-                });
+                return Ok(Step::last(num_zeros, 0));
             }
         }
         self.is_used = true;
@@ -99,23 +63,12 @@ impl Codec for XzCodec {
         let fault = match result {
             Ok(Status::StreamEnd) => {
                 self.is_behind_stream = true;
-                return Ok(Step {
-                    consumed,
-                    produced,
-                    has_ended: true,
-                });
+                return Ok(Step::last(consumed, produced));
             }
-            Ok(_) => {
-                let is_stuck = consumed == 0 && produced == 0 && !input.is_empty() && !output.is_empty();
-                if !is_stuck {
-                    return Ok(Step {
-                        consumed,
-                        produced,
-                        has_ended: false,
-                    });
-                }
-                Fault::Corrupt("the stream does not go on".to_owned())
-            }
+            Ok(_) => match Step::onwards(consumed, produced, input, output) {
+                Some(step) => return Ok(step),
+                None => Fault::Corrupt("the stream does not go on".to_owned()),
+            },
             Err(Error::Format) => {
                 // The stream's begin, or the chunk's if they are not in the same.
                 let begin = consumed.saturating_sub(usize::try_from(self.stream.total_in()).unwrap_or(usize::MAX));

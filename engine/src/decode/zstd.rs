@@ -2,46 +2,11 @@
 
 use ::zstd::zstd_safe::{DCtx, DParameter, InBuffer, OutBuffer, ResetDirective, get_error_name};
 
-use super::codec::{Codec, Fault, Step, StepError, Streams};
-use super::{DecodeError, Decoder, Progress};
+use super::codec::{Codec, Fault, Step, StepError};
 
 /// Largest window accepted, as a power of two: 128 MiB, what `zstd -d` accepts without `--long` and `zstd --ultra -22` writes.
 /// The window is the only memory that a file can ask for here.
 const MAX_WINDOW_LOG: u32 = 27;
-
-/// The decoder of zstd; see the module.
-pub struct ZstdDecoder {
-    streams: Streams<ZstdCodec>,
-}
-
-impl ZstdDecoder {
-    /// Makes one, ready for its first file.
-    pub fn new() -> Self {
-        ZstdDecoder {
-            streams: Streams::new(ZstdCodec::new()),
-        }
-    }
-}
-
-impl Default for ZstdDecoder {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Decoder for ZstdDecoder {
-    fn begin(&mut self) {
-        self.streams.begin();
-    }
-
-    fn decode(&mut self, input: &[u8], output: &mut [u8]) -> Result<Progress, DecodeError> {
-        self.streams.decode(input, output)
-    }
-
-    fn finish(&mut self) -> Result<(), DecodeError> {
-        self.streams.finish()
-    }
-}
 
 /// One zstd frame.
 pub(super) struct ZstdCodec {

@@ -1,10 +1,10 @@
-//! Turns one deflate stream (RFC 1951), bare or in its zlib wrapping (RFC 1950), into bytes.
+//! Turns one deflate stream (RFC 1951) into bytes.
 //!
-//! The decoder of bare streams is our own, since it is a fifth of the time of most loads: it decodes straight into the caller's
+//! The decoder is our own, since it is a fifth of the time of most loads: it decodes straight into the caller's
 //! output, at the speed of libraries that need the whole stream at once, but can be stopped and taken up at any byte.
 //!
 //! Reading order: `table` (codes), `bits` (input), `window` (output and what matches refer to), here the way through a stream's blocks,
-//! and `fast`, which does nearly all the work. The rare zlib wrapping is left to the library.
+//! and `fast`, which does nearly all the work. The rare zlib wrapping is left to the library (`zlib`).
 
 mod bits;
 mod fast;
@@ -13,8 +13,6 @@ mod window;
 
 #[cfg(test)]
 mod tests;
-
-use flate2::{Decompress, FlushDecompress, Status};
 
 use self::bits::{Bits, Input};
 use self::table::{BadCode, Entry, LENGTH_CODE_SYMBOLS, build};
@@ -460,64 +458,4 @@ fn bad_code(bad: BadCode) -> Fault {
         BadCode::Oversubscribed => corrupt("code lengths of more codes than there can be"),
         BadCode::Incomplete => corrupt("code lengths that leave some bits without a meaning"),
     }
-}
-
-/// A deflate stream in its zlib wrapping; its Adler-32 is checked.
-pub(super) struct ZlibInflate {
-    decompress: Decompress,
-}
-
-impl ZlibInflate {
-    pub(super) fn new() -> Self {
-        ZlibInflate {
-            decompress: Decompress::new(true),
-        }
-    }
-}
-
-impl Codec for ZlibInflate {
-    const FORMAT: &'static str = "zlib";
-    const IS_CONCATENABLE: bool = false;
-
-    fn begin(&mut self) {
-        self.decompress.reset(true);
-    }
-
-    fn step(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, StepError> {
-        step(&mut self.decompress, input, output)
-    }
-}
-
-fn step(decompress: &mut Decompress, input: &[u8], output: &mut [u8]) -> Result<Step, StepError> {
-    let (total_in, total_out) = (decompress.total_in(), decompress.total_out());
-    let result = decompress.decompress(input, output, FlushDecompress::None);
-    // Both differences are bounded by the slices' lengths.
-    let consumed = (decompress.total_in() - total_in) as usize;
-    let produced = (decompress.total_out() - total_out) as usize;
-    let fault = match result {
-        Ok(Status::StreamEnd) => {
-            return Ok(Step {
-                consumed,
-                produced,
-                has_ended: true,
-            });
-        }
-        Ok(Status::Ok | Status::BufError) => {
-            let is_stuck = consumed == 0 && produced == 0 && !input.is_empty() && !output.is_empty();
-            if !is_stuck {
-                return Ok(Step {
-                    consumed,
-                    produced,
-                    has_ended: false,
-                });
-            }
-            Fault::Corrupt("the deflate stream does not go on".to_owned())
-        }
-        Err(error) if error.needs_dictionary().is_some() => Fault::Unsupported("a preset dictionary".to_owned()),
-        Err(error) => Fault::Corrupt(error.message().unwrap_or("invalid deflate data").to_owned()),
-    };
-    Err(StepError {
-        fault,
-        consumed: consumed.min(input.len()),
-    })
 }

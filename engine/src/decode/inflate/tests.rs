@@ -1,7 +1,8 @@
 //! The decoder against the library's, on whole, cut and damaged streams.
 
+use super::super::zlib::library_step;
 use super::*;
-use flate2::{Compress, Compression, FlushCompress};
+use flate2::{Compress, Compression, Decompress, FlushCompress, Status};
 use proptest::prelude::*;
 
 fn deflate(data: &[u8], level: u32) -> Vec<u8> {
@@ -178,6 +179,6 @@ impl Codec for LibraryInflate {
     }
 
     fn step(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, StepError> {
-        step(&mut self.0, input, output)
+        library_step(&mut self.0, input, output)
     }
 }

@@ -20,7 +20,7 @@ const FORMAT: &str = "tar";
 const MAX_META_BYTES: u64 = 1 << 20;
 
 /// The decoder of tar; see the module.
-pub struct TarDecoder {
+pub(super) struct TarDecoder {
     entries: EntryOptions,
     state: State,
     block: [u8; BLOCK_BYTES],
@@ -77,7 +77,7 @@ struct Upcoming {
 
 impl TarDecoder {
     /// Makes one, ready for its first file.
-    pub fn new(options: &EntryOptions) -> Self {
+    pub(super) fn new(options: &EntryOptions) -> Self {
         TarDecoder {
             entries: options.clone(),
             state: State::Header(0),
@@ -303,11 +303,7 @@ impl Decoder for TarDecoder {
     fn decode(&mut self, input: &[u8], output: &mut [u8]) -> Result<Progress, DecodeError> {
         let mut io = Io::new(input, output);
         let result = self.run(&mut io);
-        self.byte += io.consumed as u64;
-        match result {
-            Ok(event) => Ok(io.progress(event)),
-            Err(fault) => Err(fault.at(FORMAT, self.byte)),
-        }
+        io.outcome(result, FORMAT, &mut self.byte)
     }
 
     /// A missing end mark is accepted after whole entries: some writers leave it out.

@@ -30,7 +30,7 @@ const FORMAT: &str = "zip";
 const SCRATCH_BYTES: usize = 32 * 1024;
 
 /// The decoder of zip; see the module.
-pub struct ZipDecoder {
+pub(super) struct ZipDecoder {
     entries: EntryOptions,
     state: State,
     /// Bytes of a record that is not complete; at most one header with name and extra fields, so below 128 KiB plus 46 bytes.
@@ -123,7 +123,7 @@ enum Flow {
 
 impl ZipDecoder {
     /// Makes one, ready for its first file.
-    pub fn new(options: &EntryOptions) -> Self {
+    pub(super) fn new(options: &EntryOptions) -> Self {
         ZipDecoder {
             entries: options.clone(),
             state: State::Record,
@@ -477,11 +477,7 @@ impl Decoder for ZipDecoder {
     fn decode(&mut self, input: &[u8], output: &mut [u8]) -> Result<Progress, DecodeError> {
         let mut io = Io::new(input, output);
         let result = self.run(&mut io);
-        self.byte += io.consumed as u64;
-        match result {
-            Ok(event) => Ok(io.progress(event)),
-            Err(fault) => Err(fault.at(FORMAT, self.byte)),
-        }
+        io.outcome(result, FORMAT, &mut self.byte)
     }
 
     fn finish(&mut self) -> Result<(), DecodeError> {
