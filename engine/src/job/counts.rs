@@ -30,6 +30,7 @@ pub(super) fn note_listing(report: &mut JobReport, work: &Work) {
         known: listing.num_known,
         changed: listing.num_changed_ignored + listing.num_changed_loaded,
     };
+    report.replay = work.replay.as_ref().map(|replay| replay.counts);
     report.rows = work.committed_before;
     add_output(report, &work.output);
 }

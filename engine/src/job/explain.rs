@@ -61,7 +61,7 @@ pub async fn explain(environment: &Environment, plan: &JobPlan, target: Option<&
         }
         _ => Wanted::Selected,
     };
-    let input = input::open(environment, &plan.input, &plan.exec, &budgets, started, wanted).await?;
+    let input = input::open(environment, &plan.input, &budgets, started, wanted).await?;
     let progress = Progress::default();
     let rejects: Arc<dyn RejectSink> = Arc::new(NoRejects);
     let table = input.table(

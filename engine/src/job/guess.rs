@@ -42,15 +42,7 @@ pub struct GuessedConfig {
 /// **Cost**: the listing, and one request a sample (a second one for bzip2).
 pub async fn guess(environment: &Environment, document: &Document, seed: &Seed) -> Result<GuessedConfig> {
     let budgets = Budgets::new(&seed.exec);
-    let input = input::open(
-        environment,
-        &seed.input,
-        &seed.exec,
-        &budgets,
-        environment.now(),
-        Wanted::Selected,
-    )
-    .await?;
+    let input = input::open(environment, &seed.input, &budgets, environment.now(), Wanted::Selected).await?;
     let files = &input.listing.files;
     let mut options = GuessOptions {
         sample_bytes: seed

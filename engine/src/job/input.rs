@@ -1,9 +1,9 @@
 //! Opens the input of a job: reaches the bucket, lists it, and makes a table of what was selected.
 
-use super::environment::{Budgets, Environment};
+use super::environment::{Budgets, Environment, MAX_REQUESTS, PARTITION_REQUESTS};
 use super::ledger::{AskedLedger, FileNames};
 use super::plan_error;
-use crate::config::plan::{ExecPlan, InputPlan, JobPlan};
+use crate::config::plan::{InputPlan, JobPlan};
 use crate::error::{Blame, Error, Result};
 use crate::filter::{WrongCondition, plan_condition};
 use crate::parse::origin::{ORIGIN_COLUMN_NAME, OriginRows};
@@ -26,14 +26,6 @@ use datafusion::prelude::SessionContext;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tracing::Instrument;
-
-/// Requests that a job may have in flight, where the configuration does not say: at the latency of S3 (30 ms) 8,500 a second, more than
-/// it takes from a prefix. Each may hold a connection and its buffers, which no budget counts.
-const MAX_REQUESTS: usize = 256;
-
-/// Requests that each partition begins with and may have in any case: what hides 30 ms when a file takes a millisecond to load. Fewer
-/// would have to grow first, and a job of some hundred files is over by then.
-const PARTITION_REQUESTS: usize = 32;
 
 /// A bucket that was reached and listed.
 #[derive(Debug)]
@@ -64,7 +56,6 @@ pub(super) enum Wanted {
 pub(super) async fn open(
     environment: &Environment,
     plan: &InputPlan,
-    exec: &ExecPlan,
     budgets: &Budgets,
     started: jiff::Timestamp,
     wanted: Wanted,
@@ -122,30 +113,26 @@ pub(super) async fn open(
         left_over_from_micros: listing.left_over_from_micros,
     };
     let cursor = Cursor::next(&plan.select, &selection, started.as_microsecond());
-    let (fetch, max_requests) = fetch_options(exec, budgets);
     Ok(OpenInput {
         store,
         names,
         listing,
         cursor,
-        fetch,
-        max_requests,
+        fetch: fetch_options(budgets),
+        max_requests: budgets.max_requests,
     })
 }
 
-/// How each partition fetches, and how many requests all of them may have in flight.
-fn fetch_options(exec: &ExecPlan, budgets: &Budgets) -> (FetchOptions, usize) {
+/// How each partition fetches.
+fn fetch_options(budgets: &Budgets) -> FetchOptions {
     let share = |num_requests: usize| (num_requests / budgets.num_partitions).max(1);
-    let max_requests = exec
-        .max_requests
-        .unwrap_or(MAX_REQUESTS.max(PARTITION_REQUESTS * budgets.num_partitions));
-    let fetch = FetchOptions {
+    let max_requests = share(budgets.max_requests);
+    FetchOptions {
         // Not all at once from many cores: a service minds a sudden crowd more than one that grows.
-        initial_requests: share(MAX_REQUESTS).min(PARTITION_REQUESTS).min(share(max_requests)),
-        max_requests: share(max_requests),
+        initial_requests: share(MAX_REQUESTS).min(PARTITION_REQUESTS).min(max_requests),
+        max_requests,
         window_bytes: budgets.fetch_bytes / budgets.num_partitions as u64,
-    };
-    (fetch, max_requests)
+    }
 }
 
 /// Makes `in.where` ready to judge files.
@@ -184,13 +171,7 @@ impl OpenInput {
     }
 
     /// Files that were not listed and leave no cursor.
-    pub(super) fn of_records(
-        exec: &ExecPlan,
-        budgets: &Budgets,
-        store: Arc<dyn FileStore>,
-        files: FileList,
-    ) -> OpenInput {
-        let (fetch, max_requests) = fetch_options(exec, budgets);
+    pub(super) fn of_records(budgets: &Budgets, store: Arc<dyn FileStore>, files: FileList) -> OpenInput {
         OpenInput {
             names: FileNames::of_store(Arc::clone(&store)),
             store,
@@ -199,8 +180,8 @@ impl OpenInput {
                 ..Listing::default()
             },
             cursor: Cursor::None,
-            fetch,
-            max_requests,
+            fetch: fetch_options(budgets),
+            max_requests: budgets.max_requests,
         }
     }
 

@@ -10,9 +10,8 @@ use crate::source::error::SourceError;
 use crate::source::file::{FileList, ListedFile};
 use crate::source::known::{KnownCursor, KnownFile, KnownFiles, OnChangedFile, ReplacedFile};
 use crate::source::store::FileStore;
-use crate::table::ledger::{Ledger, LedgerJob, LedgerWriter};
+use crate::table::ledger::{Ledger, LedgerWriter};
 use crate::table::runs::LedgerCursor;
-use crate::table::warehouse::TableFolder;
 use crate::write::StagedFile;
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -131,14 +130,11 @@ impl KnownCursor for ListingCursor {
 
 /// Writes the entries of the files `read`, without those that were left out; gives the staged file, if there are any.
 pub(super) async fn write_entries(
-    folder: &TableFolder,
-    attempt: &str,
-    job: LedgerJob,
+    mut writer: LedgerWriter,
     names: &FileNames,
     file_rows: &FileRows,
     read: &FileList,
 ) -> Result<Vec<StagedFile>> {
-    let mut writer = LedgerWriter::new(folder, attempt, job)?;
     let mut read = read.iter().peekable();
     for (file, num_rows) in file_rows.iter() {
         // Both are in key order.

@@ -7,7 +7,7 @@ use super::input::{self, Wanted};
 use super::plan_error;
 use super::present::json_arrays;
 use super::progress::Progress;
-use crate::config::plan::{ExecPlan, JobPlan};
+use crate::config::plan::JobPlan;
 use crate::error::{Error, Result};
 use crate::parse::Reject;
 use crate::parse::reject::RejectSink;
@@ -99,13 +99,10 @@ pub async fn preview(environment: &Environment, plan: &JobPlan, options: Preview
     let budgets = Budgets {
         num_partitions: 1,
         batch_rows,
+        max_requests: 1,
         ..Budgets::new(&plan.exec)
     };
-    let exec = ExecPlan {
-        max_requests: Some(1),
-        ..plan.exec.clone()
-    };
-    let input = input::open(environment, &plan.input, &exec, &budgets, started, Wanted::Selected).await?;
+    let input = input::open(environment, &plan.input, &budgets, started, Wanted::Selected).await?;
     let plan = discover::with_new_columns(environment, plan, &input, &budgets, DISCOVERED).await?;
     let plan = plan.as_ref();
     let rejects = Arc::new(ShownRejects::default());

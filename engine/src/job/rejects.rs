@@ -84,6 +84,10 @@ struct CountedReason {
 pub struct RejectTarget {
     /// The table of rejects.
     pub folder: TableFolder,
+    /// Becomes part of the names of the files.
+    pub attempt: String,
+    /// Where the requests of the store wait.
+    pub io_runtime: Handle,
     /// Folder for what memory has no room for; `None`: the system's for temporary files.
     pub scratch_folder: Option<PathBuf>,
 }
@@ -96,22 +100,18 @@ struct RejectWriter {
 }
 
 impl RejectCollector {
-    /// Counts rejects; with a target, also stages them there.
-    ///
-    /// `attempt` becomes part of the names of the files, and `num_before` are those of steps before this one.
+    /// Counts rejects; with a target, also stages them there. `num_before` are those of steps before this one.
     pub fn new(
-        attempt: &str,
         job_id: &str,
         limits: RejectLimits,
         num_before: u64,
         scan: Arc<ScanCounters>,
         target: Option<RejectTarget>,
-        io_runtime: &Handle,
     ) -> RejectCollector {
         let writer = target.map(|target| {
             let (batches, received) = sync_channel(WAITING_BATCHES);
-            let (runtime, attempt) = (io_runtime.clone(), attempt.to_owned());
-            let thread = io_runtime.spawn_blocking(move || write_rejects(target, &attempt, &runtime, &received));
+            let io_runtime = target.io_runtime.clone();
+            let thread = io_runtime.spawn_blocking(move || write_rejects(target, &received));
             RejectWriter { batches, thread }
         });
         RejectCollector {
@@ -336,15 +336,10 @@ impl RejectExample {
 }
 
 /// Runs on a thread of its own until the collector hangs up.
-fn write_rejects(
-    target: RejectTarget,
-    attempt: &str,
-    runtime: &Handle,
-    batches: &Receiver<RecordBatch>,
-) -> Result<Vec<StagedFile>> {
+fn write_rejects(target: RejectTarget, batches: &Receiver<RecordBatch>) -> Result<Vec<StagedFile>> {
     let failed = |error: WriteError| super::write_error(&error.below(&target.folder.place()));
     let options = WriteOptions {
-        attempt: attempt.to_owned(),
+        attempt: target.attempt.clone(),
         partition_by: PartitionBy::None,
         partition_columns: Vec::new(),
         timezone: "UTC".to_owned(),
@@ -360,7 +355,7 @@ fn write_rejects(
     };
     let mut writer = PartitionedWriter::new(target.folder.store(), options, &reject_schema(), 0).map_err(failed)?;
     for batch in batches {
-        runtime.block_on(writer.write(batch)).map_err(failed)?;
+        target.io_runtime.block_on(writer.write(batch)).map_err(failed)?;
     }
-    runtime.block_on(writer.finish()).map_err(failed)
+    target.io_runtime.block_on(writer.finish()).map_err(failed)
 }

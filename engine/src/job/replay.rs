@@ -185,7 +185,7 @@ pub(super) async fn open(
     }
     replay.counts.records = records.records.len() as u64;
     let files = records.files();
-    let input = OpenInput::of_records(&plan.exec, budgets, Arc::new(records), files);
+    let input = OpenInput::of_records(budgets, Arc::new(records), files);
     Ok((input, replay))
 }
 

@@ -2,9 +2,9 @@
 
 use super::committed::{commits_of, is_last, rows_of, step_of};
 use super::fingerprint::fingerprint;
-use super::input::{self, Wanted};
+use super::input::Wanted;
 use super::ledger::AskedLedger;
-use super::notes::{JobInput, JobNotes, JobRecord, StepOutput};
+use super::notes::{JobInput, JobNotes, JobRecord};
 use super::parts::Parts;
 use super::report::RowCounts;
 use super::steps::Steps;
@@ -16,7 +16,6 @@ use crate::error::{Blame, Error, Result};
 use crate::source::known::OnChangedFile;
 use crate::table::ledger::read_files;
 use serde_json::Value;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What is left of a job that another process has begun.
@@ -102,15 +101,7 @@ impl Work {
         let list_path = format!("{}-files.parquet", notes.list_attempt());
         let files = Arc::new(read_files(job.folder, &list_path).await?);
         let wanted = Wanted::These(Arc::clone(&files), known.num_listed);
-        let input = input::open(
-            job.environment,
-            &job.plan.input,
-            &job.plan.exec,
-            job.budgets,
-            started,
-            wanted,
-        )
-        .await?;
+        let input = job.open_input(started, wanted).await?;
         let replaced = match asked(job.plan)? {
             Some(OnChangedFile::Replace) => {
                 let ledger = open_ledger(job, existing.delta()).await?;
@@ -128,46 +119,40 @@ impl Work {
             false => Steps::by_key(files, size),
         };
         let mut work = Work {
-            started,
-            input,
-            steps,
             is_committed_in_steps: known.is_committed_in_steps,
             replaced,
             next: known.next,
             seen: known.seen,
             committed: committed.iter().filter_map(step_of).collect(),
-            committed_before: RowCounts::default(),
-            kept: BTreeSet::new(),
-            output: StepOutput::default(),
-            replay: None,
-            is_in_vain: false,
-            notes: notes.clone(),
-            record,
             can_be_cut: true,
-            parts: Parts::default(),
-            num_takeovers: 0,
-            heartbeat: None,
+            ..Work::new(job, record, started, input, steps)
         };
-        if !work.is_committed_in_steps {
-            for step in 0..work.steps.len() {
-                if let Some(output) = notes.read_step(step).await? {
-                    work.output.join(output);
-                    work.kept.insert(step);
-                }
-            }
-        }
-        // Only the step under way can have been broken off.
-        if let Some(step) = (0..work.steps.len()).find(|step| !work.is_done(*step)) {
-            let parts = notes.read_parts(step).await?;
-            work.parts = Parts::join(parts, work.steps.files(step).len());
-            job.progress.note_kept(work.parts.num_files());
-        }
         for commit in committed {
             let rows = rows_of(commit);
             job.progress.note_committed(rows.written);
             work.committed_before = work.committed_before.and(rows);
         }
-        job.progress.note_steps(work.num_done(), work.steps.len());
+        work.take_up_notes(job).await?;
         Ok(work)
+    }
+
+    /// Takes what another process has written down: steps that it has staged, and a part of the one under way.
+    async fn take_up_notes(&mut self, job: Job<'_>) -> Result<()> {
+        if !self.is_committed_in_steps {
+            for step in 0..self.steps.len() {
+                if let Some(output) = self.notes.read_step(step).await? {
+                    self.output.join(output);
+                    self.kept.insert(step);
+                }
+            }
+        }
+        // Only the step under way can have been broken off.
+        if let Some(step) = (0..self.steps.len()).find(|step| !self.is_done(*step)) {
+            let parts = self.notes.read_parts(step).await?;
+            self.parts = Parts::join(parts, self.steps.files(step).len());
+            job.progress.note_kept(self.parts.num_files());
+        }
+        job.progress.note_steps(self.num_done(), self.steps.len());
+        Ok(())
     }
 }

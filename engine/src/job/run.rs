@@ -1,32 +1,26 @@
 //! The story of the product: list, scan, filter, write, commit.
 
-use super::counts::{add_output, add_reasons, count_scanned, note_listing, report_committed};
+use super::counts::{add_output, count_scanned, note_listing, report_committed};
 use super::discover::{self, Extent};
 use super::environment::{Budgets, Environment};
 use super::finish::{OutputShape, commit_output};
-use super::input::ScanSinks;
-use super::ledger::{file_column, write_entries};
+use super::ledger::file_column;
 use super::limit::{JobTimes, LimitContext, limit};
 use super::notes::{JobNotes, StepOutput};
 use super::parts::StepPart;
 use super::progress::{Progress, Stage};
-use super::rejects::{RejectCollector, RejectLimits, RejectTarget};
 use super::replay::RejectFilter;
 use super::report::{FileCounts, JobReport, Stages};
 use super::resume::Resumed;
 use super::shape::{comes_from_scan, is_row_by_row};
-use super::step::{NoRejects, explain_rejects, plan_rows, write};
+use super::step::{NoRejects, Step, StepRun, plan_rows};
 use super::target::{Existing, check_fit, existing_table};
 use super::work::{Job, Work};
-use crate::config::plan::{JobPlan, OnChangedFile, OutputLayout};
+use crate::config::plan::{JobPlan, OnChangedFile};
 use crate::crash::crash_point;
 use crate::error::{Blame, Error, Result};
-use crate::parse::reject::RejectSink;
-use crate::scan::file_rows::FileRows;
-use crate::source::file::FileList;
 use crate::table::OutputMode;
 use crate::table::warehouse::TableName;
-use crate::write::exec::WriteServices;
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Instant;
@@ -182,20 +176,12 @@ async fn load(
     let existing = existing_table(environment, plan, &folder).await?;
 
     let begun = Instant::now();
-    let mut work = match origin {
-        Origin::Rejects(filter) => {
-            let work = Work::replay(job, filter).await?;
-            report.replay = work.replay.as_ref().map(|replay| replay.counts);
-            work
+    let mut work = match find_work(job, &existing, origin).await? {
+        Resumed::Open(work) => *work,
+        Resumed::Committed(bookkeeping) => {
+            report_committed(report, bookkeeping);
+            return Ok(None);
         }
-        Origin::Files if !progress.is_resumed() => Work::begin(job, &existing).await?,
-        Origin::Files => match Work::resume(job, &existing).await? {
-            Resumed::Open(work) => *work,
-            Resumed::Committed(bookkeeping) => {
-                report_committed(report, bookkeeping);
-                return Ok(None);
-            }
-        },
     };
     report.seconds.list = begun.elapsed().as_secs_f64();
     note_listing(report, &work);
@@ -222,31 +208,7 @@ async fn load(
         if work.is_done(step) {
             continue;
         }
-        if progress.is_stopping() {
-            return Err(interrupted());
-        }
-        let before = work.take_parts(step);
-        add_output(report, &before.output);
-        let files = work.steps.files(step);
-        let left = before.left_of(&files);
-        let is_done_before = left.is_empty() && before.num_parts > 0;
-        let StepRun {
-            output: done,
-            files: read,
-        } = match is_done_before {
-            true => StepRun::default(),
-            false => run_step(job, &mut work, &output, step, &left, report).await?,
-        };
-        crash_point("after_step");
-        if progress.is_stopping() && work.can_be_cut {
-            let part = StepPart::new(done, &files, read.iter());
-            work.keep_part(job, step, &before, part).await?;
-            crash_point("after_part");
-            return Err(interrupted());
-        }
-        let mut done = done;
-        done.join(before.output);
-        progress.note_kept(0);
+        let done = complete_step(job, &mut work, &output, step, report).await?;
         if work.is_in_vain {
             // Every record is still what it was, so there is nothing to commit, nor anything to be left behind.
             discard_staged(environment, target, progress).await;
@@ -276,12 +238,52 @@ async fn load(
     }))
 }
 
-/// What a step has read and staged.
-#[derive(Default)]
-struct StepRun {
-    output: StepOutput,
-    /// The files that were read: all of them, unless the job was asked to stop.
-    files: Arc<FileList>,
+/// Finds out what there is to do.
+async fn find_work(job: Job<'_>, existing: &Existing, origin: Origin<'_>) -> Result<Resumed> {
+    let work = match origin {
+        Origin::Rejects(filter) => Work::replay(job, filter).await?,
+        Origin::Files if job.progress.is_resumed() => return Work::resume(job, existing).await,
+        Origin::Files => Work::begin(job, existing).await?,
+    };
+    Ok(Resumed::Open(Box::new(work)))
+}
+
+/// Does what is left of a step, and gives all that it has staged.
+///
+/// **Errors**: the job is asked to stop; what it has read of the step is written down then.
+async fn complete_step(
+    job: Job<'_>,
+    work: &mut Work,
+    output: &OutputShape,
+    step: usize,
+    report: &mut JobReport,
+) -> Result<StepOutput> {
+    let progress = job.progress;
+    if progress.is_stopping() {
+        return Err(interrupted());
+    }
+    let before = work.take_parts(step);
+    add_output(report, &before.output);
+    let files = work.steps.files(step);
+    let left = before.left_of(&files);
+    let is_done_before = left.is_empty() && before.num_parts > 0;
+    let StepRun {
+        output: mut done,
+        files: read,
+    } = match is_done_before {
+        true => StepRun::default(),
+        false => Step::begin(job, output, step, left).run(work, report).await?,
+    };
+    crash_point("after_step");
+    if progress.is_stopping() && work.can_be_cut {
+        let part = StepPart::new(done, &files, read.iter());
+        work.keep_part(job, step, &before, part).await?;
+        crash_point("after_part");
+        return Err(interrupted());
+    }
+    done.join(before.output);
+    progress.note_kept(0);
+    Ok(done)
 }
 
 /// Plans the rows of all files, to find out whether they fit the table and can be loaded in steps.
@@ -314,118 +316,6 @@ async fn look_ahead(job: Job<'_>, existing: &Existing, work: &mut Work, report: 
         layout,
         file_column,
         origins,
-    })
-}
-
-/// Reads some files and stages what comes of them. Leaves some of them if the job is asked to stop.
-async fn run_step(
-    job: Job<'_>,
-    work: &mut Work,
-    output: &OutputShape,
-    step: usize,
-    files: &Arc<FileList>,
-    report: &mut JobReport,
-) -> Result<StepRun> {
-    let Job {
-        environment,
-        plan,
-        progress,
-        ..
-    } = job;
-    let target = &job.folder.name;
-    let attempt = progress.begin_step(step);
-    let collector = Arc::new(RejectCollector::new(
-        &attempt,
-        &report.job_id,
-        RejectLimits::of(&plan.input.on_error),
-        report.rows.rejected,
-        Arc::clone(&progress.scan),
-        plan.input.on_error.has_rejects_table.then(|| RejectTarget {
-            folder: environment.warehouse.table(&target.rejects()),
-            scratch_folder: job.budgets.scratch_folder.clone(),
-        }),
-        environment.io_runtime(),
-    ));
-    let watch = work.replay.as_mut().map(|replay| replay.watch(Arc::clone(&collector)));
-    let rejects: Arc<dyn RejectSink> = match &watch {
-        Some(watch) => Arc::clone(watch) as _,
-        None => Arc::clone(&collector) as _,
-    };
-    if let Some(replay) = &work.replay {
-        replay.keep_others(&collector).await?;
-    }
-    let file_rows = Arc::new(FileRows::new(Arc::clone(files)));
-    let sinks = ScanSinks {
-        rejects: Arc::clone(&rejects),
-        counters: Arc::clone(&progress.scan),
-        file_rows: Some(Arc::clone(&file_rows)),
-        early_end: Arc::clone(progress.early_end()),
-    };
-    let records_before = progress.scan.num_records();
-    let origins = output.origins.clone();
-    let table = work
-        .input
-        .table_of(files, plan, environment, job.budgets, sinks, origins)?;
-    let planned = plan_rows(
-        environment,
-        plan,
-        job.budgets,
-        work.started,
-        table,
-        Arc::clone(&rejects),
-    )
-    .await?;
-    let services = WriteServices {
-        store: job.folder.store(),
-        place: job.folder.place(),
-        rejects,
-        counters: Arc::clone(&progress.write),
-    };
-    let staged = match write(planned, plan, job.budgets, &attempt, services).await {
-        Ok(files) => collector.finish().await.map(|reject_files| (files, reject_files)),
-        Err(error) => Err(error),
-    };
-    add_reasons(&mut report.rejects, collector.reasons());
-    let num_read = progress.scan.num_records() - records_before;
-    let num_rejected = collector.num_rejects() - report.rows.rejected;
-    let (staged_files, reject_files) = match staged {
-        Ok(staged) => staged,
-        Err(error) => {
-            // Rows may be anywhere on their way now, so nobody knows how many a filter would have left out.
-            report.rows.read += num_read;
-            report.rows.rejected += num_rejected;
-            return Err(explain_rejects(error, collector.as_ref()));
-        }
-    };
-    crash_point("after_write");
-    let read = match progress.early_end().is_asked() {
-        true => Arc::new(file_rows.done().collect()),
-        false => Arc::clone(files),
-    };
-    // Records that are read again are no files, and who only globs must not find the ledger beside the rows.
-    let has_entries = work.replay.is_none() && plan.output.layout == OutputLayout::Delta;
-    let ledger_files = match has_entries {
-        true => {
-            let folder = environment.warehouse.table(&target.files());
-            let ledger_job = work.ledger_job(output.file_column.clone());
-            write_entries(&folder, &attempt, ledger_job, &work.input.names, &file_rows, &read).await?
-        }
-        false => Vec::new(),
-    };
-    let done = StepOutput {
-        files: staged_files,
-        reject_files,
-        ledger_files,
-        num_read,
-        num_rejected,
-    };
-    if let (Some(replay), Some(watch)) = (&work.replay, &watch) {
-        work.is_in_vain = done.num_written() == 0 && watch.num_same() == replay.counts.records;
-    }
-    add_output(report, &done);
-    Ok(StepRun {
-        output: done,
-        files: read,
     })
 }
 

@@ -1,21 +1,185 @@
 //! One step of a job: the plan of its rows, run with the writer on top.
 
+use super::counts::{add_output, add_reasons};
 use super::environment::{Budgets, Environment};
 use super::filters::{FilterContext, filtered_rows};
+use super::finish::OutputShape;
+use super::input::ScanSinks;
+use super::ledger::write_entries;
+use super::notes::StepOutput;
 use super::output::{self, ArrangedOutput};
 use super::plan_error;
-use super::rejects::{RejectCollector, RejectLimits};
+use super::rejects::{RejectCollector, RejectLimits, RejectTarget};
+use super::report::JobReport;
+use super::work::{Job, Work};
 use crate::config::plan::{JobPlan, OutputLayout};
+use crate::crash::crash_point;
 use crate::error::{Blame, Error, Result};
 use crate::parse::Reject;
 use crate::parse::reject::{RejectCode, RejectSink};
+use crate::scan::file_rows::FileRows;
 use crate::scan::table::PrefixTable;
+use crate::source::file::FileList;
+use crate::table::ledger::LedgerWriter;
 use crate::table::plain;
 use crate::write::StagedFile;
 use crate::write::exec::{WriteServices, from_manifest};
 use crate::write::node::WriteNode;
 use datafusion::prelude::SessionContext;
 use std::sync::Arc;
+
+/// Some files to read, and what is to come of them.
+pub(super) struct Step<'a> {
+    job: Job<'a>,
+    output: &'a OutputShape,
+    files: Arc<FileList>,
+    /// Part of the names of what is staged.
+    attempt: String,
+}
+
+/// What a step has read and staged.
+#[derive(Default)]
+pub(super) struct StepRun {
+    pub(super) output: StepOutput,
+    /// The files that were read: all of them, unless the job was asked to stop.
+    pub(super) files: Arc<FileList>,
+}
+
+impl<'a> Step<'a> {
+    /// Begins the step of this number, of which these files are left.
+    pub(super) fn begin(job: Job<'a>, output: &'a OutputShape, number: usize, files: Arc<FileList>) -> Step<'a> {
+        Step {
+            job,
+            output,
+            files,
+            attempt: job.progress.begin_step(number),
+        }
+    }
+
+    /// Reads the files and stages what comes of them. Leaves some of them if the job is asked to stop.
+    pub(super) async fn run(&self, work: &mut Work, report: &mut JobReport) -> Result<StepRun> {
+        let progress = self.job.progress;
+        let collector = Arc::new(self.collector(report));
+        let watch = work.replay.as_mut().map(|replay| replay.watch(Arc::clone(&collector)));
+        let rejects: Arc<dyn RejectSink> = match &watch {
+            Some(watch) => Arc::clone(watch) as _,
+            None => Arc::clone(&collector) as _,
+        };
+        if let Some(replay) = &work.replay {
+            replay.keep_others(&collector).await?;
+        }
+        let file_rows = Arc::new(FileRows::new(Arc::clone(&self.files)));
+        let records_before = progress.scan.num_records();
+        let staged = match self.write_rows(work, rejects, &file_rows).await {
+            Ok(files) => collector.finish().await.map(|reject_files| (files, reject_files)),
+            Err(error) => Err(error),
+        };
+        add_reasons(&mut report.rejects, collector.reasons());
+        let num_read = progress.scan.num_records() - records_before;
+        let num_rejected = collector.num_rejects() - report.rows.rejected;
+        let (files, reject_files) = match staged {
+            Ok(staged) => staged,
+            Err(error) => {
+                // Rows may be anywhere on their way now, so nobody knows how many a filter would have left out.
+                report.rows.read += num_read;
+                report.rows.rejected += num_rejected;
+                return Err(explain_rejects(error, &collector));
+            }
+        };
+        crash_point("after_write");
+        let read = match progress.early_end().is_asked() {
+            true => Arc::new(file_rows.done().collect()),
+            false => Arc::clone(&self.files),
+        };
+        let done = StepOutput {
+            files,
+            reject_files,
+            ledger_files: self.write_ledger(work, &file_rows, &read).await?,
+            num_read,
+            num_rejected,
+        };
+        if let (Some(replay), Some(watch)) = (&work.replay, &watch) {
+            work.is_in_vain = done.num_written() == 0 && watch.num_same() == replay.counts.records;
+        }
+        add_output(report, &done);
+        Ok(StepRun {
+            output: done,
+            files: read,
+        })
+    }
+
+    /// What counts the rejects of the step, and stages them where they are kept.
+    fn collector(&self, report: &JobReport) -> RejectCollector {
+        let Job {
+            environment,
+            plan,
+            folder,
+            budgets,
+            progress,
+        } = self.job;
+        let on_error = &plan.input.on_error;
+        let target = on_error.has_rejects_table.then(|| RejectTarget {
+            folder: environment.warehouse.table(&folder.name.rejects()),
+            attempt: self.attempt.clone(),
+            io_runtime: environment.io_runtime().clone(),
+            scratch_folder: budgets.scratch_folder.clone(),
+        });
+        let num_before = report.rows.rejected;
+        RejectCollector::new(
+            &report.job_id,
+            RejectLimits::of(on_error),
+            num_before,
+            Arc::clone(&progress.scan),
+            target,
+        )
+    }
+
+    /// Plans the rows of the files and runs the plan; gives what it has written.
+    async fn write_rows(
+        &self,
+        work: &Work,
+        rejects: Arc<dyn RejectSink>,
+        file_rows: &Arc<FileRows>,
+    ) -> Result<Vec<StagedFile>> {
+        let Job {
+            environment,
+            plan,
+            folder,
+            budgets,
+            progress,
+        } = self.job;
+        let sinks = ScanSinks {
+            rejects: Arc::clone(&rejects),
+            counters: Arc::clone(&progress.scan),
+            file_rows: Some(Arc::clone(file_rows)),
+            early_end: Arc::clone(progress.early_end()),
+        };
+        let origins = self.output.origins.clone();
+        let table = work
+            .input
+            .table_of(&self.files, plan, environment, budgets, sinks, origins)?;
+        let planned = plan_rows(environment, plan, budgets, work.started, table, Arc::clone(&rejects)).await?;
+        let services = WriteServices {
+            store: folder.store(),
+            place: folder.place(),
+            rejects,
+            counters: Arc::clone(&progress.write),
+        };
+        write(planned, plan, budgets, &self.attempt, services).await
+    }
+
+    /// Stages what the ledger will say of the files `read`.
+    async fn write_ledger(&self, work: &Work, file_rows: &FileRows, read: &FileList) -> Result<Vec<StagedFile>> {
+        // Records that are read again are no files, and who only globs must not find the ledger beside the rows.
+        if work.replay.is_some() || self.job.plan.output.layout != OutputLayout::Delta {
+            return Ok(Vec::new());
+        }
+        let folder = self.job.environment.warehouse.table(&self.job.folder.name.files());
+        let entries = work.ledger_job(self.output.file_column.clone());
+        let writer = LedgerWriter::new(&folder, &self.attempt, entries)?;
+        write_entries(writer, &work.input.names, file_rows, read).await
+    }
+}
 
 /// The rows of a table of files as the output wants them, and the session that can run them.
 pub(super) struct PlannedRows {

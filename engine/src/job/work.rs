@@ -37,6 +37,13 @@ pub(super) struct Job<'a> {
     pub(super) progress: &'a Progress,
 }
 
+impl Job<'_> {
+    /// Opens the input of a job that started then.
+    pub(super) async fn open_input(self, started: jiff::Timestamp, wanted: Wanted) -> Result<OpenInput> {
+        input::open(self.environment, &self.plan.input, self.budgets, started, wanted).await
+    }
+}
+
 /// The work of a job.
 pub(super) struct Work {
     /// When the job started, also if another process did so.
@@ -86,11 +93,27 @@ impl Work {
         let now = job.environment.now();
         let target = &job.folder.name;
         let (input, replay) = replay::open(job.environment, job.plan, job.budgets, target, filter).await?;
+        let steps = Steps::whole(Arc::clone(&input.listing.files));
+        let record = JobRecord::new(&job.progress.job_id, fingerprint(job.plan), now, now);
         Ok(Work {
-            started: now,
-            steps: Steps::whole(Arc::clone(&input.listing.files)),
+            replay: Some(replay),
+            ..Work::new(job, record, now, input, steps)
+        })
+    }
+
+    /// Work of which nothing is done, that commits once and cannot be cut.
+    pub(super) fn new(
+        job: Job<'_>,
+        record: JobRecord,
+        started: jiff::Timestamp,
+        input: OpenInput,
+        steps: Steps,
+    ) -> Work {
+        Work {
+            started,
             next: input.next(),
             input,
+            steps,
             is_committed_in_steps: false,
             replaced: Vec::new(),
             seen: 0,
@@ -98,15 +121,15 @@ impl Work {
             committed_before: RowCounts::default(),
             kept: BTreeSet::new(),
             output: StepOutput::default(),
-            replay: Some(replay),
+            replay: None,
             is_in_vain: false,
             notes: JobNotes::new(job.folder, &job.progress.job_id),
-            record: JobRecord::new(&job.progress.job_id, fingerprint(job.plan), now, now),
+            record,
             can_be_cut: false,
             parts: Parts::default(),
             num_takeovers: 0,
             heartbeat: None,
-        })
+        }
     }
 
     pub(super) async fn list(
@@ -127,15 +150,7 @@ impl Work {
                 (Wanted::Unknown(ledger, on_changed_file), seen)
             }
         };
-        let input = input::open(
-            job.environment,
-            &job.plan.input,
-            &job.plan.exec,
-            job.budgets,
-            started,
-            wanted,
-        )
-        .await?;
+        let input = job.open_input(started, wanted).await?;
         let files = Arc::clone(&input.listing.files);
         let (size, is_committed_in_steps) = step_size(job.plan)?;
         let steps = match size {
@@ -144,25 +159,11 @@ impl Work {
             Some(size) => Steps::by_key(files, size),
         };
         Ok(Work {
-            started,
-            replaced: input.listing.replaced.clone(),
-            next: input.next(),
-            input,
-            steps,
             is_committed_in_steps,
+            replaced: input.listing.replaced.clone(),
             seen,
-            committed: BTreeSet::new(),
-            committed_before: RowCounts::default(),
-            kept: BTreeSet::new(),
-            output: StepOutput::default(),
-            replay: None,
-            is_in_vain: false,
-            notes: JobNotes::new(job.folder, &job.progress.job_id),
-            record,
             can_be_cut: job.plan.output.layout == OutputLayout::Delta,
-            parts: Parts::default(),
-            num_takeovers: 0,
-            heartbeat: None,
+            ..Work::new(job, record, started, input, steps)
         })
     }
 

@@ -77,15 +77,7 @@ pub async fn tune(environment: &Environment, plan: &JobPlan) -> Result<Tuning> {
     let started = environment.now();
     let budgets = Budgets::new(&plan.exec);
     let begun = Instant::now();
-    let input = input::open(
-        environment,
-        &plan.input,
-        &plan.exec,
-        &budgets,
-        started,
-        Wanted::Selected,
-    )
-    .await?;
+    let input = input::open(environment, &plan.input, &budgets, started, Wanted::Selected).await?;
     let list_seconds = begun.elapsed().as_secs_f64();
     let files = &input.listing.files;
     if files.is_empty() {
