@@ -318,6 +318,7 @@ impl Tables {
 
     fn build(&mut self, literals: &[u8], distances: &[u8]) -> Result<(), Fault> {
         build(&mut self.literals, table::LITERAL_BITS, literals, table::literal_symbol).map_err(bad_code)?;
+        table::pair_literals(&mut self.literals, table::LITERAL_BITS);
         build(
             &mut self.distances,
             table::DISTANCE_BITS,
@@ -360,7 +361,7 @@ fn look_up(
     num_used: u32,
 ) -> Result<Option<(Entry, u64, u32)>, Fault> {
     let mut bits = buffer >> num_used;
-    let mut entry = table[(bits & ((1 << index_bits) - 1)) as usize];
+    let mut entry = table[(bits & ((1 << index_bits) - 1)) as usize].first_symbol();
     let mut num_bits = num_used + entry.num_bits();
     if entry.is_second() {
         bits >>= index_bits;

@@ -2,7 +2,7 @@
 //!
 //! A table is indexed by the next bits as they come. Codes longer than the index lead to a second table behind the first. An
 //! entry holds all that decoding needs, so that nothing else is looked up: the number of bits to take, how many of them are
-//! the code, and the literal, or the base of the length or distance.
+//! the code, and the literal, or the base of the length or distance. Where the index has room for two literals, one entry gives both.
 
 /// Bits that index a table of literals and lengths.
 pub(super) const LITERAL_BITS: u32 = 11;
@@ -30,12 +30,13 @@ pub(super) const LENGTH_CODE_ENTRIES: usize = 1 << LENGTH_CODE_BITS;
 /// | bits  | literal   | length, distance   | end, invalid | leads to a second table |
 /// |-------|-----------|--------------------|--------------|-------------------------|
 /// | 31    | 1         | 0                  | 0            | 0                       |
-/// | 16-30 | the byte  | base               | 0            | where it begins         |
+/// | 24-30 | 0, or the byte behind it | base | 0           | where it begins         |
+/// | 16-23 | the byte  | base               | 0            | where it begins         |
 /// | 15    | 0         | 0                  | 1            | 1                       |
 /// | 14    | 0         | 0                  | 0            | 1                       |
-/// | 13    | 0         | 0                  | 1: the end   | 0                       |
-/// | 8-12  | bits of the code              | the same     | the same | bits that index it  |
-/// | 0-7   | bits of the code and the extra bits | the same | the same | bits to take first  |
+/// | 13    | 1: there are two | 0           | 1: the end   | 0                       |
+/// | 8-12  | bits of the first code | bits of the code | the same | bits that index it  |
+/// | 0-7   | bits to take | bits of the code and the extra bits | bits of the code | bits to take first |
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Entry(pub(super) u32);
 
@@ -44,6 +45,7 @@ impl Entry {
     const EXCEPTION: u32 = 1 << 15;
     const SECOND: u32 = 1 << 14;
     const END: u32 = 1 << 13;
+    const TWO_LITERALS: u32 = 1 << 13;
 
     /// Bits that no code stands for.
     const INVALID: Entry = Entry(Entry::EXCEPTION);
@@ -75,10 +77,32 @@ impl Entry {
         self.0 & 0xff
     }
 
-    /// The byte of a literal.
+    /// The byte of a literal, the first if there are two.
     #[inline(always)]
     pub(super) fn literal(self) -> u8 {
         (self.0 >> 16) as u8
+    }
+
+    /// The byte of a literal and the one behind it, in their order; zero if there is none.
+    #[inline(always)]
+    pub(super) fn two_literals(self) -> [u8; 2] {
+        ((self.0 >> 16) as u16 & 0x7fff).to_le_bytes()
+    }
+
+    /// How many literals an entry of literals gives: one or two.
+    #[inline(always)]
+    pub(super) fn num_literals(self) -> usize {
+        1 + (self.0 & Entry::TWO_LITERALS != 0) as usize
+    }
+
+    /// The entry with the first of two literals alone; any other as it is.
+    pub(super) fn first_symbol(self) -> Entry {
+        if self.is_literal() && self.num_literals() == 2 {
+            let code_bits = self.0 >> 8 & 0x1f;
+            Entry(Entry::LITERAL | self.0 & 0xff_0000 | code_bits << 8 | code_bits)
+        } else {
+            self
+        }
     }
 
     /// Length or distance, given the bits that began with its code.
@@ -214,6 +238,26 @@ pub(super) fn build(
     Ok(())
 }
 
+/// Makes one entry of two literals whose codes the index holds together; `table` is one that [`build`] filled.
+///
+/// Bits of a literal that is read often are few, so most literals that follow each other are decoded at one look. The second one must
+/// be below 128, which is what there is room for.
+pub(super) fn pair_literals(table: &mut [Entry], index_bits: u32) {
+    // From the last on: an entry looks at one before it, which is a single literal still.
+    for index in (0..1_usize << index_bits).rev() {
+        let first = table[index];
+        if !first.is_literal() {
+            continue;
+        }
+        let second = table[index >> first.num_bits()];
+        let num_bits = first.num_bits() + second.num_bits();
+        if second.is_literal() && second.literal().is_ascii() && num_bits <= index_bits {
+            let bytes = u32::from(first.literal()) << 16 | u32::from(second.literal()) << 24;
+            table[index] = Entry(Entry::LITERAL | bytes | Entry::TWO_LITERALS | first.num_bits() << 8 | num_bits);
+        }
+    }
+}
+
 /// The second table that is being filled.
 #[derive(Default)]
 struct Second {
@@ -312,6 +356,35 @@ mod tests {
         let mut many = vec![15; 256];
         many.extend([1, 2, 3, 4, 5, 6, 7]);
         check(&many, 11, LITERAL_ENTRIES);
+    }
+
+    #[test]
+    fn literals_are_paired_where_the_index_holds_both_codes() {
+        // `a` in one bit, `b` in two, `0xe9` in three, the end in three.
+        let mut lengths = [0; LITERAL_SYMBOLS];
+        (
+            lengths[usize::from(b'a')],
+            lengths[usize::from(b'b')],
+            lengths[0xe9],
+            lengths[256],
+        ) = (1, 2, 3, 3);
+        let mut table = vec![Entry(0); LITERAL_ENTRIES];
+        build(&mut table, 4, &lengths, literal_symbol).unwrap();
+        let singles = table.clone();
+        pair_literals(&mut table, 4);
+        let given = |bits: usize| {
+            let entry = table[bits];
+            assert_eq!(entry.first_symbol(), singles[bits], "{bits:b}");
+            (entry.two_literals(), entry.num_literals(), entry.num_bits())
+        };
+        assert_eq!(given(0b0000), (*b"aa", 2, 2));
+        assert_eq!(given(0b0010), (*b"ab", 2, 3));
+        assert_eq!(given(0b0001), (*b"ba", 2, 3));
+        assert_eq!(given(0b0101), (*b"bb", 2, 4));
+        assert_eq!(given(0b0110), (*b"a\0", 1, 1), "0xe9 is no ASCII");
+        assert_eq!(given(0b0011), ([0xe9, b'a'], 2, 4));
+        assert_eq!(given(0b1011), ([0xe9, 0], 1, 3), "five bits are more than the index");
+        assert!(table[0b0111].is_end() && table[0b0111] == singles[0b0111]);
     }
 
     #[test]
