@@ -9,11 +9,12 @@
 //! A job is one DataFusion plan: a prefix of files is its leaf ([`PrefixTable`]), the configured filters are expressions over it,
 //! the partitioned writer is its root, and one commit of the table decides what readers see. [`run_job`] is the story of it.
 //!
-//! Reading order: [`error`], [`position`] and [`pattern`] know nobody; then as the data flows, [`config`] to [`table`]; [`guess`] beside
+//! Reading order: [`error`], [`position`], [`pattern`] and `append` know nobody; then as the data flows, [`config`] to [`table`]; [`guess`] beside
 //! them; [`job`], which knows every stage, with [`stages`], the clocks of a running plan, and `crash`, places where tests end a process.
 //!
 //! The prefix can be registered in any session; `engine/examples/query_prefix.rs` does so and runs SQL over raw files.
 
+mod append;
 pub mod config;
 mod crash;
 pub mod decode;

@@ -24,6 +24,10 @@ const KERNELS: &[Kernel] = &[
         may_know: &[],
     },
     Kernel {
+        module: "append",
+        may_know: &[],
+    },
+    Kernel {
         module: "pattern",
         may_know: &[],
     },
@@ -33,7 +37,7 @@ const KERNELS: &[Kernel] = &[
     },
     Kernel {
         module: "parse",
-        may_know: &["position"],
+        may_know: &["position", "append"],
     },
     Kernel {
         module: "pack",
@@ -57,7 +61,7 @@ const KERNELS: &[Kernel] = &[
     },
     Kernel {
         module: "write::column",
-        may_know: &["write::partition", "write::encoding", "write::scratch"],
+        may_know: &["append", "write::partition", "write::encoding", "write::scratch"],
     },
     Kernel {
         module: "write::encoding",

@@ -14,6 +14,8 @@
 // Sources that are shared with the benches name the engine.
 extern crate self as bucketload_engine;
 
+#[path = "../../../engine/src/append.rs"]
+mod append;
 #[path = "../../../engine/src/decode/mod.rs"]
 pub mod decode;
 #[path = "../../../engine/src/parse/mod.rs"]

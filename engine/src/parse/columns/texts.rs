@@ -1,10 +1,8 @@
 //! The buffers of a string array that grows: texts are appended, looked at, taken out again, and become an array.
 
+use crate::append::{STEP_BYTES, append};
 use arrow::array::{GenericStringArray, StringArray};
 use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
-
-/// Bytes copied at once, whatever the length of a text: one or two instructions instead of a call. Most texts are not longer.
-const COPY_BYTES: usize = 32;
 
 /// Text of one field, inside a longer text.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +18,12 @@ impl<'a> FieldText<'a> {
     pub fn new(tail: &'a [u8], length: usize) -> FieldText<'a> {
         debug_assert!(std::str::from_utf8(&tail[..length]).is_ok());
         FieldText { tail, length }
+    }
+
+    /// The whole of `text`, which must be valid UTF-8.
+    #[inline]
+    pub fn of(text: &'a [u8]) -> FieldText<'a> {
+        FieldText::new(text, text.len())
     }
 
     /// The field.
@@ -79,18 +83,7 @@ impl Texts {
     /// Appends a row.
     #[inline]
     pub(crate) fn push(&mut self, text: FieldText<'_>) {
-        let spare = self.data.spare_capacity_mut();
-        match (
-            text.tail.first_chunk::<COPY_BYTES>(),
-            spare.first_chunk_mut::<COPY_BYTES>(),
-        ) {
-            (Some(source), Some(target)) if text.length <= COPY_BYTES => {
-                target.write_copy_of_slice(source);
-                // SAFETY: `length` is at most COPY_BYTES, and that many bytes of spare capacity were initialised just now.
-                unsafe { self.data.set_len(self.data.len() + text.length) };
-            }
-            _ => self.data.extend_from_slice(text.bytes()),
-        }
+        append(&mut self.data, text.tail, text.length);
         self.end_row();
     }
 
@@ -137,7 +130,7 @@ impl Texts {
     pub(crate) fn finish(&mut self, nulls: Option<NullBuffer>) -> StringArray {
         let mut next = Texts {
             // Batches are alike; a little more saves the last one from growing for a few bytes.
-            data: Vec::with_capacity(self.data.len() + self.data.len() / 16 + COPY_BYTES),
+            data: Vec::with_capacity(self.data.len() + self.data.len() / 16 + STEP_BYTES),
             offsets: Vec::with_capacity(self.offsets.len()),
         };
         next.offsets.push(0);

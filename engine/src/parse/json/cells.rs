@@ -1,20 +1,18 @@
 //! The unfinished array of one column: values are appended, taken back when their record is rejected, and made an Arrow array.
 
 use super::JsonOptionsError;
+use crate::parse::columns::texts::{FieldText, Texts};
 use crate::parse::columns::{ColumnOptions, ColumnType, double, long};
 use crate::parse::condition::keep_values;
 use crate::parse::timestamp::TimestampParser;
 use arrow::array::{
-    ArrayRef, BooleanArray, BooleanBufferBuilder, Float64Array, Int64Array, NullBufferBuilder, StringArray,
+    ArrayRef, BooleanArray, BooleanBufferBuilder, Float64Array, Int64Array, NullBufferBuilder,
     TimestampMicrosecondArray,
 };
-use arrow::buffer::{BooleanBuffer, Buffer, OffsetBuffer, ScalarBuffer};
+use arrow::buffer::BooleanBuffer;
 use arrow::error::ArrowError;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
-
-/// Bytes of text reserved for each row of a batch before the first batch has shown what is needed.
-const INITIAL_TEXT_BYTES: usize = 16;
 
 /// The values of one column of an unfinished batch.
 pub(super) struct Cells {
@@ -29,15 +27,8 @@ enum Values {
     Boolean(BooleanBufferBuilder),
     Long(Vec<i64>),
     Double(Vec<f64>),
-    Text {
-        is_json: bool,
-        offsets: Vec<i32>,
-        text: Vec<u8>,
-    },
-    Timestamp {
-        micros: Vec<i64>,
-        parser: TimestampParser,
-    },
+    Text { is_json: bool, texts: Texts },
+    Timestamp { micros: Vec<i64>, parser: TimestampParser },
 }
 
 /// The value is not of the column's type.
@@ -55,8 +46,7 @@ impl Cells {
             ColumnType::Double => Values::Double(Vec::new()),
             ColumnType::String | ColumnType::Json => Values::Text {
                 is_json: options.column_type == ColumnType::Json,
-                offsets: vec![0],
-                text: Vec::with_capacity(batch_rows.saturating_mul(INITIAL_TEXT_BYTES).min(super::BATCH_BYTES)),
+                texts: Texts::default(),
             },
             ColumnType::Timestamp => {
                 let parser =
@@ -104,7 +94,7 @@ impl Cells {
     /// Bytes of text held.
     pub(super) fn text_bytes(&self) -> usize {
         match &self.values {
-            Values::Text { text, .. } => text.len(),
+            Values::Text { texts, .. } => texts.num_bytes(),
             _ => 0,
         }
     }
@@ -115,7 +105,7 @@ impl Cells {
             Values::Boolean(values) => values.append(false),
             Values::Long(values) => values.push(0),
             Values::Double(values) => values.push(0.0),
-            Values::Text { offsets, text, .. } => offsets.push(offset(text)),
+            Values::Text { texts, .. } => texts.end_row(),
             Values::Timestamp { micros, .. } => micros.push(0),
         }
         self.nulls.append_null();
@@ -125,29 +115,14 @@ impl Cells {
     /// Appends what `text` - the content of a string, or the text of another value - means for the column's type.
     ///
     /// **Errors**: it means nothing; nothing was appended.
-    pub(super) fn push_text(&mut self, text: &[u8]) -> Result<(), Untypable> {
+    pub(super) fn push_text(&mut self, text: FieldText<'_>) -> Result<(), Untypable> {
         match &mut self.values {
-            Values::Boolean(values) => values.append(text.eq_ignore_ascii_case(b"true")),
-            Values::Long(values) => values.push(long::read(text).ok_or(Untypable)?),
-            Values::Double(values) => values.push(double::read(text).ok_or(Untypable)?),
-            Values::Text { .. } => return self.push_with(|out| out.extend_from_slice(text)),
-            Values::Timestamp { micros, parser } => micros.push(parser.parse(text).ok_or(Untypable)?),
+            Values::Text { texts, .. } => texts.push(text),
+            Values::Boolean(values) => values.append(text.bytes().eq_ignore_ascii_case(b"true")),
+            Values::Long(values) => values.push(long::read(text.bytes()).ok_or(Untypable)?),
+            Values::Double(values) => values.push(double::read(text.bytes()).ok_or(Untypable)?),
+            Values::Timestamp { micros, parser } => micros.push(parser.parse(text.bytes()).ok_or(Untypable)?),
         }
-        self.nulls.append_non_null();
-        self.num_rows += 1;
-        Ok(())
-    }
-
-    /// Appends the text that `write` appends to a text column's text.
-    ///
-    /// **Errors**: the column holds no text.
-    #[inline(always)]
-    pub(super) fn push_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), Untypable> {
-        let Values::Text { offsets, text, .. } = &mut self.values else {
-            return Err(Untypable);
-        };
-        write(text);
-        offsets.push(offset(text));
         self.nulls.append_non_null();
         self.num_rows += 1;
         Ok(())
@@ -173,10 +148,7 @@ impl Cells {
             Values::Boolean(values) => values.truncate(num_rows),
             Values::Long(values) => values.truncate(num_rows),
             Values::Double(values) => values.truncate(num_rows),
-            Values::Text { offsets, text, .. } => {
-                offsets.truncate(num_rows + 1);
-                text.truncate(offsets[num_rows] as usize);
-            }
+            Values::Text { texts, .. } => texts.truncate(num_rows),
             Values::Timestamp { micros, .. } => micros.truncate(num_rows),
         }
         self.nulls.truncate(num_rows);
@@ -195,18 +167,7 @@ impl Cells {
             }
             Values::Long(values) => keep_values(values, first, kept),
             Values::Double(values) => keep_values(values, first, kept),
-            Values::Text { offsets, text, .. } => {
-                let mut end = offsets[first] as usize;
-                for (to, from) in kept.iter().enumerate() {
-                    let range = offsets[first + from] as usize..offsets[first + from + 1] as usize;
-                    let length = range.len();
-                    text.copy_within(range, end);
-                    end += length;
-                    offsets[first + to + 1] = offset(&text[..end]);
-                }
-                offsets.truncate(num_rows + 1);
-                text.truncate(end);
-            }
+            Values::Text { texts, .. } => texts.keep_rows(first, kept),
             Values::Timestamp { micros, .. } => keep_values(micros, first, kept),
         }
         if self.nulls.as_slice().is_some() {
@@ -230,13 +191,7 @@ impl Cells {
             }
             Values::Long(values) => Arc::new(Int64Array::new(values[rows].to_vec().into(), nulls)),
             Values::Double(values) => Arc::new(Float64Array::new(values[rows].to_vec().into(), nulls)),
-            Values::Text { offsets, text, .. } => {
-                let begin = offsets[first];
-                let data = text[begin as usize..].to_vec();
-                let offsets: Vec<i32> = offsets[first..].iter().map(|offset| offset - begin).collect();
-                let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
-                Arc::new(StringArray::new(offsets, Buffer::from_vec(data), nulls))
-            }
+            Values::Text { texts, .. } => Arc::new(texts.tail(first, nulls)),
             Values::Timestamp { micros, .. } => {
                 Arc::new(TimestampMicrosecondArray::new(micros[rows].to_vec().into(), nulls).with_timezone("UTC"))
             }
@@ -252,26 +207,12 @@ impl Cells {
             Values::Boolean(values) => Arc::new(BooleanArray::new(values.finish(), nulls)),
             Values::Long(values) => Arc::new(Int64Array::try_new(renewed(values, num_rows).into(), nulls)?),
             Values::Double(values) => Arc::new(Float64Array::try_new(renewed(values, num_rows).into(), nulls)?),
-            Values::Text { offsets, text, .. } => {
-                let next_text = Vec::with_capacity(text.len() + text.len() / 8);
-                let text = std::mem::replace(text, next_text);
-                let offsets = OffsetBuffer::new(ScalarBuffer::from(renewed(offsets, num_rows + 1)));
-                let array = StringArray::try_new(offsets, Buffer::from_vec(text), nulls)?;
-                if let Values::Text { offsets, .. } = &mut self.values {
-                    offsets.push(0);
-                }
-                Arc::new(array)
-            }
+            Values::Text { texts, .. } => Arc::new(texts.finish(nulls)),
             Values::Timestamp { micros, .. } => Arc::new(
                 TimestampMicrosecondArray::try_new(renewed(micros, num_rows).into(), nulls)?.with_timezone("UTC"),
             ),
         })
     }
-}
-
-/// The end of `text` as an offset. A batch is cut long before this limit, see [`super::BATCH_BYTES`].
-fn offset(text: &[u8]) -> i32 {
-    i32::try_from(text.len()).expect("a batch holds less than 2 GiB of text")
 }
 
 /// Takes `values` and leaves room for as many rows as a batch may have.

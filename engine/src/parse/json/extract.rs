@@ -9,6 +9,7 @@ use super::unexpected::{ExpectedMembers, Member, members};
 use super::walk::{Kind, Walker};
 use super::wanted::{KeptIndex, NodeIndex, Slot, Slots, Wanted};
 use super::{InvalidStringEscapes, JsonOptions, JsonOptionsError, text};
+use crate::parse::columns::texts::FieldText;
 use crate::parse::columns::{ColumnOptions, ColumnType};
 use crate::parse::drift::{OnBadValue, OnNewColumns, RESCUED_COLUMN_NAME, RescuedValues};
 use std::ops::Range;
@@ -138,12 +139,12 @@ impl Extractor {
                 continue;
             };
             let field_text = match field.kept {
-                Some(kept) if matches!(slot.kind, Kind::Array | Kind::Object) => self.slots.kept(kept),
+                Some(kept) if matches!(slot.kind, Kind::Array | Kind::Object) => FieldText::of(self.slots.kept(kept)),
                 _ => field_text(text, slot, cells.column_type(), self.escapes, &mut self.scratch),
             };
             if cells.push_text(field_text).is_err() {
                 if self.on_bad_value == OnBadValue::Reject {
-                    return Err(untypable(index, cells, field_text));
+                    return Err(untypable(index, cells, field_text.bytes()));
                 }
                 cells.push_null();
                 if self.on_bad_value == OnBadValue::Rescue {
@@ -202,7 +203,7 @@ impl Extractor {
         }
         match self.values.object() {
             None => cells.push_null(),
-            Some(object) => cells.push_text(object).expect("the column holds text"),
+            Some(object) => cells.push_text(FieldText::of(object)).expect("the column holds text"),
         }
     }
 
@@ -247,21 +248,21 @@ fn field_text<'t>(
     column_type: ColumnType,
     escapes: InvalidStringEscapes,
     scratch: &'t mut Vec<u8>,
-) -> &'t [u8] {
+) -> FieldText<'t> {
     let raw = &text[slot.range.clone()];
+    let (start, length) = (slot.range.start, raw.len());
     let is_json = column_type == ColumnType::Json;
     match slot.kind {
         Kind::String if !is_json => {
-            let content = &raw[1..raw.len() - 1];
             if slot.is_plain {
-                return content;
+                return FieldText::new(&text[start + 1..], length - 2);
             }
             scratch.clear();
-            text::decode(content, escapes, scratch);
+            text::decode(&raw[1..length - 1], escapes, scratch);
         }
         Kind::String | Kind::Array | Kind::Object => {
             if slot.is_compact && !text::has_control(raw) {
-                return raw;
+                return FieldText::new(&text[start..], length);
             }
             scratch.clear();
             text::compact(raw, escapes, scratch);
@@ -270,9 +271,9 @@ fn field_text<'t>(
             scratch.clear();
             text::compact(raw, escapes, scratch);
         }
-        _ => return raw,
+        _ => return FieldText::new(&text[start..], length),
     }
-    scratch
+    FieldText::of(scratch)
 }
 
 /// The way from a value to its record or to its array of records.

@@ -3,6 +3,7 @@
 //! **Source**: `Encodings.md`, plain encoding.
 
 use super::bounds::{Bounds, DoubleBounds, LongBounds, TextBounds};
+use crate::append::{STEP_BYTES, append};
 use arrow::array::{Array, AsArray, PrimitiveArray, StringArray};
 use arrow::datatypes::{DataType, Float64Type, Int64Type, TimestampMicrosecondType};
 use std::ops::Range;
@@ -233,7 +234,9 @@ impl Kind for Text {
         let num_rows = rows.len();
         for row in rows {
             let value = Text::value(values, row);
-            Text::put(value, page);
+            page.reserve(size_of::<u32>() + STEP_BYTES.max(value.len()));
+            page.extend_from_slice(&(value.len() as u32).to_le_bytes());
+            append(page, &values.bytes[values.offsets[row] as usize..], value.len());
             bounds.add(value);
             if page.len() >= limit_bytes {
                 return row + 1 - first;

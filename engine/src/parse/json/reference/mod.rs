@@ -18,6 +18,7 @@ use super::unexpected::{ExpectedMembers, Member};
 use super::{InvalidStringEscapes, JsonLayout, JsonOptions, JsonOptionsError, effective_max_record_bytes};
 use crate::parse::charset::Malformed;
 use crate::parse::columns::ColumnType;
+use crate::parse::columns::texts::FieldText;
 use crate::parse::condition::RowCondition;
 use crate::parse::drift::{OnBadValue, OnNewColumns, RescuedValues};
 use crate::parse::reject::RejectCode;
@@ -347,7 +348,7 @@ impl Reader {
                         _ if !self.kept[index].is_empty() => field.json_of(&self.kept[index]),
                         _ => field.json(),
                     };
-                    if cells.push_text(text.as_bytes()).is_ok() {
+                    if cells.push_text(FieldText::from(text.as_str())).is_ok() {
                         continue;
                     }
                     if self.on_bad_value == OnBadValue::Reject {
@@ -370,7 +371,9 @@ impl Reader {
             }
             match values.object() {
                 None => columns[rescued].push_null(),
-                Some(object) => columns[rescued].push_text(object).expect("the column holds text"),
+                Some(object) => columns[rescued]
+                    .push_text(FieldText::of(object))
+                    .expect("the column holds text"),
             }
         }
         Ok(())
