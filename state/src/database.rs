@@ -18,7 +18,7 @@ const APPLICATION_ID: i32 = 0x626c_6f64;
 
 /// What each version adds to the one before. The number of those applied is the file's `user_version`; a migration that was released is
 /// never changed. `compat/` keeps a file of each earlier version.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     // 1: jobs
     "CREATE TABLE jobs (
         id TEXT PRIMARY KEY,
@@ -77,6 +77,16 @@ const MIGRATIONS: [&str; 3] = [
         name TEXT PRIMARY KEY,
         job_id TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE
     ) STRICT, WITHOUT ROWID;",
+    // 4: lists of many jobs
+    "DROP INDEX jobs_by_status;
+    DROP INDEX jobs_by_schedule;
+    CREATE INDEX jobs_by_age ON jobs (created_ms, id);
+    CREATE INDEX jobs_by_status ON jobs (status, created_ms, id);
+    CREATE INDEX jobs_by_schedule ON jobs (schedule_id, created_ms, id);
+    CREATE INDEX jobs_by_schedule_and_status ON jobs (schedule_id, status, created_ms, id);
+    CREATE INDEX jobs_by_end ON jobs (ended_ms);
+    CREATE INDEX jobs_unsettled ON jobs (created_ms, id) WHERE NOT is_settled;
+    CREATE INDEX job_names_by_job ON job_names (job_id);",
 ];
 
 /// An open state file. Every method is one transaction; all of them block, for milliseconds as a rule and for ten seconds at most.
@@ -301,7 +311,8 @@ pub(crate) fn broken(what: String) -> rusqlite::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::jobs::{JobStatus, Origin};
+    use crate::jobs::{JobStatus, NewJob, Origin};
+    use rusqlite::OptionalExtension;
 
     #[test]
     fn a_file_is_made_with_its_folder_and_opened_again() {
@@ -357,6 +368,43 @@ mod tests {
         assert!(matches!(error, StateError::Sqlite { .. }), "{error}");
     }
 
+    /// What a write says in a connection that was restricted by a pragma.
+    #[track_caller]
+    fn check_refused(pragma: &str, said: &str, hint: &str) {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::open(&folder.path().join("state.db")).unwrap();
+        let job = NewJob {
+            id: "a".to_owned(),
+            origin: Origin::Issue,
+            warehouse: "/w".to_owned(),
+            database: "d".to_owned(),
+            table: "t".to_owned(),
+            config: Value::Null,
+        };
+        state.enqueue_job(&job, Timestamp::UNIX_EPOCH).unwrap();
+        state.lock().query_row(pragma, [], |_| Ok(())).optional().unwrap();
+        let config = Value::String("x".repeat(1 << 20));
+        let error = state.note_config("a", &config).unwrap_err();
+        assert!(!error.is_mistake() && error.to_string().contains(said), "{error}");
+        assert!(error.to_string().contains("state.db"), "{error}");
+        assert!(error.hint().unwrap_or_default().contains(hint), "{error}");
+    }
+
+    #[test]
+    fn a_file_that_may_not_be_written_says_what_to_do() {
+        check_refused("PRAGMA query_only = ON", "readonly", "check who may write there");
+    }
+
+    #[test]
+    fn a_file_that_has_no_room_to_grow_says_what_to_do() {
+        // No page more than there are.
+        check_refused(
+            "PRAGMA max_page_count = 1",
+            "disk is full",
+            "see whether the disk is full",
+        );
+    }
+
     #[test]
     fn a_file_of_version_1_keeps_its_jobs() {
         let folder = tempfile::tempdir().unwrap();
@@ -389,6 +437,17 @@ mod tests {
         assert_eq!(unsettled[0].job.id, "0192-killed");
         assert_eq!(state.job("0193-success").unwrap().num_records(), 3);
         assert_eq!(state.log("0193-success", 0).unwrap()[0].text, "job done");
+    }
+
+    #[test]
+    fn a_file_of_version_3_keeps_the_names_of_jobs() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.db");
+        std::fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/compat/version-3.db"), &path).unwrap();
+        let state = State::open(&path).unwrap();
+        assert_eq!(state.job("0194-attempt").unwrap().job.id, "0193-success");
+        assert_eq!(state.schedule("nightly").unwrap().id, 1);
+        assert_eq!(state.unasked().unwrap()[0].job.id, "0192-killed");
     }
 
     #[test]

@@ -4,7 +4,6 @@ use crate::database::{State, broken, instant, json, millis};
 use crate::error::{StateError, StateResult};
 use crate::log::{LogLine, add_lines};
 use jiff::Timestamp;
-use rusqlite::types::ToSql;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::{Value, json};
 
@@ -230,17 +229,6 @@ pub struct Retry {
     pub attempt: u32,
 }
 
-/// Which jobs to list.
-#[derive(Clone, Debug, Default)]
-pub struct JobFilter {
-    /// Only those of a schedule.
-    pub schedule_id: Option<i64>,
-    /// Only those of a status.
-    pub status: Option<JobStatus>,
-    /// So many at most, the newest.
-    pub limit: Option<u32>,
-}
-
 pub(crate) const COLUMNS: &str = "id, status, warehouse, database, table_name, config, created_ms, started_ms, seen_ms, ended_ms, \
      is_cancelled, progress, report, error, origin, schedule_id, schedule_name, scheduled_ms, attempt, not_before_ms";
 
@@ -380,18 +368,6 @@ impl State {
             .ok_or_else(|| StateError::NoJob(id.to_owned()))
     }
 
-    /// Jobs, the newest first.
-    pub fn jobs(&self, filter: &JobFilter) -> StateResult<Vec<JobRecord>> {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM jobs WHERE (?1 IS NULL OR schedule_id = ?1) AND (?2 IS NULL OR status = ?2) \
-             ORDER BY created_ms DESC, id DESC LIMIT ?3"
-        );
-        let status = filter.status.map(JobStatus::name);
-        let limit = filter.limit.map_or(-1, i64::from);
-        let values: [&dyn ToSql; 3] = [&filter.schedule_id, &status, &limit];
-        self.read(|connection| connection.prepare(&sql)?.query_map(values, record)?.collect())
-    }
-
     /// Asks a job to stop. One that is queued is killed at once, one that runs by its own process, one that has ended is left alone.
     ///
     /// **Shape**: the job, after that.
@@ -409,22 +385,6 @@ impl State {
             )?;
             Ok(find(transaction, id)?.ok_or_else(|| StateError::NoJob(id.to_owned()))?)
         })
-    }
-
-    /// Removes finished jobs that ended before an instant, and gives their number. Those of schedules of which the table still has to be
-    /// asked stay.
-    pub fn prune_jobs(&self, before: Timestamp) -> StateResult<usize> {
-        let (num_removed, owners) = self.transaction(|transaction| {
-            let sql = "DELETE FROM jobs WHERE status IN ('success', 'error', 'killed') AND (is_settled OR schedule_id IS NULL) \
-                       AND ended_ms < ?1";
-            let num_removed = transaction.execute(sql, [millis(before)])?;
-            let sql = "SELECT DISTINCT owner FROM jobs WHERE status = 'running'";
-            let owners: rusqlite::Result<Vec<String>> =
-                transaction.prepare(sql)?.query_map([], |row| row.get(0))?.collect();
-            Ok((num_removed, owners?))
-        })?;
-        crate::owner::sweep(&self.locks(), &owners);
-        Ok(num_removed)
     }
 }
 

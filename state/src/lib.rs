@@ -7,12 +7,13 @@
 //! there is asked of the operating system, which gives up the locks of those that died (`owner`).
 //!
 //! Reading order: [`cron`] and [`timing`] (when a schedule runs; pure), `database` (the file and its versions), `owner` (who is alive),
-//! [`jobs`] and [`log`] (records and what was logged), [`schedules`], [`queue`] (which run is next), [`settle`] (what became of jobs that
-//! were left alone).
+//! [`jobs`] and [`log`] (records and what was logged), [`history`] (lists of them), [`schedules`], [`queue`] (which run is next), [`settle`]
+//! (what became of jobs that were left alone).
 
 pub mod cron;
 mod database;
 mod error;
+pub mod history;
 pub mod jobs;
 pub mod log;
 mod owner;

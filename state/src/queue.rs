@@ -7,7 +7,7 @@ use crate::database::{State, TransactionError, instant, millis};
 use crate::error::{StateError, StateResult};
 use crate::jobs::{JobRecord, JobStatus, Origin, Retry, find};
 use crate::schedules::{self, Schedule};
-use crate::timing::TimingError;
+use crate::timing::{LONGEST_WAIT, TimingError};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::Value;
@@ -19,6 +19,8 @@ pub struct Enqueued {
     pub job_ids: Vec<String>,
     /// Schedules that cannot run, and why.
     pub broken: Vec<(String, TimingError)>,
+    /// Schedules that run no sooner than after a time to come, because the clock was ahead when they ran last.
+    pub ahead: Vec<(String, Timestamp)>,
 }
 
 impl State {
@@ -35,6 +37,10 @@ impl State {
                     }
                     Err(error) => return Err(error.into()),
                 };
+                if timing.is_ahead(schedule.considered, now) {
+                    enqueued.ahead.push((schedule.definition.name, schedule.considered));
+                    continue;
+                }
                 let due = timing.due(schedule.considered, now, schedule.definition.catch_up);
                 if due.considered == schedule.considered || live_job(transaction, schedule.id)?.is_some() {
                     continue;
@@ -102,6 +108,8 @@ impl State {
     }
 
     /// Takes the next queued job for this process, unless servers run `max_running` already, whichever process they are.
+    ///
+    /// One that would have to wait for longer than any job waits was queued before the clock was put back, and waits no longer.
     pub fn claim_job(&self, max_running: u32, now: Timestamp) -> StateResult<Option<JobRecord>> {
         let owner = self.owner_id()?;
         self.transaction(|transaction| {
@@ -110,9 +118,12 @@ impl State {
             if num_running >= max_running {
                 return Ok(None);
             }
-            let sql =
-                "SELECT id FROM jobs WHERE status = 'queued' AND not_before_ms <= ?1 ORDER BY created_ms, id LIMIT 1";
-            let next: Option<String> = transaction.query_row(sql, [millis(now)], |row| row.get(0)).optional()?;
+            let sql = "SELECT id FROM jobs WHERE status = 'queued' AND (not_before_ms <= ?1 OR not_before_ms > ?2) \
+                       ORDER BY created_ms, id LIMIT 1";
+            let latest = now.saturating_add(LONGEST_WAIT).unwrap_or(Timestamp::MAX);
+            let next: Option<String> = transaction
+                .query_row(sql, [millis(now), millis(latest)], |row| row.get(0))
+                .optional()?;
             Ok(match next {
                 Some(id) => Some(begin(transaction, &id, owner, now)?),
                 None => None,
@@ -216,13 +227,13 @@ fn enqueue(connection: &Connection, schedule: &Schedule, run: &NewRun, now: Time
 }
 
 /// The job of a schedule that is queued or running.
-struct LiveJob {
-    id: String,
-    status: JobStatus,
+pub(crate) struct LiveJob {
+    pub(crate) id: String,
+    pub(crate) status: JobStatus,
     scheduled: Option<Timestamp>,
 }
 
-fn live_job(connection: &Connection, schedule_id: i64) -> rusqlite::Result<Option<LiveJob>> {
+pub(crate) fn live_job(connection: &Connection, schedule_id: i64) -> rusqlite::Result<Option<LiveJob>> {
     let sql = "SELECT id, status = 'queued', scheduled_ms FROM jobs WHERE schedule_id = ?1 AND status IN ('queued', 'running') LIMIT 1";
     let live = connection.prepare(sql)?.query_row([schedule_id], |row| {
         Ok(LiveJob {
@@ -260,7 +271,10 @@ pub(crate) fn follow_up(
     {
         schedules::add_difference(connection, run.schedule_id, next)?;
     }
-    let Some(retry) = retry else { return Ok(()) };
+    // Whoever cancelled a job that failed on the way does not want another.
+    let Some(retry) = retry.filter(|_| !record.is_cancelled) else {
+        return Ok(());
+    };
     let Some(schedule) = schedules::by_id(connection, run.schedule_id)? else {
         return Ok(());
     };

@@ -1,7 +1,9 @@
 //! Schedules: what starts jobs, and what each run goes on from.
 
-use crate::database::{State, broken, instant, json, millis};
+use crate::database::{State, TransactionError, broken, instant, json, millis};
 use crate::error::{StateError, StateResult};
+use crate::jobs::JobStatus;
+use crate::queue::live_job;
 use crate::timing::{CatchUp, Timing};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -249,9 +251,13 @@ impl State {
         self.read(|connection| by_id(connection, id))
     }
 
-    /// Changes a schedule. Other times count from now on: nothing that they would have meant before is made up for.
+    /// Changes a schedule. Other times count from now on: nothing that they would have meant before is made up for. So do the same times if
+    /// they are given after the clock was put back.
     ///
-    /// **Errors**: there is none of this name; the new name is taken or none; the times make no sense.
+    /// Where runs are to go on from is no more asked of those that did not end well once somebody says it.
+    ///
+    /// **Errors**: there is none of this name; the new name is taken or none; the times make no sense; where to go on from is given, and
+    /// a job is running that would put its own end over it.
     pub fn update_schedule(&self, name: &str, change: &ScheduleChange, now: Timestamp) -> StateResult<Schedule> {
         self.transaction(|transaction| {
             let old = by_name(transaction, name)?.ok_or_else(|| StateError::NoSchedule(name.to_owned()))?;
@@ -274,8 +280,12 @@ impl State {
                 let definition = &schedule.definition;
                 (definition.cron.clone(), definition.timezone.clone(), definition.delay_seconds)
             };
-            if times(&old) != times(&new) {
+            let names_times = change.cron.is_some() || change.timezone.is_some() || change.delay_seconds.is_some();
+            if times(&old) != times(&new) || (names_times && old.considered > now) {
                 new.considered = now;
+            }
+            if change.config_diff.is_some() {
+                forget_ends(transaction, &old)?;
             }
             let definition = &new.definition;
             if definition.name != name && by_name(transaction, &definition.name)?.is_some() {
@@ -320,6 +330,25 @@ impl State {
             Ok(schedule)
         })
     }
+}
+
+/// Lets no job that has ended say any more where the next run goes on from.
+///
+/// **Errors**: one is running, and will say it.
+fn forget_ends(connection: &Connection, schedule: &Schedule) -> Result<(), TransactionError> {
+    if let Some(live) = live_job(connection, schedule.id)?
+        && live.status == JobStatus::Running
+    {
+        return Err(StateError::ScheduleBusy {
+            name: schedule.definition.name.clone(),
+            job_id: live.id,
+            status: live.status,
+        }
+        .into());
+    }
+    let sql = "UPDATE jobs SET is_settled = 1 WHERE schedule_id = ?1 AND status IN ('error', 'killed')";
+    connection.execute(sql, [schedule.id])?;
+    Ok(())
 }
 
 fn set<T: Clone>(value: &mut T, change: &Option<T>) {

@@ -62,8 +62,9 @@ impl State {
     /// Notes what the table says of an unsettled job.
     pub fn settle_job(&self, id: &str, settled: &Settled, now: Timestamp) -> StateResult<()> {
         self.transaction(|transaction| {
-            // Another process may have gone on with it meanwhile.
-            let sql = "UPDATE jobs SET is_settled = 1 WHERE id = ?1 AND status IN ('error', 'killed')";
+            // Another process may have gone on with it meanwhile, or somebody may have said that it does not count.
+            let sql =
+                "UPDATE jobs SET is_settled = 1 WHERE id = ?1 AND NOT is_settled AND status IN ('error', 'killed')";
             if transaction.execute(sql, [id])? == 0 {
                 return Ok(());
             }
@@ -117,13 +118,13 @@ impl State {
     /// Goes on, as a job that this process has begun, with an earlier one that did not come to its end. The earlier one is what remains: it
     /// is the one that the table knows.
     ///
-    /// **Errors**: one of the two is gone.
+    /// **Errors**: one of the two is gone, or the new one has ended meanwhile.
     pub fn go_on_with(&self, id: &str, earlier: &str, now: Timestamp) -> StateResult<JobRecord> {
         self.transaction(|transaction| {
             let sql = "UPDATE jobs SET (status, owner, attempt, queued_ms, is_cancelled) = \
                        (SELECT status, owner, attempt, queued_ms, is_cancelled FROM jobs WHERE id = ?1), \
                        seen_ms = ?3, ended_ms = NULL, error = NULL, report = NULL, progress = NULL, is_settled = 0 \
-                       WHERE id = ?2 AND EXISTS (SELECT 1 FROM jobs WHERE id = ?1)";
+                       WHERE id = ?2 AND EXISTS (SELECT 1 FROM jobs WHERE id = ?1 AND status = 'running')";
             if transaction.execute(sql, params![id, earlier, millis(now)])? == 0 {
                 return Err(StateError::NoJob(earlier.to_owned()).into());
             }
@@ -160,7 +161,7 @@ fn bury(connection: &Connection, owner: &str, now: Timestamp) -> Result<Vec<JobR
             at,
             attempt: job.attempt + 1,
         });
-        let is_tried_again = job.job.origin == Origin::Schedule && !job.is_cancelled;
+        let is_tried_again = job.job.origin == Origin::Schedule;
         let record = find(connection, id)?.expect("it was just changed");
         follow_up(connection, &record, retry.filter(|_| is_tried_again), now)?;
         buried.push(record);

@@ -20,6 +20,9 @@ const RETRY_WAITS: [SignedDuration; 4] = [
     SignedDuration::from_mins(30),
 ];
 
+/// The longest wait before an attempt.
+pub(crate) const LONGEST_WAIT: SignedDuration = RETRY_WAITS[RETRY_WAITS.len() - 1];
+
 /// When to try again after the attempt of this number has failed; `None`: not any more.
 pub fn retry_at(attempt: u32, now: Timestamp) -> Option<Timestamp> {
     let index = usize::try_from(attempt).ok()?.checked_sub(1)?;
@@ -126,6 +129,11 @@ impl Timing {
         scheduled.saturating_add(self.delay).unwrap_or(Timestamp::MAX)
     }
 
+    /// Whether times that are still to come are settled already: the clock was ahead when they were, and has been put back since.
+    pub fn is_ahead(&self, considered: Timestamp, now: Timestamp) -> bool {
+        self.next_after(now).is_some_and(|next| next <= considered)
+    }
+
     /// What is to be done now, given that all scheduled times up to `considered` are settled.
     pub fn due(&self, considered: Timestamp, now: Timestamp, catch_up: CatchUp) -> Due {
         let nothing = Due { run: None, considered };
@@ -214,6 +222,20 @@ mod tests {
             &["2026-01-02T02:00:00Z", "2026-01-03T02:00:00Z"],
         );
         check(CatchUp::Last, 0, &looks, &["2026-01-03T02:00:00Z"]);
+    }
+
+    #[test]
+    fn times_to_come_are_settled_only_after_the_clock_was_ahead() {
+        let timing = Timing::new("0 2 * * *", "UTC", 60).unwrap();
+        let considered = at("2026-01-03T02:00:00Z");
+        for (now, is_ahead) in [
+            ("2026-01-03T02:00:00Z", false),
+            ("2026-01-03T01:59:59Z", true),
+            ("2026-01-01T12:00:00Z", true),
+            ("2026-01-04T12:00:00Z", false),
+        ] {
+            assert_eq!(timing.is_ahead(considered, at(now)), is_ahead, "{now}");
+        }
     }
 
     #[test]

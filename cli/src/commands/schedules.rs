@@ -14,11 +14,13 @@ use bucketload_engine::table::warehouse::TableName;
 use bucketload_engine::{Environment, Error, Result};
 use bucketload_serve::record::state_error;
 use bucketload_serve::stored::kept;
-use bucketload_state::jobs::{JobFilter, JobRecord};
+use bucketload_state::history::JobFilter;
+use bucketload_state::jobs::JobRecord;
 use bucketload_state::schedules::{NewSchedule, Schedule, ScheduleChange};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::path::Path;
+use std::sync::Arc;
 
 pub(super) async fn create(global: &GlobalArguments, arguments: &CreateArguments, printer: &Printer) -> Result<Exit> {
     let target = TableName::new(&arguments.database, &arguments.table)?;
@@ -113,7 +115,11 @@ pub(super) async fn history(global: &GlobalArguments, arguments: &HistoryArgumen
 }
 
 pub(super) async fn update(global: &GlobalArguments, arguments: &UpdateArguments, printer: &Printer) -> Result<Exit> {
-    let state = state::open(global)?;
+    // Jobs that died may have committed, and what they left must not come after what is said now.
+    let state = match &arguments.config_diff {
+        Some(_) => Arc::clone(&state::open_tidy(global).await?.state),
+        None => state::open(global)?,
+    };
     let mut change = ScheduleChange {
         name: arguments.newname.clone(),
         cron: arguments.schedule.as_ref().map(|cron| cron.trim().to_owned()),

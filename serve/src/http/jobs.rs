@@ -2,11 +2,12 @@
 
 use super::body::Body;
 use super::message::{Answer, Request};
-use super::schedules::{ask, checked, limit, summaries};
+use super::schedules::{ask, checked, page, summaries};
 use super::{Api, failed};
 use bucketload_engine::job::progress::Progress;
 use bucketload_engine::table::warehouse::TableName;
-use bucketload_state::jobs::{JobFilter, JobRecord, JobStatus, NewJob, Origin};
+use bucketload_state::history::JobFilter;
+use bucketload_state::jobs::{JobRecord, JobStatus, NewJob, Origin};
 use bucketload_state::log::LogLine;
 use serde_json::{Map, Value, json};
 
@@ -21,7 +22,7 @@ pub(super) async fn list(api: &Api, request: &Request) -> Result<Answer, Answer>
             )
         })?),
     };
-    let (schedule, limit) = (request.query.get("schedule").cloned(), limit(request)?);
+    let (schedule, page) = (request.query.get("schedule").cloned(), page(request)?);
     let now = api.service.now();
     let jobs = ask(api, move |state| {
         state.bury_dead(now)?;
@@ -32,7 +33,7 @@ pub(super) async fn list(api: &Api, request: &Request) -> Result<Answer, Answer>
         state.jobs(&JobFilter {
             schedule_id,
             status,
-            limit: Some(limit),
+            ..page
         })
     })
     .await?;

@@ -9,7 +9,8 @@ use super::Api;
 use super::message::Answer;
 use super::schedules::ask;
 use crate::totals::SECONDS_BOUNDS;
-use bucketload_state::jobs::{JobFilter, JobRecord, JobStatus};
+use bucketload_state::history::JobFilter;
+use bucketload_state::jobs::{JobRecord, JobStatus};
 use bucketload_state::schedules::Schedule;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -68,13 +69,21 @@ pub(super) async fn show(api: &Api) -> Result<Answer, Answer> {
         text.sample(name, &[], load(total));
     }
     let durations = totals.durations();
-    text.family("bucketload_job_seconds", "histogram", "Wall time of jobs.");
+    text.family("bucketload_job_duration_seconds", "histogram", "Wall time of jobs.");
     for (bound, count) in SECONDS_BOUNDS.iter().zip(durations.up_to) {
-        text.sample("bucketload_job_seconds_bucket", &[("le", &bound.to_string())], count);
+        text.sample(
+            "bucketload_job_duration_seconds_bucket",
+            &[("le", &bound.to_string())],
+            count,
+        );
     }
-    text.sample("bucketload_job_seconds_bucket", &[("le", "+Inf")], durations.num_jobs);
-    text.sample("bucketload_job_seconds_sum", &[], durations.seconds);
-    text.sample("bucketload_job_seconds_count", &[], durations.num_jobs);
+    text.sample(
+        "bucketload_job_duration_seconds_bucket",
+        &[("le", "+Inf")],
+        durations.num_jobs,
+    );
+    text.sample("bucketload_job_duration_seconds_sum", &[], durations.seconds);
+    text.sample("bucketload_job_duration_seconds_count", &[], durations.num_jobs);
     let outstanding = |path: &str, done: &str| running.iter().map(|job| left(job, path, done)).sum::<u64>();
     for (name, help, number) in [
         ("bucketload_jobs_queued", "Jobs that wait.", queued.len() as u64),

@@ -4,12 +4,14 @@ use super::body::Body;
 use super::message::{Answer, Request};
 use super::{Api, failed, refused};
 use crate::record::with_state;
+use crate::settle::ask_tables;
 use crate::stored::{document_of, kept, plan_of};
 use bucketload_engine::Error;
 use bucketload_engine::config::variables::unset_variables;
 use bucketload_engine::job::tables;
 use bucketload_engine::table::warehouse::TableName;
-use bucketload_state::jobs::{JobFilter, JobRecord};
+use bucketload_state::history::JobFilter;
+use bucketload_state::jobs::JobRecord;
 use bucketload_state::schedules::{NewSchedule, Schedule, ScheduleChange};
 use bucketload_state::timing::CatchUp;
 use bucketload_state::{State, StateResult};
@@ -106,6 +108,11 @@ pub(super) async fn update(api: &Api, name: String, request: &Request) -> Result
         let table = change.table.as_ref().unwrap_or(&old.table);
         must_exist(api, &old.warehouse, database, table).await?;
     }
+    if change.config_diff.is_some() {
+        // Jobs that died may have committed, and what they left must not come after what is said now.
+        let asked = ask_tables(&api.service).await;
+        asked.map_err(|error| failed(&error))?;
+    }
     let now = api.service.now();
     let schedule = ask(api, move |state| state.update_schedule(&name, &change, now)).await?;
     Ok(Answer::json(200, &schedule.document()))
@@ -118,12 +125,11 @@ pub(super) async fn delete(api: &Api, name: String) -> Result<Answer, Answer> {
 }
 
 pub(super) async fn history(api: &Api, name: String, request: &Request) -> Result<Answer, Answer> {
-    let limit = limit(request)?;
+    let page = page(request)?;
     let jobs = ask(api, move |state| {
         let filter = JobFilter {
             schedule_id: Some(state.schedule(&name)?.id),
-            limit: Some(limit),
-            ..JobFilter::default()
+            ..page
         };
         state.jobs(&filter)
     })
@@ -157,18 +163,22 @@ pub(super) fn summaries(api: &Api, jobs: &[JobRecord]) -> Answer {
     Answer::json(200, &json!({"jobs": summaries}))
 }
 
-/// How many jobs a request wants.
-pub(super) fn limit(request: &Request) -> Result<u32, Answer> {
-    let Some(limit) = request.query.get("limit") else {
-        return Ok(DEFAULT_LIMIT);
+/// Which jobs of a list a request wants: how many, and those before which one.
+pub(super) fn page(request: &Request) -> Result<JobFilter, Answer> {
+    let limit = match request.query.get("limit") {
+        None => DEFAULT_LIMIT,
+        Some(limit) => {
+            let number = limit.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
+            number.ok_or_else(|| {
+                let message = format!("`limit` must be from 1 to {MAX_LIMIT}, not `{limit}`");
+                Answer::error(422, &message, None)
+            })?
+        }
     };
-    let number = limit.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
-    number.ok_or_else(|| {
-        Answer::error(
-            422,
-            &format!("`limit` must be from 1 to {MAX_LIMIT}, not `{limit}`"),
-            None,
-        )
+    Ok(JobFilter {
+        before: request.query.get("before").cloned(),
+        limit: Some(limit),
+        ..JobFilter::default()
     })
 }
 

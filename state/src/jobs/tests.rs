@@ -1,4 +1,5 @@
 use super::*;
+use crate::history::JobFilter;
 use crate::log::MAX_LOG_LINES;
 use jiff::ToSpan;
 use tempfile::TempDir;
@@ -116,6 +117,22 @@ fn jobs_are_listed_newest_first() {
         }),
         ["c", "b"]
     );
+    let page = |before: &str| {
+        ids(&JobFilter {
+            before: Some(before.to_owned()),
+            limit: Some(1),
+            ..JobFilter::default()
+        })
+    };
+    assert_eq!(
+        (page("c"), page("b"), page("a")),
+        (vec!["b".into()], vec!["a".into()], vec![])
+    );
+    let nothing = JobFilter {
+        before: Some("x".to_owned()),
+        ..JobFilter::default()
+    };
+    assert!(matches!(state.jobs(&nothing), Err(StateError::NoJob(_))));
     let status = Some(JobStatus::Running);
     assert_eq!(
         ids(&JobFilter {

@@ -1,5 +1,8 @@
+mod clock;
+
 use super::*;
-use crate::jobs::{Ending, JobFilter};
+use crate::history::JobFilter;
+use crate::jobs::Ending;
 use crate::schedules::NewSchedule;
 use crate::settle::Settled;
 use crate::timing::{CatchUp, retry_at};
@@ -408,6 +411,20 @@ fn attempts_come_at_growing_distances_and_to_an_end() {
     let next_night = at("2026-01-03T07:00:00Z");
     state.enqueue_due(next_night).unwrap();
     assert_eq!(state.claim_job(1, next_night).unwrap().unwrap().attempt, 1);
+}
+
+#[test]
+fn a_job_that_was_cancelled_is_not_tried_again_when_it_fails() {
+    let site = Site::new();
+    let state = site.process();
+    state.create_schedule(&nightly("a"), at(BEGIN)).unwrap();
+    let night = at("2026-01-02T07:00:00Z");
+    state.enqueue_due(night).unwrap();
+    let job = state.claim_job(1, night).unwrap().unwrap();
+    state.cancel_job(&job.job.id, night).unwrap();
+    let retry = Some(Retry { at: night, attempt: 2 });
+    state.finish_job(&job.job.id, &failed(retry), &[], night).unwrap();
+    assert_eq!(state.claim_job(1, night).unwrap(), None);
 }
 
 #[test]

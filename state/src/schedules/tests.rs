@@ -1,4 +1,6 @@
 use super::*;
+use crate::jobs::Ending;
+use crate::settle::Settled;
 use jiff::ToSpan;
 use tempfile::TempDir;
 
@@ -101,6 +103,36 @@ fn other_times_make_up_for_nothing() {
         Some(at("2026-01-05T01:00:00Z"))
     );
     assert_eq!(state.enqueue_due(now).unwrap(), crate::queue::Enqueued::default());
+}
+
+#[test]
+fn where_to_go_on_from_is_said_by_one_at_a_time() {
+    let (_folder, state) = state();
+    state.create_schedule(&nightly("a"), at(BEGIN)).unwrap();
+    let change = ScheduleChange {
+        config_diff: Some(json!({"in": {"last_path": "m"}})),
+        ..ScheduleChange::default()
+    };
+    let job = state.begin_run("a", None, at(BEGIN)).unwrap();
+    let busy = state.update_schedule("a", &change, at(BEGIN)).unwrap_err();
+    assert!(matches!(busy, StateError::ScheduleBusy { .. }), "{busy}");
+    // One whose process died has no more to say than who changes the schedule after it.
+    let ending = Ending {
+        status: JobStatus::Killed,
+        report: None,
+        error: None,
+        is_settled: false,
+        retry: None,
+    };
+    state.finish_job(&job.job.id, &ending, &[], at(BEGIN)).unwrap();
+    state.update_schedule("a", &change, at(BEGIN)).unwrap();
+    let part = Settled::Part(json!({"in": {"last_path": "z"}}));
+    state.settle_job(&job.job.id, &part, at(BEGIN)).unwrap();
+    assert_eq!(
+        state.schedule("a").unwrap().config_diff,
+        json!({"in": {"last_path": "m"}})
+    );
+    assert_eq!(state.unsettled(1).unwrap(), []);
 }
 
 #[test]
