@@ -44,13 +44,7 @@ pub fn ending(ended: &Ended, job: Option<&JobRecord>, progress: &Progress, stop:
             }
         }
         Ended::Stopped => {
-            // The next server begins again; that this one ended is no fault of the job.
-            let retry = job
-                .filter(|job| job.job.origin == Origin::Schedule && stop.reason() == Some(StopReason::Shutdown))
-                .map(|job| Retry {
-                    at: now,
-                    attempt: job.attempt,
-                });
+            let retry = job.and_then(|job| begun_again(job, stop, now));
             let committed = progress.committed();
             Ending {
                 status: JobStatus::Killed,
@@ -83,14 +77,44 @@ pub fn refused(error: &Error, job: &JobRecord, now: Timestamp) -> Ending {
     }
 }
 
+/// What the record says of a job that was stopped before it began to load. It may have been about to go on with one that committed a
+/// part, so the table is asked.
+pub fn given_up(job: &JobRecord, stop: &Stop, now: Timestamp) -> Ending {
+    Ending {
+        status: JobStatus::Killed,
+        report: None,
+        error: Some(json!({
+            "error": format!("{} before it began to load", stopped_by(stop.reason())),
+            "at": null,
+            "hint": null,
+            "blame": "interrupted",
+            "causes": [],
+        })),
+        is_settled: false,
+        retry: begun_again(job, stop, now),
+    }
+}
+
+/// The next server begins again with what a clock started; that this one ended is no fault of the job.
+fn begun_again(job: &JobRecord, stop: &Stop, now: Timestamp) -> Option<Retry> {
+    let is_left = job.job.origin == Origin::Schedule && stop.reason() == Some(StopReason::Shutdown);
+    is_left.then_some(Retry {
+        at: now,
+        attempt: job.attempt,
+    })
+}
+
 /// That a job was stopped, by whom, and what readers see of it.
 pub fn stopped(reason: Option<StopReason>, committed: &CommittedSteps) -> String {
-    let by = match reason {
+    format!("{}; {}", stopped_by(reason), seen(committed))
+}
+
+fn stopped_by(reason: Option<StopReason>) -> &'static str {
+    match reason {
         Some(StopReason::Cancelled) => "cancelled",
         Some(StopReason::Shutdown) => "the server was shut down",
         Some(StopReason::Interrupted) | None => "interrupted",
-    };
-    format!("{by}; {}", seen(committed))
+    }
 }
 
 /// What the record says of a job whose process died or whose commit was never answered, once the table was asked.

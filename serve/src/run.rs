@@ -1,16 +1,16 @@
 //! Runs one job from the queue to its end: settles what came before it, makes its plan, loads, and writes down what became of it.
 
-use crate::ended::{ending, refused};
+use crate::ended::{ending, given_up, refused};
 use crate::record::{Recorder, UnwrittenEnding};
 use crate::service::Service;
 use crate::settle::{Continued, go_on, look_back};
 use crate::stored::{document_of, plan_of, shown, told};
 use bucketload_engine::config::plan::JobPlan;
 use bucketload_engine::job::progress::Progress;
-use bucketload_engine::job::stop::{Ended, Stop, run_stoppable};
+use bucketload_engine::job::stop::{Ended, Stop, StopReason, run_stoppable};
 use bucketload_engine::table::warehouse::TableName;
 use bucketload_engine::{Environment, Error, Result};
-use bucketload_state::jobs::JobRecord;
+use bucketload_state::jobs::{Ending, JobRecord};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +18,9 @@ use tracing::Instrument;
 
 /// How long until the state file is asked again to take the end of a job.
 const WRITE_AGAIN: Duration = Duration::from_secs(5);
+
+/// How often a job that is being made ready is looked at for somebody who cancels it.
+const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// What a job from the queue is found to be.
 #[derive(Debug)]
@@ -28,6 +31,8 @@ pub enum Prepared {
     Refused(Error),
     /// An attempt before it had committed after all, and this one was withdrawn.
     CommittedBefore(String),
+    /// Somebody stopped it before it began to load, and its record says so.
+    GivenUp,
 }
 
 /// A job that can run.
@@ -43,13 +48,43 @@ pub struct Attempt {
     target: TableName,
 }
 
-/// Makes a job ready that this process has begun in the state file.
-pub async fn prepare(service: &Arc<Service>, job: &JobRecord) -> Prepared {
-    let error = match find_out(service, job).await {
-        Ok(prepared) => return prepared,
-        Err(error) => error,
+/// Makes a job ready that this process has begun in the state file, unless it is stopped: tables that are slow to answer are asked for it.
+pub async fn prepare(service: &Arc<Service>, job: &JobRecord, stop: &Stop) -> Prepared {
+    let error = tokio::select! {
+        found = find_out(service, job) => match found {
+            Ok(prepared) => return prepared,
+            Err(error) => error,
+        },
+        () = unwanted(service, job, stop) => {
+            write_ending(service, job, given_up(job, stop, service.now())).await;
+            return Prepared::GivenUp;
+        }
     };
-    let ending = refused(&error, job, service.now());
+    write_ending(service, job, refused(&error, job, service.now())).await;
+    Prepared::Refused(error)
+}
+
+/// Comes back when somebody wants a job stopped that nobody follows yet.
+async fn unwanted(service: &Service, job: &JobRecord, stop: &Stop) {
+    loop {
+        tokio::select! {
+            () = stop.requested() => return,
+            () = tokio::time::sleep(LOOK_INTERVAL) => {}
+        }
+        let job_id = job.job.id.clone();
+        // A state file that does not answer now is asked again.
+        let is_cancelled = service
+            .ask(move |state| state.job(&job_id))
+            .await
+            .is_ok_and(|job| job.is_cancelled);
+        if is_cancelled {
+            return stop.request(StopReason::Cancelled);
+        }
+    }
+}
+
+/// Writes the end of a job that did not begin to load, as often as it takes.
+async fn write_ending(service: &Service, job: &JobRecord, ending: Ending) {
     while let Err(unwritten) = service
         .ask({
             let (job_id, ending, now) = (job.job.id.clone(), ending.clone(), service.now());
@@ -60,7 +95,6 @@ pub async fn prepare(service: &Arc<Service>, job: &JobRecord) -> Prepared {
         tracing::error!(job_id = job.job.id, error = %unwritten, "the end of a job cannot be written yet");
         tokio::time::sleep(WRITE_AGAIN).await;
     }
-    Prepared::Refused(error)
 }
 
 /// Runs a job that is ready.

@@ -13,7 +13,6 @@ use bucketload_engine::{Error, Result};
 use bucketload_state::jobs::{Ending, JobRecord, JobStatus};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{HashMap, HashSet};
-use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -24,6 +23,10 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// How often old jobs are removed.
 const PRUNE_INTERVAL: SignedDuration = SignedDuration::from_hours(1);
+
+/// How long a server waits for jobs that it has stopped. They end within ten seconds, or a commit after that; longer takes only what cannot
+/// end, such as a job whose record no disk has room for.
+const LAST_WAIT: Duration = Duration::from_secs(60);
 
 /// How a server runs jobs.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +41,7 @@ pub struct SchedulerOptions {
     pub is_once: bool,
 }
 
-/// A server's way to its end: first it takes no new jobs, then it stops those that run.
+/// A server's way to its end: first it takes no new jobs, then it stops those that run, then it waits for nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Shutdown {
     begun: Arc<tokio::sync::Notify>,
@@ -76,6 +79,7 @@ pub async fn run_scheduler(
         stops: HashMap::new(),
         taken: Vec::new(),
         broken: HashSet::new(),
+        ahead: HashMap::new(),
         pruned: None,
         asking: None,
     };
@@ -97,7 +101,7 @@ pub async fn run_scheduler(
             tracing::error!(%error, "the state file cannot be used, it is tried again");
         }
     };
-    scheduler.shut_down(shutdown.now.notified()).await;
+    scheduler.shut_down(shutdown).await;
     match taken_away {
         Some(error) => Err(error),
         None => Ok(scheduler.taken),
@@ -112,6 +116,8 @@ struct Scheduler {
     taken: Vec<String>,
     /// Schedules that cannot run and of which that was said.
     broken: HashSet<String>,
+    /// Schedules that ran while the clock was ahead, up to when, and of which that was said.
+    ahead: HashMap<String, Timestamp>,
     pruned: Option<Timestamp>,
     asking: Option<JoinHandle<()>>,
 }
@@ -128,6 +134,16 @@ impl Scheduler {
         for (name, error) in enqueued.broken {
             if self.broken.insert(name.clone()) {
                 tracing::error!(schedule = name, %error, "this schedule cannot run");
+            }
+        }
+        for (name, until) in enqueued.ahead {
+            if self.ahead.insert(name.clone(), until) != Some(until) {
+                tracing::warn!(
+                    schedule = name,
+                    %until,
+                    "the clock was put back: this schedule has run times to come already and waits for those after them; \
+                     `bucketload update` with `--schedule` begins it from now"
+                );
             }
         }
         let max_jobs = self.options.max_jobs;
@@ -199,20 +215,33 @@ impl Scheduler {
         }
     }
 
-    /// Waits for what runs, as long as it may, then stops it.
-    async fn shut_down(&mut self, wants_no_wait: impl Future<Output = ()>) {
-        if !self.running.is_empty() {
-            tracing::info!(jobs = self.running.len(), "waiting for running jobs before the end");
-            let all_ended = async { while self.running.join_next().await.is_some() {} };
-            tokio::select! {
-                () = all_ended => return,
-                () = wants_no_wait => {}
-                () = tokio::time::sleep(self.options.shutdown_wait) => {}
-            }
-            for (_, stop) in self.stops.values() {
-                stop.request(StopReason::Shutdown);
-            }
-            while self.running.join_next().await.is_some() {}
+    /// Waits for what runs, as long as it may, then stops it. What does not end then is left to the next server, which asks its table.
+    async fn shut_down(&mut self, shutdown: &Shutdown) {
+        if self.running.is_empty() {
+            return;
+        }
+        tracing::info!(jobs = self.running.len(), "waiting for running jobs before the end");
+        if self.have_all_ended(shutdown, self.options.shutdown_wait).await {
+            return;
+        }
+        for (_, stop) in self.stops.values() {
+            stop.request(StopReason::Shutdown);
+        }
+        if !self.have_all_ended(shutdown, LAST_WAIT).await {
+            tracing::error!(
+                jobs = self.running.len(),
+                "the server ends before its jobs; the next one finds out what they committed"
+            );
+        }
+    }
+
+    /// Waits until all jobs have ended, the time is over, or somebody does not want to wait.
+    async fn have_all_ended(&mut self, shutdown: &Shutdown, wait: Duration) -> bool {
+        let all_ended = async { while self.running.join_next().await.is_some() {} };
+        tokio::select! {
+            () = all_ended => true,
+            () = shutdown.now.notified() => false,
+            () = tokio::time::sleep(wait) => false,
         }
     }
 }
@@ -225,7 +254,7 @@ async fn run_one(service: Arc<Service>, job: JobRecord, stop: Stop) {
     if job.attempt > 1 {
         count(&totals.retried);
     }
-    let attempt = match prepare(&service, &job).await {
+    let attempt = match prepare(&service, &job, &stop).await {
         Prepared::Ready(attempt) => attempt,
         Prepared::Refused(error) => {
             count(&totals.failed);
@@ -235,6 +264,16 @@ async fn run_one(service: Arc<Service>, job: JobRecord, stop: Stop) {
         Prepared::CommittedBefore(job_id) => {
             tracing::info!(job_id, table, schedule, "an earlier attempt had committed");
             return service.trace(&job_id).await;
+        }
+        Prepared::GivenUp => {
+            count(&totals.killed);
+            tracing::warn!(
+                job_id = job.job.id,
+                table,
+                schedule,
+                "job stopped before it began to load"
+            );
+            return service.trace(&job.job.id).await;
         }
     };
     let job_id = attempt.job.job.id.as_str();

@@ -10,7 +10,8 @@ use crate::exit::Exit;
 use crate::printer::Printer;
 use crate::progress::Drawing;
 use crate::status_line::StatusLine;
-use bucketload_engine::job::stop::Stop;
+use bucketload_engine::job::progress::Progress;
+use bucketload_engine::job::stop::{Ended, Stop};
 use bucketload_engine::{Error, Result};
 use bucketload_serve::log::JobLogs;
 use bucketload_serve::record::state_error;
@@ -43,7 +44,7 @@ pub(super) async fn run(
         .map_err(state_error)?;
     let stop = Stop::new();
     stop_on_interrupt(&stop, environment.io_runtime());
-    let attempt = match prepare(&service, &job).await {
+    let attempt = match prepare(&service, &job, &stop).await {
         Prepared::Ready(attempt) => attempt,
         Prepared::Refused(error) => {
             service.trace(&job.job.id).await;
@@ -55,6 +56,10 @@ pub(super) async fn run(
                 false => printer.result(&format!("job {job_id} had committed already\n")),
             }
             return Ok(Exit::Done);
+        }
+        Prepared::GivenUp => {
+            let progress = Progress::of(&job.job.id);
+            return Ok(show_ended(&Ended::Stopped, Some(&job), &progress, &stop, None, printer));
         }
     };
     let progress = &attempt.progress;

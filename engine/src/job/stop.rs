@@ -66,7 +66,7 @@ impl Stop {
     }
 
     /// Comes back when somebody asks, or has asked since the last time.
-    async fn requested(&self) {
+    pub async fn requested(&self) {
         self.shared.is_new.notified().await;
     }
 }
