@@ -5,11 +5,13 @@
 //!
 //! Reading order: [`stored`] (configurations that can be kept), [`log`] (what a job logs), [`record`] (a job of this process and its
 //! record), [`service`] (what everything stands on), [`run`] (one job from the queue to its end) with [`settle`] (what came
-//! before it) and [`ended`] (what is said of its end), [`scheduler`] (all of them, until the server ends) with [`totals`] and [`traces`], [`http`] (answers).
+//! before it) and [`ended`] (what is said of its end), [`scheduler`] (all of them, until the server ends) with [`totals`] and
+//! [`traces`], [`http`] (answers), `percent` (encoded text).
 
 pub mod ended;
 pub mod http;
 pub mod log;
+mod percent;
 pub mod record;
 pub mod run;
 pub mod scheduler;

@@ -5,15 +5,19 @@
 //! is a single request; the SDK would bring a pipeline of threads and buffers for spans that nobody makes here.
 //!
 //! Understood are `OTEL_EXPORTER_OTLP_[TRACES_]ENDPOINT`, `..._HEADERS`, `..._PROTOCOL`, `..._TIMEOUT`, `OTEL_SERVICE_NAME`,
-//! `OTEL_TRACES_EXPORTER` and `OTEL_SDK_DISABLED`.
+//! `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_TRACES_EXPORTER` and `OTEL_SDK_DISABLED`.
 //!
-//! **Source**: OpenTelemetry specification, "OTLP Exporter configuration", "OTLP/HTTP" with "JSON Protobuf Encoding".
+//! **Source**: OpenTelemetry specification, "OTLP Exporter configuration", "Resource SDK", "OTLP/HTTP" with "JSON Protobuf Encoding".
 
+use crate::percent::decode;
 use bucketload_state::jobs::{JobRecord, JobStatus};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::fmt;
 use std::time::Duration;
+
+/// The attribute that names a process.
+const SERVICE_NAME: &str = "service.name";
 
 /// How long a collector may take, as the specification has it.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -23,7 +27,8 @@ pub struct Traces {
     client: reqwest::Client,
     endpoint: String,
     headers: Vec<(String, String)>,
-    service_name: String,
+    /// What is said of this process, its name among it.
+    resource: Vec<(String, String)>,
 }
 
 impl fmt::Debug for Traces {
@@ -67,21 +72,26 @@ impl Traces {
         let client = client
             .inspect_err(|error| tracing::warn!(%error, "no traces are sent"))
             .ok()?;
-        let headers = of_traces("HEADERS").unwrap_or_default();
-        let headers = headers.split(',').filter_map(|header| header.split_once('='));
+        let mut resource = pairs("OTEL_RESOURCE_ATTRIBUTES", variable("OTEL_RESOURCE_ATTRIBUTES"));
+        let written_name = variable("OTEL_SERVICE_NAME");
+        if written_name.is_some() {
+            resource.retain(|(name, _)| name != SERVICE_NAME);
+        }
+        if !resource.iter().any(|(name, _)| name == SERVICE_NAME) {
+            let name = written_name.unwrap_or_else(|| "bucketload".to_owned());
+            resource.insert(0, (SERVICE_NAME.to_owned(), name));
+        }
         Some(Traces {
             client,
             endpoint,
-            headers: headers
-                .map(|(name, value)| (name.trim().to_owned(), value.trim().replace("%20", " ")))
-                .collect(),
-            service_name: variable("OTEL_SERVICE_NAME").unwrap_or_else(|| "bucketload".to_owned()),
+            headers: pairs("OTEL_EXPORTER_OTLP_HEADERS", of_traces("HEADERS")),
+            resource,
         })
     }
 
     /// Sends the trace of a job that has ended. A collector that does not take it is no reason for a job to fail.
     pub async fn send(&self, job: &JobRecord) {
-        let Some(document) = trace(job, &self.service_name) else {
+        let Some(document) = trace(job, &self.resource) else {
             return;
         };
         let mut request = self
@@ -99,8 +109,29 @@ impl Traces {
     }
 }
 
+/// Pairs of a variable such as `a=1,b=x%20y`. What is no pair is told by its place, since it may be a secret.
+fn pairs(variable: &str, list: Option<String>) -> Vec<(String, String)> {
+    let list = list.unwrap_or_default();
+    let mut pairs = Vec::new();
+    for (number, pair) in (1..).zip(list.split(',').filter(|pair| !pair.trim().is_empty())) {
+        let read = pair.split_once('=').and_then(|(name, value)| {
+            let (name, value) = (decode(name.trim())?, decode(value.trim())?);
+            (!name.is_empty()).then_some((name, value))
+        });
+        match read {
+            Some(pair) => pairs.push(pair),
+            None => tracing::warn!(
+                variable,
+                number,
+                "this entry is left out: it is no `name=value`, percent-encoded"
+            ),
+        }
+    }
+    pairs
+}
+
 /// The trace of a job; `None`: it never began.
-fn trace(job: &JobRecord, service_name: &str) -> Option<Value> {
+fn trace(job: &JobRecord, resource: &[(String, String)]) -> Option<Value> {
     let (started, ended) = (job.started?, job.ended?);
     let trace_id = job.job.id.replace('-', "");
     if trace_id.len() != 32 {
@@ -164,8 +195,12 @@ fn trace(job: &JobRecord, service_name: &str) -> Option<Value> {
         }
         begin = end;
     }
+    let resource: Vec<Value> = resource
+        .iter()
+        .map(|(name, value)| attribute(name, &json!(value)))
+        .collect();
     Some(json!({"resourceSpans": [{
-        "resource": {"attributes": [attribute("service.name", &json!(service_name))]},
+        "resource": {"attributes": resource},
         "scopeSpans": [{"scope": {"name": "bucketload", "version": env!("CARGO_PKG_VERSION")}, "spans": spans}],
     }]}))
 }
@@ -220,6 +255,34 @@ mod tests {
     }
 
     #[test]
+    fn a_process_is_called_what_the_variables_say() {
+        let resource = |set: &[(&str, &str)]| {
+            let endpoint = [("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318")];
+            let set = [&endpoint, set].concat();
+            let traces = Traces::from_environment(variables(&set)).unwrap();
+            let told: Vec<String> = traces
+                .resource
+                .iter()
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect();
+            told.join(" ")
+        };
+        assert_eq!(resource(&[]), "service.name=bucketload");
+        let attributes = (
+            "OTEL_RESOURCE_ATTRIBUTES",
+            "service.name=nightly, deployment.environment.name=a%2Cb,odd,=x,broken=%z",
+        );
+        assert_eq!(
+            resource(&[attributes]),
+            "service.name=nightly deployment.environment.name=a,b"
+        );
+        assert_eq!(
+            resource(&[attributes, ("OTEL_SERVICE_NAME", "loads")]),
+            "service.name=loads deployment.environment.name=a,b"
+        );
+    }
+
+    #[test]
     fn a_trace_has_the_job_and_what_it_was_made_of() {
         let folder = tempfile::tempdir().unwrap();
         let state = State::open(&folder.path().join("state.db")).unwrap();
@@ -234,7 +297,8 @@ mod tests {
         };
         let begin = Timestamp::from_second(1_800_000_000).unwrap();
         state.begin_job(&job, begin).unwrap();
-        assert_eq!(trace(&state.job(id).unwrap(), "s"), None, "it has not ended");
+        let resource = [("service.name".to_owned(), "s".to_owned())];
+        assert_eq!(trace(&state.job(id).unwrap(), &resource), None, "it has not ended");
         let ending = Ending {
             status: JobStatus::Error,
             report: Some(
@@ -247,7 +311,7 @@ mod tests {
         state
             .finish_job(id, &ending, &[], begin + jiff::SignedDuration::from_secs(4))
             .unwrap();
-        let document = trace(&state.job(id).unwrap(), "s").unwrap();
+        let document = trace(&state.job(id).unwrap(), &resource).unwrap();
         let spans = document["resourceSpans"][0]["scopeSpans"][0]["spans"]
             .as_array()
             .unwrap();

@@ -1,9 +1,11 @@
-//! Asks a `bucketload serve`, with nothing of ours but the bytes of HTTP.
+//! Asks a `bucketload serve`, with nothing of ours but the bytes of HTTP, and demands that each answer is as the API is described.
 
 use crate::bucketload::{Bucketload, Running};
+use crate::description::{Description, Exchange};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Longer than an answer takes on a machine whose cores are all taken.
@@ -16,6 +18,7 @@ pub struct Api {
     pub running: Running,
     address: SocketAddr,
     token: Option<String>,
+    description: Arc<Description>,
 }
 
 /// What was answered.
@@ -37,6 +40,7 @@ impl Api {
             address: address.trim().parse().expect("it says where it listens"),
             running,
             token: None,
+            description: Arc::new(Description::of_this_version()),
         }
     }
 
@@ -47,6 +51,16 @@ impl Api {
         self
     }
 
+    /// What it says of itself.
+    pub fn description(&self) -> &Description {
+        &self.description
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Asks, with a JSON body or none.
     #[track_caller]
     pub fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Answer {
@@ -54,10 +68,19 @@ impl Api {
         let mut stream = self.send(method, path, body);
         stream.read_to_string(&mut text).expect("the server answers in UTF-8");
         let status = text.split(' ').nth(1).and_then(|status| status.parse().ok());
-        Answer {
+        let answer = Answer {
             status: status.unwrap_or_else(|| panic!("{method} {path} was answered `{text}`")),
             text,
-        }
+        };
+        self.description.check(&Exchange {
+            method,
+            path,
+            sent: body,
+            status: answer.status,
+            content_type: answer.header("Content-Type"),
+            body: answer.body(),
+        });
+        answer
     }
 
     /// Asks and demands a document.
@@ -70,6 +93,7 @@ impl Api {
 
     /// Names and data of server-sent events, until the server ends them.
     pub fn events(&self, path: &str) -> impl Iterator<Item = (String, Value)> + use<> {
+        let description = Arc::clone(&self.description);
         let mut lines = BufReader::new(self.send("GET", path, None)).lines();
         std::iter::from_fn(move || {
             let mut name = String::new();
@@ -78,13 +102,23 @@ impl Api {
                 if let Some(event) = line.strip_prefix("event: ") {
                     name = event.to_owned();
                 } else if let Some(data) = line.strip_prefix("data: ") {
-                    return Some((name, serde_json::from_str(data).expect("the data of an event are JSON")));
+                    let data = serde_json::from_str(data).expect("the data of an event are JSON");
+                    let component = match name.as_str() {
+                        "progress" => "ProgressEvent",
+                        "log" => "LogLine",
+                        "end" => "Job",
+                        _ => panic!("`{name}` is not described"),
+                    };
+                    description.check_component(&data, component);
+                    return Some((name, data));
                 }
             }
         })
     }
 
-    fn send(&self, method: &str, path: &str, body: Option<&Value>) -> TcpStream {
+    /// Sends a request and leaves its answer to be read.
+    #[track_caller]
+    pub fn send(&self, method: &str, path: &str, body: Option<&Value>) -> TcpStream {
         let mut stream = TcpStream::connect(self.address).expect("the server listens");
         stream.set_read_timeout(Some(TIME_LIMIT)).expect("a limit can be set");
         let token = self
@@ -104,10 +138,21 @@ impl Api {
 }
 
 impl Answer {
+    /// The body.
+    pub fn body(&self) -> &str {
+        self.text.split_once("\r\n\r\n").map_or("", |(_, body)| body)
+    }
+
+    /// The value of a header, spelt as the server spells it; empty: there is none.
+    pub fn header(&self, name: &str) -> &str {
+        let head = self.text.split_once("\r\n\r\n").map_or("", |(head, _)| head);
+        let mut headers = head.lines().filter_map(|line| line.split_once(": "));
+        headers.find(|(given, _)| *given == name).map_or("", |(_, value)| value)
+    }
+
     /// The body as JSON.
     #[track_caller]
     pub fn json(&self) -> Value {
-        let body = self.text.split_once("\r\n\r\n").map_or("", |(_, body)| body);
-        serde_json::from_str(body).unwrap_or_else(|error| panic!("no JSON ({error}): {}", self.text))
+        serde_json::from_str(self.body()).unwrap_or_else(|error| panic!("no JSON ({error}): {}", self.text))
     }
 }

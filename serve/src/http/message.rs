@@ -6,6 +6,7 @@
 //!
 //! **Source**: RFC 9112.
 
+use crate::percent::decode;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::io;
@@ -14,6 +15,9 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 /// Bytes of the head of a request. Tokens of gateways are long.
 const MAX_HEAD_BYTES: usize = 32 * 1024;
+
+/// Bytes that an ordinary head fits into, so that it comes in one read.
+const USUAL_HEAD_BYTES: usize = 4 * 1024;
 
 /// Headers of a request.
 const MAX_HEADERS: usize = 100;
@@ -50,6 +54,15 @@ pub(crate) struct Answer {
     pub(crate) body: Vec<u8>,
     /// Methods that the path has, if it does not have the one that was asked for.
     pub(crate) allowed: Option<String>,
+}
+
+/// The body of a request, as far as it has not come with the head.
+#[derive(Debug, Default)]
+pub(crate) struct Unread {
+    begun: Vec<u8>,
+    num_bytes: usize,
+    /// The client does not send it before it is told to.
+    awaits_word: bool,
 }
 
 /// Why a request cannot be read.
@@ -152,6 +165,7 @@ pub(crate) fn head(status: u16, content_type: &str) -> String {
         409 => "Conflict",
         411 => "Length Required",
         413 => "Content Too Large",
+        417 => "Expectation Failed",
         422 => "Unprocessable Content",
         431 => "Request Header Fields Too Large",
         500 => "Internal Server Error",
@@ -170,13 +184,30 @@ pub(crate) fn head(status: u16, content_type: &str) -> String {
 }
 
 impl Request {
-    /// Reads one request.
+    /// Reads a request up to its body.
     ///
     /// **Errors**: it is no HTTP, too large, or late.
-    pub(crate) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Result<Request, ReadError> {
-        match tokio::time::timeout(READ_PATIENCE, read(stream)).await {
+    pub(crate) async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> Result<(Request, Unread), ReadError> {
+        match tokio::time::timeout(READ_PATIENCE, read_head(stream)).await {
             Ok(read) => read,
             Err(_) => Err(ReadError::Gone),
+        }
+    }
+
+    /// Reads the body, and asks for it if the client waits for that.
+    ///
+    /// **Errors**: it is late, or does not come.
+    pub(crate) async fn read_body(
+        &mut self,
+        unread: Unread,
+        stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    ) -> Result<(), ReadError> {
+        match tokio::time::timeout(READ_PATIENCE, read_body(unread, stream)).await {
+            Ok(Ok(body)) => {
+                self.body = body;
+                Ok(())
+            }
+            Ok(Err(_)) | Err(_) => Err(ReadError::Gone),
         }
     }
 
@@ -192,10 +223,10 @@ impl Request {
     }
 }
 
-async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Result<Request, ReadError> {
+async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> Result<(Request, Unread), ReadError> {
     let refused = |status, message: &str| Err(ReadError::Refused(Answer::error(status, message, None)));
-    let mut bytes = Vec::new();
-    let (mut request, head_bytes, body_bytes) = loop {
+    let mut bytes = Vec::with_capacity(USUAL_HEAD_BYTES);
+    let (request, head_bytes, mut unread) = loop {
         match parse_head(&bytes) {
             Ok(Some(parsed)) => break parsed,
             Ok(None) if bytes.len() >= MAX_HEAD_BYTES => return refused(431, "the head of the request is too large"),
@@ -206,22 +237,34 @@ async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Result<Request, ReadErro
             return Err(ReadError::Gone);
         }
     };
-    if body_bytes > MAX_BODY_BYTES {
+    if unread.num_bytes > MAX_BODY_BYTES {
         return refused(413, "the body of the request is too large");
     }
-    let mut body = bytes.split_off(head_bytes);
-    while body.len() < body_bytes {
-        if stream.read_buf(&mut body).await.unwrap_or_default() == 0 {
-            return Err(ReadError::Gone);
-        }
-    }
-    body.truncate(body_bytes);
-    request.body = body;
-    Ok(request)
+    unread.begun = bytes.split_off(head_bytes);
+    Ok((request, unread))
 }
 
-/// The request without its body, the bytes of its head and those of its body; `None` if the head is not complete.
-fn parse_head(bytes: &[u8]) -> Result<Option<(Request, usize, usize)>, Answer> {
+async fn read_body(unread: Unread, stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> io::Result<Vec<u8>> {
+    let Unread {
+        begun: mut body,
+        num_bytes,
+        awaits_word,
+    } = unread;
+    // Who has begun to send does not wait.
+    if awaits_word && body.is_empty() && num_bytes > 0 {
+        stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await?;
+    }
+    while body.len() < num_bytes {
+        if stream.read_buf(&mut body).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    body.truncate(num_bytes);
+    Ok(body)
+}
+
+/// The request without its body, the bytes of its head, and what is known of its body; `None` if the head is not complete.
+fn parse_head(bytes: &[u8]) -> Result<Option<(Request, usize, Unread)>, Answer> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut parsed = httparse::Request::new(&mut headers);
     let head_bytes = match parsed.parse(bytes) {
@@ -231,19 +274,21 @@ fn parse_head(bytes: &[u8]) -> Result<Option<(Request, usize, usize)>, Answer> {
     };
     let target = parsed.path.unwrap_or_default();
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let decoded = |text: &str, is_query| {
-        decode(text, is_query).ok_or_else(|| Answer::error(400, &format!("`{text}` is not encoded as URLs are"), None))
+    let decoded = |text: &str| {
+        let wrong = || Answer::error(400, &format!("`{text}` is not encoded as URLs are"), None);
+        decode(text).ok_or_else(wrong)
     };
     let mut request = Request {
         method: parsed.method.unwrap_or_default().to_owned(),
         ..Request::default()
     };
     for segment in path.split('/').filter(|segment| !segment.is_empty()) {
-        request.path.push(decoded(segment, false)?);
+        request.path.push(decoded(segment)?);
     }
+    let query = query.replace('+', " ");
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        request.query.insert(decoded(name, true)?, decoded(value, true)?);
+        request.query.insert(decoded(name)?, decoded(value)?);
     }
     for header in parsed.headers.iter() {
         let name = header.name.to_ascii_lowercase();
@@ -255,42 +300,69 @@ fn parse_head(bytes: &[u8]) -> Result<Option<(Request, usize, usize)>, Answer> {
     if request.headers.contains_key("transfer-encoding") {
         return Err(Answer::error(411, "a body must come with its length", None));
     }
-    let body_bytes = match request.headers.get("content-length") {
+    let num_bytes = match request.headers.get("content-length") {
         None => 0,
         Some(length) => length
             .parse()
             .map_err(|_| Answer::error(400, "the length of the body is no number", None))?,
     };
-    Ok(Some((request, head_bytes, body_bytes)))
-}
-
-/// Undoes percent-encoding; `None` if that is broken or gives no UTF-8.
-fn decode(text: &str, is_query: bool) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'%' => {
-                let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
-                let (high, low) = (digit(rest.next())?, digit(rest.next())?);
-                u8::try_from(high * 16 + low).ok()?
-            }
-            b'+' if is_query => b' ',
-            byte => byte,
-        });
-    }
-    String::from_utf8(bytes).ok()
+    // The version before knows no such word.
+    let expected = request.headers.get("expect").filter(|_| parsed.version != Some(0));
+    let awaits_word = match expected {
+        None => false,
+        Some(word) if word.eq_ignore_ascii_case("100-continue") => true,
+        Some(other) => return Err(Answer::error(417, &format!("`Expect: {other}` is not known"), None)),
+    };
+    let unread = Unread {
+        begun: Vec::new(),
+        num_bytes,
+        awaits_word,
+    };
+    Ok(Some((request, head_bytes, unread)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    async fn read_all(mut bytes: &[u8]) -> Result<Request, u16> {
-        Request::read(&mut bytes).await.map_err(|error| match error {
+    /// What is read of a request, and what the client is told before the answer.
+    async fn read_telling(bytes: &[u8]) -> Result<(Request, String), u16> {
+        let mut told = Vec::new();
+        let mut stream = tokio::io::join(bytes, &mut told);
+        let status = |error| match error {
             ReadError::Gone => 0,
             ReadError::Refused(answer) => answer.status,
-        })
+        };
+        let (mut request, unread) = Request::read_head(&mut stream).await.map_err(status)?;
+        request.read_body(unread, &mut stream).await.map_err(status)?;
+        Ok((request, String::from_utf8(told).unwrap()))
+    }
+
+    async fn read_all(bytes: &[u8]) -> Result<Request, u16> {
+        read_telling(bytes).await.map(|(request, _)| request)
+    }
+
+    #[tokio::test]
+    async fn a_body_that_waits_for_a_word_gets_it() {
+        let head = "POST / HTTP/1.1\r\nContent-Length: 2000\r\nExpect: 100-Continue\r\n\r\n";
+        let body = "x".repeat(2000);
+        // The head comes by itself, as it does from such a client.
+        let mut told = Vec::new();
+        let mut stream = tokio::io::join(head.as_bytes().chain(body.as_bytes()), &mut told);
+        let (mut request, unread) = Request::read_head(&mut stream).await.unwrap();
+        request.read_body(unread, &mut stream).await.unwrap();
+        assert_eq!(
+            (request.body.len(), told.as_slice()),
+            (2000, &b"HTTP/1.1 100 Continue\r\n\r\n"[..])
+        );
+
+        let told = async |text: String| read_telling(text.as_bytes()).await.map(|(_, told)| told);
+        let is_there = told(format!("{head}{body}")).await;
+        assert_eq!(is_there.as_deref(), Ok(""), "nobody waits any more");
+        let is_old = told(format!("{}{body}", head.replace("HTTP/1.1", "HTTP/1.0"))).await;
+        assert_eq!(is_old.as_deref(), Ok(""));
+        let is_odd = told(head.replace("100-Continue", "200-ok")).await;
+        assert_eq!(is_odd, Err(417));
     }
 
     #[tokio::test]

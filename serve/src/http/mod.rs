@@ -88,8 +88,9 @@ impl Api {
             let given = request
                 .headers
                 .get("authorization")
-                .and_then(|given| given.strip_prefix("Bearer "));
-            return match given.is_some_and(|given| is_same(given.trim(), token)) {
+                .and_then(|given| given.split_once(' '))
+                .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+            return match given.is_some_and(|(_, given)| is_same(given.trim(), token)) {
                 true => Ok(()),
                 false => Err(Answer::error(
                     401,
@@ -129,7 +130,7 @@ fn is_this_machine(host: &str) -> bool {
         Some(rest) => rest.split(']').next().unwrap_or_default(),
         None => host.split(':').next().unwrap_or_default(),
     };
-    name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// Answers until the task is dropped.
@@ -156,17 +157,20 @@ pub async fn serve(listener: TcpListener, api: Arc<Api>) {
 }
 
 async fn converse(mut stream: TcpStream, api: &Arc<Api>) -> std::io::Result<()> {
-    let request = match Request::read(&mut stream).await {
-        Ok(request) => request,
-        Err(ReadError::Gone) => return Ok(()),
-        Err(ReadError::Refused(answer)) => {
-            answer.write(&mut stream, false).await?;
-            message::let_finish(&mut stream).await;
-            return Ok(());
-        }
+    let (mut request, unread) = match Request::read_head(&mut stream).await {
+        Ok(read) => read,
+        Err(error) => return refuse(&mut stream, error, false).await,
     };
     let is_head = request.method == "HEAD";
-    let answer = match routes::reply(api, &request).await {
+    // The body of what may not be answered is not read: anybody may send one.
+    let route = match routes::find(&request).and_then(|route| route.admit(api, &request)) {
+        Ok(route) => route,
+        Err(answer) => return refuse(&mut stream, ReadError::Refused(answer), is_head).await,
+    };
+    if let Err(error) = request.read_body(unread, &mut stream).await {
+        return refuse(&mut stream, error, is_head).await;
+    }
+    let answer = match routes::reply(api, route, &request).await {
         Ok(routes::Reply::Answer(answer)) | Err(answer) => answer,
         Ok(routes::Reply::Events(job_id)) => match api.watchers.try_acquire() {
             Ok(_permit) => return events::write(&mut stream, api, &job_id, is_head).await,
@@ -178,6 +182,15 @@ async fn converse(mut stream: TcpStream, api: &Arc<Api>) -> std::io::Result<()> 
         },
     };
     answer.write(&mut stream, is_head).await
+}
+
+/// Tells a client that its request is not read to its end, if there is one to be told.
+async fn refuse(stream: &mut TcpStream, error: ReadError, is_head: bool) -> std::io::Result<()> {
+    if let ReadError::Refused(answer) = error {
+        answer.write(stream, is_head).await?;
+        message::let_finish(stream).await;
+    }
+    Ok(())
 }
 
 /// An error of a command as an answer.

@@ -48,6 +48,25 @@ pub(super) const ROUTES: &[(&str, &str, Call)] = &[
     ("POST", "/v1/preview", Call::Preview),
 ];
 
+/// A route that a request takes.
+#[derive(Debug)]
+pub(super) struct Route {
+    call: Call,
+    /// The segment that the route leaves open; empty where there is none.
+    name: String,
+}
+
+impl Route {
+    /// Whether a request may take it.
+    pub(super) fn admit(self, api: &Api, request: &Request) -> Result<Route, Answer> {
+        // Whoever watches over the server needs no secret to see that it is there.
+        if self.call != Call::Health {
+            api.admit(request)?;
+        }
+        Ok(self)
+    }
+}
+
 /// What is sent back.
 pub(super) enum Reply {
     /// All of it.
@@ -56,15 +75,11 @@ pub(super) enum Reply {
     Events(String),
 }
 
-/// Answers a request.
+/// Answers a request that was admitted.
 ///
 /// **Errors**: an answer too.
-pub(super) async fn reply(api: &Arc<Api>, request: &Request) -> Result<Reply, Answer> {
-    let (call, name) = find(request)?;
-    // Whoever watches over the server needs no secret to see that it is there.
-    if call != Call::Health {
-        api.admit(request)?;
-    }
+pub(super) async fn reply(api: &Arc<Api>, route: Route, request: &Request) -> Result<Reply, Answer> {
+    let Route { call, name } = route;
     let answer = match call {
         Call::Health => Answer::json(200, &json!({"status": "ok"})),
         Call::Describe => Answer::of(200, "application/json", OPENAPI.as_bytes().to_vec()),
@@ -90,8 +105,8 @@ pub(super) async fn reply(api: &Arc<Api>, request: &Request) -> Result<Reply, An
     Ok(Reply::Answer(answer))
 }
 
-/// The call of a request, and the segment that its route leaves open.
-fn find(request: &Request) -> Result<(Call, String), Answer> {
+/// The route of a request.
+pub(super) fn find(request: &Request) -> Result<Route, Answer> {
     let mut allowed = Vec::new();
     // What GET answers, HEAD answers without the body.
     let asked_method = match request.method.as_str() {
@@ -103,7 +118,7 @@ fn find(request: &Request) -> Result<(Call, String), Answer> {
             continue;
         };
         if *method == asked_method {
-            return Ok((*call, name));
+            return Ok(Route { call: *call, name });
         }
         allowed.push(*method);
     }
