@@ -15,10 +15,10 @@ use std::time::Duration;
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// Files of a bucket, with a row of two bytes each.
-const FILES: i64 = 4;
+pub(crate) const FILES: i64 = 4;
 
-/// A bucket, and a configuration that loads its files with a step for each.
-fn bucket_in_steps(workplace: &Workplace, step_key: &str) -> (Bucket, String) {
+/// A bucket, and a configuration that loads its files as the keys of its `exec` say.
+pub(crate) fn bucket_of_files(workplace: &Workplace, exec: &str) -> (Bucket, String) {
     let bucket = Bucket::new(servers::seaweedfs());
     for number in 0..FILES {
         bucket.put(&format!("data/f{number}.csv"), format!("{number}\n"));
@@ -29,27 +29,27 @@ fn bucket_in_steps(workplace: &Workplace, step_key: &str) -> (Bucket, String) {
             "in:\n  type: s3\n  endpoint: ${{S3_ENDPOINT}}\n  bucket: ${{S3_BUCKET}}\n  path_prefix: data/\n  incremental: false\n  \
              access_key_id: ${{AWS_ACCESS_KEY_ID}}\n  secret_access_key: ${{AWS_SECRET_ACCESS_KEY}}\n  \
              parser: {{type: csv, columns: [{{name: n, type: long}}]}}\nout: {{partition_by: none, auto_create_table: true}}\n\
-             exec: {{{step_key}: 1 files}}\n"
+             exec: {{{exec}}}\n"
         ),
     );
     (bucket, config)
 }
 
 /// A proxy that gives two files and then no other.
-fn stuck(bucket: &Bucket) -> Proxy {
+pub(crate) fn stuck(bucket: &Bucket) -> Proxy {
     Proxy::start(bucket.server().address())
         .with_fault(RequestKind::Get, Fault::Delay(Duration::ZERO), 2)
         .with_fault(RequestKind::Get, Fault::Hold, usize::MAX)
 }
 
 #[track_caller]
-fn wait_until_stuck(proxy: &Proxy, running: &mut Running) {
+pub(crate) fn wait_until_stuck(proxy: &Proxy, running: &mut Running) {
     assert!(wait_until(LIMIT, || proxy.num_held() > 0 || running.has_ended()));
     assert!(!running.has_ended(), "it has ended before it was stuck");
 }
 
 /// Copies a schedule to one of every hour that a run is due of.
-fn make_due(workplace: &Workplace, template: &str) -> State {
+pub(crate) fn make_due(workplace: &Workplace, template: &str) -> State {
     let state = State::open(&workplace.path("state.db")).unwrap();
     let due = NewSchedule {
         name: "hourly".to_owned(),
@@ -63,7 +63,7 @@ fn make_due(workplace: &Workplace, template: &str) -> State {
 }
 
 #[track_caller]
-fn documents(workplace: &Workplace, arguments: &[&str]) -> Value {
+pub(crate) fn documents(workplace: &Workplace, arguments: &[&str]) -> Value {
     workplace.bucketload(arguments).arg("--json").run().succeeded().json()
 }
 
@@ -71,7 +71,7 @@ fn documents(workplace: &Workplace, arguments: &[&str]) -> Value {
 fn a_server_goes_on_with_the_job_of_one_that_died_or_ended() {
     for is_killed in [true, false] {
         let workplace = Workplace::new();
-        let (bucket, config) = bucket_in_steps(&workplace, "checkpoint_every");
+        let (bucket, config) = bucket_of_files(&workplace, "checkpoint_every: 1 files");
         workplace
             .bucketload(["create", "s", "", "d", "t", &config])
             .s3(&bucket.server().endpoint(), bucket.name())
@@ -214,7 +214,7 @@ fn a_run_whose_files_have_changed_begins_anew() {
 #[test]
 fn a_job_that_is_stopped_says_what_it_has_committed() {
     let workplace = Workplace::new();
-    let (bucket, config) = bucket_in_steps(&workplace, "commit_every");
+    let (bucket, config) = bucket_of_files(&workplace, "commit_every: 1 files");
     let proxy = stuck(&bucket);
     let mut running = workplace
         .issuing(&config, &[])

@@ -24,6 +24,7 @@ mod layering;
 mod ledger;
 mod left;
 mod loops;
+mod outages;
 mod pollock;
 mod quick_start;
 mod races;

@@ -199,6 +199,16 @@ impl Bucketload {
             .env("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
     }
 
+    /// Keeps tables in a bucket.
+    #[must_use]
+    pub fn warehouse_in(self, endpoint: &str, bucket: &str) -> Bucketload {
+        self.env("BUCKETLOAD_WAREHOUSE", format!("s3://{bucket}/warehouse"))
+            .env("AWS_ENDPOINT_URL", endpoint)
+            .env("AWS_REGION", REGION)
+            .env("AWS_ACCESS_KEY_ID", ACCESS_KEY)
+            .env("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
+    }
+
     /// The same command line below a shell, after it has run `script`, `ulimit` say.
     #[must_use]
     pub fn after_shell(self, script: &str) -> Bucketload {
@@ -323,6 +333,18 @@ impl Running {
     #[track_caller]
     pub fn terminate(&self) {
         self.send("-TERM");
+    }
+
+    /// Lets it do nothing until it is thawed, as a machine that is suspended.
+    #[track_caller]
+    pub fn freeze(&self) {
+        self.send("-STOP");
+    }
+
+    /// Lets it go on.
+    #[track_caller]
+    pub fn thaw(&self) {
+        self.send("-CONT");
     }
 
     #[track_caller]
