@@ -16,15 +16,12 @@ use arrow::array::RecordBatch;
 use bucketload_benches::asked::Asked;
 use bucketload_benches::compress::gzip;
 use bucketload_benches::job::{Filtering, csv_parser, event_parser, load_config, plan, tsv_parser, write_options};
-use bucketload_benches::reading::{
-    CHUNK_BYTES, csv_options, decode_stream, decoder, event_options, parse_file, tsv_options,
-};
+use bucketload_benches::reading::{CHUNK_BYTES, csv_options, decode_stream, decoder, event_options, tsv_options};
 use bucketload_benches::records::{HOUR_MICROS, Order, Records, START_MICROS, Shape, events};
 use bucketload_engine::config::plan::JobPlan;
 use bucketload_engine::job::progress::Progress;
 use bucketload_engine::job::report::JobReport;
 use bucketload_engine::parse::{Parsed, Parser, ParserOptions};
-use bucketload_engine::source::fetch::RANGE_BYTES;
 use bucketload_engine::table::warehouse::TableName;
 use bucketload_engine::write::encoding::Compression;
 use bucketload_engine::write::writer::PartitionedWriter;
@@ -352,30 +349,23 @@ async fn stage_by_stage(
         num_group_rows: 0,
     };
     let mut parser = input.parser()?;
-    let (mut decoder, mut text, mut room) = (decoder(), Vec::new(), vec![0; CHUNK_BYTES]);
+    let (mut decoder, mut room) = (decoder(), vec![0; CHUNK_BYTES]);
     let mut parsed = Vec::new();
     for path in files {
         let mut clock = Clock(Instant::now());
         let bytes = fs::read(path)?;
         clock.stop(&mut stages.read);
-        // As the scan does: what was fetched in one piece is decoded in one go, if it can be.
-        if bytes.len() as u64 <= RANGE_BYTES && decoder.decode_whole(&bytes, &mut text)? {
+        parser.begin_file(Arc::from("bench"));
+        decode_stream(&mut decoder, &mut room, &bytes, |piece| {
             clock.stop(&mut stages.decode);
-            parsed.extend(parse_file(parser.as_mut(), &text));
-            clock.stop(&mut stages.parse);
-        } else {
-            parser.begin_file(Arc::from("bench"));
-            decode_stream(&mut decoder, &mut room, &bytes, |piece| {
-                clock.stop(&mut stages.decode);
-                parser.push(piece);
-                parsed.extend(ready(parser.as_mut()));
-                clock.stop(&mut stages.parse);
-            });
-            clock.stop(&mut stages.decode);
-            parser.finish_file();
+            parser.push(piece);
             parsed.extend(ready(parser.as_mut()));
             clock.stop(&mut stages.parse);
-        }
+        });
+        clock.stop(&mut stages.decode);
+        parser.finish_file();
+        parsed.extend(ready(parser.as_mut()));
+        clock.stop(&mut stages.parse);
         writing.take(&mut parsed, &mut stages).await?;
     }
     let mut clock = Clock(Instant::now());

@@ -67,8 +67,7 @@ type Prepare = fn() -> Kernel;
 const KERNELS: &[(&str, Prepare)] = &[
     ("select/pattern", select),
     ("decode/plain", || decode(<[u8]>::to_vec)),
-    ("decode/gzip_whole", decode_whole),
-    ("decode/gzip_stream", || decode(gzip)),
+    ("decode/gzip", || decode(gzip)),
     ("decode/gzip_members", || decode(|plain| gzip_members(plain, 64 * 1024))),
     ("decode/bzip2", || decode(bzip2)),
     ("decode/zstd", || decode(zstd)),
@@ -195,16 +194,6 @@ fn decode(compress: impl Fn(&[u8]) -> Vec<u8>) -> Kernel {
         decode_stream(&mut decoder, &mut room, black_box(&file), |piece| {
             black_box(piece);
         })
-    })
-}
-
-fn decode_whole() -> Kernel {
-    let plain = records(Shape::Log).csv();
-    let file = gzip(&plain);
-    let (mut decoder, mut room) = (decoder(), Vec::new());
-    Kernel::bytes(plain.len(), move || {
-        assert!(matches!(decoder.decode_whole(black_box(&file), &mut room), Ok(true)));
-        room.len()
     })
 }
 

@@ -15,7 +15,6 @@ use super::codec::Streams;
 use super::gzip::GzipDecoder;
 use super::magic::{HEAD_BYTES, detect};
 use super::tar::TarDecoder;
-use super::whole::WholeGzip;
 use super::xz::XzCodec;
 use super::zip::ZipDecoder;
 use super::zlib::ZlibCodec;
@@ -43,7 +42,6 @@ pub struct FileDecoder {
     spare_buffers: Vec<Vec<u8>>,
     /// Bytes of the file taken so far, from earlier calls.
     file_byte: u64,
-    whole: WholeGzip,
 }
 
 struct Layer {
@@ -110,7 +108,6 @@ impl FileDecoder {
             spares,
             spare_buffers: Vec::new(),
             file_byte: 0,
-            whole: WholeGzip::new(),
         };
         decoder.begin();
         decoder
@@ -147,26 +144,6 @@ impl FileDecoder {
             has_ended: true,
         };
         self.advance(&mut source, output)
-    }
-
-    /// Decodes a whole file at once if it is gzip and nothing else, which is faster than streaming; `output` becomes the
-    /// file's bytes, and what it held before serves as room.
-    ///
-    /// `Ok(false)`: the file is another case (another format, layers inside, more than 16 MiB of output, anything wrong with the
-    /// data); `output` is then meaningless, and the file has to be streamed, which also finds the exact error. The state of
-    /// streaming is not touched.
-    ///
-    /// **Errors**: none at present; whatever is wrong is left to streaming.
-    pub fn decode_whole(&mut self, input: &[u8], output: &mut Vec<u8>) -> Result<bool, DecodeError> {
-        let is_detected = match &self.options {
-            DecodeOptions::Auto => true,
-            DecodeOptions::Listed(list) if *list == [DecoderOptions::Gzip] => false,
-            DecodeOptions::Listed(_) => return Ok(false),
-        };
-        if !self.whole.decode(input, output) {
-            return Ok(false);
-        }
-        Ok(!is_detected || detect(&output[..output.len().min(HEAD_BYTES)]).is_none())
     }
 
     fn advance(&mut self, source: &mut Source<'_>, output: &mut [u8]) -> Result<Progress, DecodeError> {

@@ -1,7 +1,6 @@
 //! Turns a gzip file (RFC 1952, any number of members) into bytes.
 //!
-//! Header and trailer are read here and only the deflate stream is left to the library: so header checksums are checked, errors
-//! have places, and the checksum is computed by `crc32fast` over whole output slices. As `gzip -d` does, zero bytes after the
+//! Header and trailer are read here, the deflate stream between them by `inflate`: so header checksums are checked, errors have places, and the checksum is computed by `crc32fast` over whole output slices. As `gzip -d` does, zero bytes after the
 //! last member (padding of tapes and block stores) are ignored; anything else there is an error, where `gzip -d` warns.
 
 use crc32fast::Hasher;
@@ -13,7 +12,7 @@ use super::{DecodeError, Decoder, Event, Progress};
 const FORMAT: &str = "gzip";
 
 /// Length of CRC-32 and size at a member's end.
-pub(super) const TRAILER_BYTES: usize = 8;
+const TRAILER_BYTES: usize = 8;
 
 /// The decoder of gzip; see the module.
 pub(super) struct GzipDecoder {
@@ -167,7 +166,7 @@ fn garbage() -> Fault {
 }
 
 /// Compares a member's trailer with what it gave.
-pub(super) fn check_trailer(trailer: [u8; TRAILER_BYTES], crc: u32, member_bytes: u64) -> Result<(), Fault> {
+fn check_trailer(trailer: [u8; TRAILER_BYTES], crc: u32, member_bytes: u64) -> Result<(), Fault> {
     let [c0, c1, c2, c3, s0, s1, s2, s3] = trailer;
     let declared_crc = u32::from_le_bytes([c0, c1, c2, c3]);
     if declared_crc != crc {
@@ -185,14 +184,14 @@ pub(super) fn check_trailer(trailer: [u8; TRAILER_BYTES], crc: u32, member_bytes
 }
 
 /// What is wrong with a header.
-pub(super) enum HeaderFault {
+enum HeaderFault {
     /// It is none: the first two bytes are others.
     Magic,
     Other(Fault),
 }
 
 /// Reads the header of a member, cut anywhere.
-pub(super) struct HeaderReader {
+struct HeaderReader {
     part: Part,
     flags: u8,
     /// Over all header bytes, if the header has a checksum.
@@ -219,10 +218,10 @@ const HAS_EXTRA: u8 = 1 << 2;
 const HAS_NAME: u8 = 1 << 3;
 const HAS_COMMENT: u8 = 1 << 4;
 /// None of them is set in a header.
-pub(super) const RESERVED_FLAGS: u8 = 0b1110_0000;
+const RESERVED_FLAGS: u8 = 0b1110_0000;
 
 impl HeaderReader {
-    pub(super) fn new() -> Self {
+    fn new() -> Self {
         HeaderReader {
             part: Part::Fixed(0),
             flags: 0,
@@ -232,7 +231,7 @@ impl HeaderReader {
         }
     }
 
-    pub(super) fn begin(&mut self) {
+    fn begin(&mut self) {
         self.part = Part::Fixed(0);
         self.flags = 0;
         self.number = 0;
@@ -240,7 +239,7 @@ impl HeaderReader {
     }
 
     /// Says how many bytes were read and whether the header is complete; on a fault, how many bytes stand before it.
-    pub(super) fn read(&mut self, input: &[u8]) -> (usize, Result<bool, HeaderFault>) {
+    fn read(&mut self, input: &[u8]) -> (usize, Result<bool, HeaderFault>) {
         for (index, &byte) in input.iter().enumerate() {
             match self.read_byte(byte) {
                 Ok(true) => return (index + 1, Ok(true)),

@@ -5,7 +5,7 @@
 //! cut short is an error with its place and never a short read. Memory does not depend on the file: sizes that a file declares
 //! are checked and never allocated.
 //!
-//! Reading order: `chain` (the whole way of one file), `whole` (its fast path), `magic`; one file per format: `gzip`, `zlib`,
+//! Reading order: `chain` (the whole way of one file), `magic`; one file per format: `gzip`, `zlib`,
 //! `bzip2`, `zstd`, `xz`, `zip`, `tar`; and what they share: `codec`, `inflate`, `entry`. Deliberately not here: charsets (see
 //! `parse`), extensions of file names (nobody looks at them), and writing any of these formats.
 
@@ -17,7 +17,6 @@ mod gzip;
 mod inflate;
 mod magic;
 mod tar;
-mod whole;
 mod xz;
 mod zip;
 mod zlib;

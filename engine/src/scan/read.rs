@@ -231,11 +231,7 @@ impl PartitionReader {
                         .fetched_bytes
                         .fetch_add(chunk.len() as u64, Ordering::Relaxed);
                     open.num_taken_bytes = 0;
-                    if chunk.len() as u64 == open.file.size_bytes && self.unpacker.take_whole(&chunk) {
-                        open.has_ended = true;
-                    } else {
-                        open.chunk = Some(chunk);
-                    }
+                    open.chunk = Some(chunk);
                 }
             }
         }

@@ -30,8 +30,6 @@ pub(super) struct Unpacker {
     /// Name of the whole file; an entry's follows after `!`.
     file_name: Arc<str>,
     plain: Vec<u8>,
-    /// Room for files that are decoded in one go.
-    whole: Vec<u8>,
     num_decoded_bytes: u64,
     charset_errors: CharsetErrors,
     /// Of the current file or entry.
@@ -139,7 +137,6 @@ impl Unpacker {
             stage: Stage::Feeding,
             file_name: Arc::from(""),
             plain: vec![0; PLAIN_BYTES],
-            whole: Vec::new(),
             num_decoded_bytes: 0,
             charset_errors: options.charset_errors,
             malformed: Malformed::default(),
@@ -157,22 +154,6 @@ impl Unpacker {
         self.stage = Stage::Feeding;
         self.malformed = Malformed::default();
         self.entry_name = None;
-    }
-
-    /// Takes a file in one go, if its format allows that.
-    pub(super) fn take_whole(&mut self, file: &[u8]) -> bool {
-        let mut begun = Instant::now();
-        let is_taken = matches!(self.decoder.decode_whole(file, &mut self.whole), Ok(true));
-        self.decoding += lap(&mut begun);
-        if !is_taken {
-            return false;
-        }
-        self.num_decoded_bytes += self.whole.len() as u64;
-        self.parser.push(&self.whole);
-        self.parser.finish_file();
-        self.parsing += lap(&mut begun);
-        self.stage = Stage::Draining;
-        true
     }
 
     /// Goes on until there is something to tell. `num_taken` is the part of `input` already taken; `has_ended` says that no

@@ -7,14 +7,11 @@
 use super::Fault;
 use super::bits::Input;
 use super::table::{DISTANCE_BITS, Entry, LITERAL_BITS};
-use super::window::Output;
+use super::window::{Output, STEP_BYTES};
 use super::{Tables, too_far, unused_code};
 
 /// One round takes at most four times eight bytes.
 const MIN_INPUT_BYTES: usize = 32;
-
-/// Bytes of a match that are copied at once.
-const STEP_BYTES: usize = 32;
 
 /// One round gives two entries of two literals and the longest match, whose last step may go beyond it.
 const MIN_OUTPUT_BYTES: usize = 2 * 2 + 258 + STEP_BYTES;
@@ -153,11 +150,20 @@ fn run_with(tables: &Tables, input: &mut Input<'_>, output: &mut Output<'_>) -> 
         refill!();
 
         if distance > at {
-            output.at = at;
-            if output.copy(distance, length).is_err() {
-                break Err(too_far());
+            let before = distance - at;
+            if length <= before.min(STEP_BYTES)
+                && let Some(step) = output.window.step(before)
+            {
+                // SAFETY: behind `at` there is room for the match and for one step more.
+                unsafe { target.add(at).cast::<[u8; STEP_BYTES]>().write(*step) };
+                at += length;
+            } else {
+                output.at = at;
+                if output.copy(distance, length).is_err() {
+                    break Err(too_far());
+                }
+                at = output.at;
             }
-            at = output.at;
         } else {
             // SAFETY: the match lies in what was given, and behind `at` there is room for it and for one step more.
             unsafe { copy(target.add(at), distance, length) };

@@ -15,7 +15,7 @@ mod window;
 mod tests;
 
 use self::bits::{Bits, Input};
-use self::table::{BadCode, Entry, LENGTH_CODE_SYMBOLS, build};
+use self::table::{BadCode, Code, Entry, LENGTH_CODE_SYMBOLS};
 use self::window::{Output, Window};
 use super::codec::{Codec, Fault, Step, StepError};
 
@@ -229,7 +229,8 @@ impl Blocks<'_> {
                     }
                     let lengths = &self.lengths.lengths[..LENGTH_CODE_SYMBOLS];
                     let table = &mut self.tables.length_code;
-                    build(table, table::LENGTH_CODE_BITS, lengths, table::plain_symbol).map_err(bad_code)?;
+                    let code = Code::new(lengths).map_err(bad_code)?;
+                    code.fill(table, table::LENGTH_CODE_BITS, table::plain_symbol);
                     self.lengths.num_read = 0;
                     State::CodeLengths
                 }
@@ -317,15 +318,12 @@ impl Tables {
     }
 
     fn build(&mut self, literals: &[u8], distances: &[u8]) -> Result<(), Fault> {
-        build(&mut self.literals, table::LITERAL_BITS, literals, table::literal_symbol).map_err(bad_code)?;
-        table::pair_literals(&mut self.literals, table::LITERAL_BITS);
-        build(
-            &mut self.distances,
-            table::DISTANCE_BITS,
-            distances,
-            table::distance_symbol,
-        )
-        .map_err(bad_code)
+        let code = Code::new(literals).map_err(bad_code)?;
+        code.fill(&mut self.literals, table::LITERAL_BITS, table::literal_symbol);
+        code.pair_literals(&mut self.literals, table::LITERAL_BITS);
+        let code = Code::new(distances).map_err(bad_code)?;
+        code.fill(&mut self.distances, table::DISTANCE_BITS, table::distance_symbol);
+        Ok(())
     }
 
     /// The next symbol and the number of its bits, none of which is used; `None`: the input ends within it.

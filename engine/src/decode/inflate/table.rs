@@ -169,48 +169,65 @@ pub(super) enum BadCode {
     Incomplete,
 }
 
-/// Fills `table`, which `index_bits` index, for the code whose symbols have these lengths; a length of zero: not used.
-pub(super) fn build(
-    table: &mut [Entry],
-    index_bits: u32,
-    lengths: &[u8],
-    meaning: fn(usize) -> u32,
-) -> Result<(), BadCode> {
-    let mut num_codes = [0_u16; MAX_CODE_BITS + 1];
-    for &length in lengths {
-        num_codes[usize::from(length)] += 1;
-    }
-    num_codes[0] = 0;
-    if !is_complete(&num_codes)? {
-        table.fill(Entry::INVALID);
+/// A code, of which the lengths say everything.
+pub(super) struct Code {
+    /// How many symbols have codes of each length.
+    num_codes: [u16; MAX_CODE_BITS + 1],
+    /// The symbols in the order of their codes: by length, then by number.
+    symbols: [u16; LITERAL_SYMBOLS],
+    /// Whether all bits stand for a symbol.
+    is_complete: bool,
+}
+
+impl Code {
+    /// The code whose symbols have these lengths; a length of zero: not used.
+    pub(super) fn new(lengths: &[u8]) -> Result<Code, BadCode> {
+        let mut num_codes = [0_u16; MAX_CODE_BITS + 1];
+        for &length in lengths {
+            num_codes[usize::from(length)] += 1;
+        }
+        num_codes[0] = 0;
+        let is_complete = is_complete(&num_codes)?;
+
+        let mut nexts = [0_u16; MAX_CODE_BITS + 2];
+        for length in 1..=MAX_CODE_BITS {
+            nexts[length + 1] = nexts[length] + num_codes[length];
+        }
+        let mut symbols = [0_u16; LITERAL_SYMBOLS];
+        for (symbol, &length) in lengths.iter().enumerate().filter(|(_, length)| **length > 0) {
+            let next = &mut nexts[usize::from(length)];
+            symbols[usize::from(*next)] = symbol as u16;
+            *next += 1;
+        }
+        Ok(Code {
+            num_codes,
+            symbols,
+            is_complete,
+        })
     }
 
-    let mut nexts = [0_u16; MAX_CODE_BITS + 2];
-    for length in 1..=MAX_CODE_BITS {
-        nexts[length + 1] = nexts[length] + num_codes[length];
-    }
-    let mut symbols = [0_u16; LITERAL_SYMBOLS];
-    for (symbol, &length) in lengths.iter().enumerate().filter(|(_, length)| **length > 0) {
-        let next = &mut nexts[usize::from(length)];
-        symbols[usize::from(*next)] = symbol as u16;
-        *next += 1;
-    }
+    /// Fills `table`, which `index_bits` index, with what each symbol means.
+    pub(super) fn fill(&self, table: &mut [Entry], index_bits: u32, meaning: fn(usize) -> u32) {
+        if !self.is_complete {
+            table.fill(Entry::INVALID);
+        }
+        // Codes are kept as they come in the stream, their first bit lowest. A code stands at all places that begin with it; the
+        // table grows with the length of the codes, and what it holds is doubled then, which costs less than writing each place.
+        let mut code = 0_usize;
+        let mut symbols = self.symbols.iter();
+        for length in 1..=index_bits {
+            let num_places = 1_usize << length;
+            table.copy_within(..num_places / 2, num_places / 2);
+            for &symbol in symbols.by_ref().take(self.num_codes[length as usize].into()) {
+                table[code] = Entry(meaning(usize::from(symbol)) + (length << 8) + length);
+                code = next_code(code, length);
+            }
+        }
 
-    // Codes are kept as they come in the stream, their first bit lowest.
-    let mut code = 0_usize;
-    let mut symbols = symbols.iter();
-    let mut second = Second::default();
-    for length in 1..=MAX_CODE_BITS as u32 {
-        while num_codes[length as usize] > 0 {
-            let Some(&symbol) = symbols.next() else {
-                return Ok(());
-            };
-            let meaning = meaning(usize::from(symbol));
-            if length <= index_bits {
-                let entry = Entry(meaning + (length << 8) + length);
-                let places = table[code..1 << index_bits].iter_mut();
-                places.step_by(1 << length).for_each(|place| *place = entry);
-            } else {
+        let mut num_codes = self.num_codes;
+        let mut second = Second::default();
+        for length in index_bits + 1..=MAX_CODE_BITS as u32 {
+            for &symbol in symbols.by_ref().take(self.num_codes[length as usize].into()) {
                 let prefix = code & ((1 << index_bits) - 1);
                 if second.bits == 0 || second.prefix != prefix {
                     second = Second {
@@ -226,34 +243,48 @@ pub(super) fn build(
                     table[prefix] = Entry(leading | Entry::EXCEPTION | Entry::SECOND);
                 }
                 let bits = length - index_bits;
-                let entry = Entry(meaning + (bits << 8) + bits);
+                let entry = Entry(meaning(usize::from(symbol)) + (bits << 8) + bits);
                 let places = &mut table[second.start..second.start + (1 << second.bits)];
                 let places = places[code >> index_bits..].iter_mut();
                 places.step_by(1 << bits).for_each(|place| *place = entry);
+                num_codes[length as usize] -= 1;
+                code = next_code(code, length);
             }
-            num_codes[length as usize] -= 1;
-            code = next_code(code, length);
         }
     }
-    Ok(())
-}
 
-/// Makes one entry of two literals whose codes the index holds together; `table` is one that [`build`] filled.
-///
-/// Bits of a literal that is read often are few, so most literals that follow each other are decoded at one look. The second one must
-/// be below 128, which is what there is room for.
-pub(super) fn pair_literals(table: &mut [Entry], index_bits: u32) {
-    // From the last on: an entry looks at one before it, which is a single literal still.
-    for index in (0..1_usize << index_bits).rev() {
-        let first = table[index];
-        if !first.is_literal() {
-            continue;
+    /// Makes one entry of two literals whose codes the index holds together, in a table that was filled.
+    ///
+    /// Bits of a literal that comes often are few, so most literals that follow each other are decoded at one look. The second one must
+    /// be below 128, which is what there is room for.
+    pub(super) fn pair_literals(&self, table: &mut [Entry], index_bits: u32) {
+        let mut literals = [(0_usize, 0_u32, 0_u32); LITERAL_SYMBOLS];
+        let mut num_literals = 0;
+        let mut code = 0_usize;
+        let mut symbols = self.symbols.iter();
+        for length in 1..index_bits {
+            for &symbol in symbols.by_ref().take(self.num_codes[length as usize].into()) {
+                if let Ok(byte) = u8::try_from(symbol) {
+                    literals[num_literals] = (code, length, byte.into());
+                    num_literals += 1;
+                }
+                code = next_code(code, length);
+            }
         }
-        let second = table[index >> first.num_bits()];
-        let num_bits = first.num_bits() + second.num_bits();
-        if second.is_literal() && second.literal().is_ascii() && num_bits <= index_bits {
-            let bytes = u32::from(first.literal()) << 16 | u32::from(second.literal()) << 24;
-            table[index] = Entry(Entry::LITERAL | bytes | Entry::TWO_LITERALS | first.num_bits() << 8 | num_bits);
+        let literals = &literals[..num_literals];
+        for (first_code, first_bits, first) in literals {
+            for (second_code, second_bits, second) in literals {
+                let num_bits = first_bits + second_bits;
+                if num_bits > index_bits {
+                    break;
+                }
+                if *second < 128 {
+                    let bytes = first << 16 | second << 24;
+                    let entry = Entry(Entry::LITERAL | bytes | Entry::TWO_LITERALS | first_bits << 8 | num_bits);
+                    let places = table[first_code | second_code << first_bits..1 << index_bits].iter_mut();
+                    places.step_by(1 << num_bits).for_each(|place| *place = entry);
+                }
+            }
         }
     }
 }
@@ -328,7 +359,7 @@ mod tests {
 
     fn check(lengths: &[u8], index_bits: u32, num_entries: usize) {
         let mut table = vec![Entry(0); num_entries];
-        build(&mut table, index_bits, lengths, plain_symbol).unwrap();
+        Code::new(lengths).unwrap().fill(&mut table, index_bits, plain_symbol);
         for (symbol, &length) in lengths.iter().enumerate().filter(|(_, length)| **length > 0) {
             let code = u64::from(code_of(lengths, symbol).unwrap().reverse_bits() >> (32 - u32::from(length)));
             for noise in [0, u64::MAX, 0x5a5a_5a5a_5a5a_5a5a] {
@@ -369,9 +400,10 @@ mod tests {
             lengths[256],
         ) = (1, 2, 3, 3);
         let mut table = vec![Entry(0); LITERAL_ENTRIES];
-        build(&mut table, 4, &lengths, literal_symbol).unwrap();
+        let code = Code::new(&lengths).unwrap();
+        code.fill(&mut table, 4, literal_symbol);
         let singles = table.clone();
-        pair_literals(&mut table, 4);
+        code.pair_literals(&mut table, 4);
         let given = |bits: usize| {
             let entry = table[bits];
             assert_eq!(entry.first_symbol(), singles[bits], "{bits:b}");
@@ -390,15 +422,12 @@ mod tests {
     #[test]
     fn lengths_that_are_no_code_are_refused() {
         let mut table = vec![Entry(0); LITERAL_ENTRIES];
-        assert_eq!(
-            build(&mut table, 11, &[1, 1, 1], plain_symbol),
-            Err(BadCode::Oversubscribed)
-        );
-        assert_eq!(build(&mut table, 11, &[1, 2], plain_symbol), Err(BadCode::Incomplete));
-        assert_eq!(build(&mut table, 11, &[2], plain_symbol), Err(BadCode::Incomplete));
-        assert_eq!(build(&mut table, 11, &[0, 0], plain_symbol), Ok(()));
+        assert_eq!(Code::new(&[1, 1, 1]).err(), Some(BadCode::Oversubscribed));
+        assert_eq!(Code::new(&[1, 2]).err(), Some(BadCode::Incomplete));
+        assert_eq!(Code::new(&[2]).err(), Some(BadCode::Incomplete));
+        Code::new(&[0, 0]).unwrap().fill(&mut table, 11, plain_symbol);
         assert!(table.iter().all(|entry| entry.is_exception()));
-        assert_eq!(build(&mut table, 11, &[0, 1], plain_symbol), Ok(()));
+        Code::new(&[0, 1]).unwrap().fill(&mut table, 11, plain_symbol);
         assert_eq!((table[0].symbol(), table[1]), (1, Entry::INVALID));
     }
 }

@@ -3,35 +3,53 @@
 /// Farthest distance of a match.
 pub(super) const WINDOW_BYTES: usize = 32 * 1024;
 
+/// Bytes of a match that are copied at once; nine matches in ten are not longer.
+pub(super) const STEP_BYTES: usize = 32;
+
 /// Bytes that earlier calls gave.
 pub(super) struct Window {
-    /// At most twice the window, so that it moves rarely.
+    /// Room for twice the window, so that its bytes move rarely, and for a step that begins within it. Empty before the first call.
     bytes: Vec<u8>,
+    /// Where what was given ends.
+    end: usize,
 }
 
 impl Window {
     pub(super) fn new() -> Self {
-        Window { bytes: Vec::new() }
+        Window {
+            bytes: Vec::new(),
+            end: 0,
+        }
     }
 
     pub(super) fn clear(&mut self) {
-        self.bytes.clear();
+        self.end = 0;
     }
 
     /// Adds what a call gave.
     pub(super) fn push(&mut self, given: &[u8]) {
+        self.bytes.resize(2 * WINDOW_BYTES + STEP_BYTES, 0);
         let given = &given[given.len().saturating_sub(WINDOW_BYTES)..];
-        if self.bytes.len() + given.len() > 2 * WINDOW_BYTES {
+        if self.end + given.len() > 2 * WINDOW_BYTES {
             let num_kept = WINDOW_BYTES - given.len();
-            self.bytes.drain(..self.bytes.len() - num_kept);
+            self.bytes.copy_within(self.end - num_kept..self.end, 0);
+            self.end = num_kept;
         }
-        self.bytes.extend_from_slice(given);
+        self.bytes[self.end..self.end + given.len()].copy_from_slice(given);
+        self.end += given.len();
     }
 
     /// The bytes from `distance` before the end on; `None`: it does not reach back so far.
     pub(super) fn last(&self, distance: usize) -> Option<&[u8]> {
-        let start = self.bytes.len().checked_sub(distance)?;
-        Some(&self.bytes[start..])
+        let start = self.end.checked_sub(distance)?;
+        Some(&self.bytes[start..self.end])
+    }
+
+    /// The same, but as much as is copied at once: what lies behind the end is anything.
+    #[inline(always)]
+    pub(super) fn step(&self, distance: usize) -> Option<&[u8; STEP_BYTES]> {
+        let start = self.end.checked_sub(distance)?;
+        self.bytes.get(start..)?.first_chunk()
     }
 }
 

@@ -31,7 +31,7 @@ impl Rescue {
         for (_, name, text) in self.found.drain(..) {
             self.values.add_text(&name, &text);
         }
-        let object = self.values.object().map(|object| FieldText::of(object));
+        let object = self.values.object().map(FieldText::of);
         let has_fitted = writer.append(object);
         debug_assert!(has_fitted, "an object of texts is JSON");
     }
