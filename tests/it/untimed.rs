@@ -105,8 +105,9 @@ fn rows_that_the_output_cannot_convert_have_their_place() {
     let job = timed_job(&workplace, "input.csv", "type: csv", "0,1\n1,b\n");
     workplace.issue(&job, &["--set", "out.column_options={s: {type: long}}"]);
     assert_eq!(
-        workplace.query("SELECT line, byte_offset, column_name, value, reason_code, record FROM d.t__rejects"),
-        "line,byte_offset,column_name,value,reason_code,record\n2,4,s,b,bad_value_in_filter,\"1,b\"\n"
+        workplace.query("SELECT line, byte_offset, column_name, value, reason_code, reason, record FROM d.t__rejects"),
+        "line,byte_offset,column_name,value,reason_code,reason,record\n\
+         2,4,s,b,bad_value_in_filter,out.column_options: column `s` cannot read `b` as long,\"1,b\"\n"
     );
 }
 

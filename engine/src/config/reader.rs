@@ -3,108 +3,24 @@
 //! Values are converted as leniently as the original does (`"10"` is a number, `"true"` a boolean) and sizes and durations may
 //! carry a unit. Whatever does not convert is reported and read as absent, so that one run finds every problem. Which keys
 //! exist is not decided here but in the table of [`super::keys`]: reading a key that the table lacks is a broken invariant.
+//!
+//! Reading order: `report` (what is wrong), here the values, `units` (how numbers are written), `collections` (lists and maps).
 
+mod collections;
+mod report;
 mod units;
 
+use self::report::Reported;
+use self::units::{parse_bool, parse_duration, parse_integer, parse_size, parse_step_size};
 use super::document::{Node, Text, Value, is_secret_key};
 use super::keys;
-use super::problem::Problem;
 use crate::pack::StepSize;
 use crate::pattern::Pattern;
 use secrecy::SecretString;
-use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::error::Error;
-use std::sync::Arc;
 use std::time::Duration;
-use units::{parse_bool, parse_duration, parse_integer, parse_size, parse_step_size};
 
-/// Collects what is wrong while sections are read.
-pub(crate) struct Report {
-    file: Arc<str>,
-    is_strict: bool,
-    problems: RefCell<Vec<Problem>>,
-    warnings: RefCell<Vec<Problem>>,
-    /// Section and key of everything that was asked for, with the kind of the section.
-    reads: RefCell<BTreeSet<(String, &'static str)>>,
-}
-
-/// The problem just reported, open for a hint.
-pub(crate) struct Reported<'a> {
-    list: &'a RefCell<Vec<Problem>>,
-    index: usize,
-}
-
-impl Reported<'_> {
-    /// Says what to do about it.
-    pub(crate) fn hint(&self, hint: impl Into<String>) {
-        self.list.borrow_mut()[self.index].hint = Some(hint.into());
-    }
-}
-
-impl Report {
-    pub(crate) fn new(file: Arc<str>, is_strict: bool) -> Report {
-        Report {
-            file,
-            is_strict,
-            problems: RefCell::default(),
-            warnings: RefCell::default(),
-            reads: RefCell::default(),
-        }
-    }
-
-    pub(crate) fn error(&self, path: &str, line: usize, column: usize, message: String) -> Reported<'_> {
-        self.push(&self.problems, path, line, column, message)
-    }
-
-    pub(crate) fn warn(&self, path: &str, line: usize, column: usize, message: String) -> Reported<'_> {
-        self.push(&self.warnings, path, line, column, message)
-    }
-
-    /// A key that means nothing: an error with `--strict`, else a warning.
-    fn unknown(&self, path: &str, line: usize, column: usize, message: String) -> Reported<'_> {
-        let list = if self.is_strict { &self.problems } else { &self.warnings };
-        self.push(list, path, line, column, message)
-    }
-
-    fn push<'a>(
-        &self,
-        list: &'a RefCell<Vec<Problem>>,
-        path: &str,
-        line: usize,
-        column: usize,
-        message: String,
-    ) -> Reported<'a> {
-        let problem = Problem {
-            file: self.file.clone(),
-            path: path.to_owned(),
-            line,
-            column,
-            message,
-            hint: None,
-        };
-        list.borrow_mut().push(problem);
-        Reported {
-            list,
-            index: list.borrow().len() - 1,
-        }
-    }
-
-    /// Errors and warnings, each in the order of the file.
-    pub(crate) fn into_problems(self) -> (Vec<Problem>, Vec<Problem>) {
-        let mut problems = self.problems.into_inner();
-        let mut warnings = self.warnings.into_inner();
-        problems.sort_by_key(Problem::sort_key);
-        warnings.sort_by_key(Problem::sort_key);
-        (problems, warnings)
-    }
-
-    /// Section and key of everything read, with the kind of the section.
-    #[cfg(test)]
-    pub(crate) fn reads(&self) -> BTreeSet<(String, &'static str)> {
-        self.reads.borrow().clone()
-    }
-}
+pub(crate) use self::report::Report;
 
 /// The keys of one map.
 pub(crate) struct Reader<'a> {
@@ -411,116 +327,6 @@ impl<'a> Reader<'a> {
             reported.hint(format!("did you mean `{nearest}`?"));
         }
         None
-    }
-
-    /// A list of texts; a single text is a list of one.
-    pub(crate) fn texts(&self, key: &'static str) -> Option<Vec<String>> {
-        let node = self.value(key)?;
-        let items = match &node.value {
-            Value::List(items) => items.as_slice(),
-            Value::Map(_) => {
-                self.unconvertible(key, node, "a list");
-                return None;
-            }
-            _ => std::slice::from_ref(node),
-        };
-        let mut texts = Vec::with_capacity(items.len());
-        for (index, item) in items.iter().enumerate() {
-            match item.text() {
-                Some(text) => texts.push(text.to_owned()),
-                None => {
-                    let path = format!("{}.{index}", self.path_of(key));
-                    let message = format!("{} cannot be read as text", item.kind());
-                    self.report.error(&path, item.line, item.column, message);
-                }
-            }
-        }
-        Some(texts)
-    }
-
-    /// The elements of a list.
-    pub(crate) fn list(&self, key: &'static str) -> Option<&'a [Node]> {
-        let node = self.value(key)?;
-        match &node.value {
-            Value::List(items) => Some(items),
-            _ => {
-                self.unconvertible(key, node, "a list");
-                None
-            }
-        }
-    }
-
-    /// A map below this one.
-    pub(crate) fn map(&self, key: &'static str) -> Option<Reader<'a>> {
-        let node = self.value(key)?;
-        match &node.value {
-            Value::Map(_) => Some(self.child(self.path_of(key), joined(&self.section, key), node)),
-            _ => {
-                self.unconvertible(key, node, "a map");
-                None
-            }
-        }
-    }
-
-    /// Every entry of a map whose keys are names of the user's.
-    pub(crate) fn named_maps(&self, key: &'static str) -> Vec<(&'a str, Reader<'a>)> {
-        let Some(map) = self.map(key) else { return Vec::new() };
-        let section = format!("{}.*", map.section);
-        let mut readers = Vec::new();
-        for (name, node) in map.entries() {
-            let path = joined(&map.path, &name.name);
-            match node.value {
-                Value::Map(_) => readers.push((name.name.as_str(), self.child(path, section.clone(), node))),
-                _ => {
-                    let message = format!("{} cannot be read as a map", node.kind());
-                    self.report.error(&path, node.line, node.column, message);
-                }
-            }
-        }
-        readers
-    }
-
-    /// A map below this one whose keys are names of the user's and whose values are texts.
-    pub(crate) fn named_texts(&self, key: &'static str) -> Vec<(String, String)> {
-        let Some(map) = self.map(key) else { return Vec::new() };
-        let mut pairs = Vec::new();
-        for (name, node) in map.entries() {
-            match node.text() {
-                Some(text) => pairs.push((name.name.clone(), text.to_owned())),
-                None => {
-                    let message = format!("{} cannot be read as text", node.kind());
-                    self.report
-                        .error(&joined(&map.path, &name.name), node.line, node.column, message);
-                }
-            }
-        }
-        pairs
-    }
-
-    /// A list of maps.
-    pub(crate) fn maps(&self, key: &'static str) -> Option<Vec<Reader<'a>>> {
-        let items = self.list(key)?;
-        let mut readers = Vec::with_capacity(items.len());
-        for (index, item) in items.iter().enumerate() {
-            match item.value {
-                Value::Map(_) => readers.push(self.element(key, index, item)),
-                _ => {
-                    let path = format!("{}.{index}", self.path_of(key));
-                    let message = format!("{} cannot be read as a map", item.kind());
-                    self.report.error(&path, item.line, item.column, message);
-                }
-            }
-        }
-        Some(readers)
-    }
-
-    /// One element of a list, read as a map.
-    pub(crate) fn element(&self, key: &str, index: usize, node: &'a Node) -> Reader<'a> {
-        self.child(
-            format!("{}.{index}", self.path_of(key)),
-            format!("{}[]", joined(&self.section, key)),
-            node,
-        )
     }
 
     fn child(&self, path: String, section: String, node: &'a Node) -> Reader<'a> {

@@ -30,6 +30,7 @@ use datafusion::prelude::{DataFrame, SessionContext};
 use rules::hidden::is_hidden;
 use rules::{Filter, FilterRule};
 use std::collections::HashSet;
+use std::fmt;
 use std::sync::Arc;
 
 pub(crate) use convert::CONVERT_NODE;
@@ -54,28 +55,58 @@ pub struct FilterSurroundings {
     pub keeps_origins: bool,
 }
 
-/// Why filters cannot be applied to the columns they would get.
+/// What in the configuration asks for a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RulePlace {
+    /// An entry of `filters`.
+    Filter {
+        /// Its index.
+        index: usize,
+        /// Its `type`.
+        kind: &'static str,
+    },
+    /// Another key, by its path.
+    Key(&'static str),
+}
+
+impl RulePlace {
+    /// Path in the configuration.
+    pub fn path(&self) -> String {
+        match self {
+            RulePlace::Filter { index, .. } => format!("filters[{index}]"),
+            RulePlace::Key(path) => (*path).to_owned(),
+        }
+    }
+}
+
+/// As reasons of rejects begin.
+impl fmt::Display for RulePlace {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RulePlace::Filter { index, kind } => write!(formatter, "filters[{index}] ({kind})"),
+            RulePlace::Key(path) => formatter.write_str(path),
+        }
+    }
+}
+
+/// Why rules cannot be applied to the columns they would get.
 #[derive(Debug, thiserror::Error)]
 pub enum FilterError {
     /// The configuration does not fit the schema.
-    #[error("filters[{index}] ({kind}): {reason}{}", hint.as_ref().map(|hint| format!("; hint: {hint}")).unwrap_or_default())]
+    #[error("{place}: {reason}{}", hint.as_ref().map(|hint| format!("; hint: {hint}")).unwrap_or_default())]
     Schema {
-        /// Index in `filters`.
-        index: usize,
-        /// The `type` of the filter.
-        kind: &'static str,
+        /// What asks for the rule.
+        place: RulePlace,
         /// What is wrong.
         reason: String,
         /// What to do about it.
         hint: Option<String>,
     },
     /// DataFusion refused the plan.
-    #[error("filters[{index}] ({kind}): cannot be planned")]
+    #[error("{place}: cannot be planned")]
     Plan {
-        /// Index in `filters`.
-        index: usize,
-        /// The `type` of the filter.
-        kind: &'static str,
+        /// What asks for the rule.
+        place: RulePlace,
         /// What it said.
         #[source]
         source: Box<DataFusionError>,
@@ -83,16 +114,6 @@ pub enum FilterError {
     /// DataFusion refused the input itself.
     #[error("cannot plan the input of the filters")]
     Input(#[source] Box<DataFusionError>),
-}
-
-impl FilterError {
-    /// Index in `filters` of the filter at fault.
-    pub fn index(&self) -> Option<usize> {
-        match self {
-            FilterError::Schema { index, .. } | FilterError::Plan { index, .. } => Some(*index),
-            FilterError::Input(_) => None,
-        }
-    }
 }
 
 /// Applies `filters`, in list order, to the plan of `input`.
@@ -121,38 +142,73 @@ pub(crate) async fn apply_noting(
     let (state, plan) = input.into_parts();
     let mut plan = unqualified(plan).map_err(|source| FilterError::Input(Box::new(source)))?;
     for (index, filter) in filters.iter().enumerate() {
-        let Filter { kind, rule } = filter;
         let stage = Stage {
+            place: RulePlace::Filter {
+                index,
+                kind: filter.kind,
+            },
             index,
-            kind,
             surroundings,
         };
-        plan = match rule {
-            FilterRule::Column(rule) => rules::column::compile(&stage, plan, rule)?,
-            FilterRule::RemoveColumns(rule) => rules::remove_columns::compile(&stage, plan, rule)?,
-            FilterRule::ExpandJson(rule) => rules::expand_json::compile(&stage, plan, rule)?,
-            FilterRule::Digest(rule) => rules::digest::compile(&stage, plan, rule)?,
-            FilterRule::AddTime(rule) => rules::add_time::compile(&stage, plan, rule)?,
-            FilterRule::Rename(rule) => rules::rename::compile(&stage, plan, rule)?,
-            FilterRule::Cast(rule) => rules::cast::compile(&stage, plan, rule)?,
-            FilterRule::Row(rule) => sql::compile(&stage, context, plan, &rule.query()).await?,
-            FilterRule::Conditions(rule) => rules::conditions::compile(&stage, plan, rule)?,
-            FilterRule::Dedup(rule) => rules::dedup::compile(&stage, plan, rule)?,
-            FilterRule::Sql(rule) => sql::compile(&stage, context, plan, rule).await?,
-        };
+        plan = compile(&stage, context, plan, &filter.rule).await?;
         note(filter, &plan);
     }
+    Ok(DataFrame::new(state, without_hidden(plan, surroundings)?))
+}
+
+/// Applies a rule that the key `path` asks for. **Shape**, **errors** and **cost**: as [`apply`].
+pub(crate) async fn apply_rule(
+    context: &SessionContext,
+    input: DataFrame,
+    rule: &FilterRule,
+    path: &'static str,
+    surroundings: &FilterSurroundings,
+) -> Result<DataFrame, FilterError> {
+    let (state, plan) = input.into_parts();
+    let plan = unqualified(plan).map_err(|source| FilterError::Input(Box::new(source)))?;
+    let stage = Stage {
+        place: RulePlace::Key(path),
+        index: 0,
+        surroundings,
+    };
+    let plan = compile(&stage, context, plan, rule).await?;
+    Ok(DataFrame::new(state, without_hidden(plan, surroundings)?))
+}
+
+async fn compile(
+    stage: &Stage<'_>,
+    context: &SessionContext,
+    plan: LogicalPlan,
+    rule: &FilterRule,
+) -> Result<LogicalPlan, FilterError> {
+    match rule {
+        FilterRule::Column(rule) => rules::column::compile(stage, plan, rule),
+        FilterRule::RemoveColumns(rule) => rules::remove_columns::compile(stage, plan, rule),
+        FilterRule::ExpandJson(rule) => rules::expand_json::compile(stage, plan, rule),
+        FilterRule::Digest(rule) => rules::digest::compile(stage, plan, rule),
+        FilterRule::AddTime(rule) => rules::add_time::compile(stage, plan, rule),
+        FilterRule::Rename(rule) => rules::rename::compile(stage, plan, rule),
+        FilterRule::Cast(rule) => rules::cast::compile(stage, plan, rule),
+        FilterRule::Row(rule) => sql::compile(stage, context, plan, &rule.query()).await,
+        FilterRule::Conditions(rule) => rules::conditions::compile(stage, plan, rule),
+        FilterRule::Dedup(rule) => rules::dedup::compile(stage, plan, rule),
+        FilterRule::Sql(rule) => sql::compile(stage, context, plan, rule).await,
+    }
+}
+
+/// Leaves out the hidden columns that nobody behind the rules wants.
+fn without_hidden(plan: LogicalPlan, surroundings: &FilterSurroundings) -> Result<LogicalPlan, FilterError> {
     let is_kept = |name: &str| !is_hidden(name) || surroundings.keeps_origins && name == ORIGIN_COLUMN_NAME;
     let fields = plan.schema().fields();
-    if fields.iter().any(|field| !is_kept(field.name())) {
-        let kept = fields.iter().filter(|field| is_kept(field.name()));
-        let shown: Vec<Expr> = kept.map(|field| column(field.name())).collect();
-        let built = LogicalPlanBuilder::from(plan)
-            .project(shown)
-            .and_then(LogicalPlanBuilder::build);
-        plan = built.map_err(|source| FilterError::Input(Box::new(source)))?;
+    if fields.iter().all(|field| is_kept(field.name())) {
+        return Ok(plan);
     }
-    Ok(DataFrame::new(state, plan))
+    let kept = fields.iter().filter(|field| is_kept(field.name()));
+    let shown: Vec<Expr> = kept.map(|field| column(field.name())).collect();
+    LogicalPlanBuilder::from(plan)
+        .project(shown)
+        .and_then(LogicalPlanBuilder::build)
+        .map_err(|source| FilterError::Input(Box::new(source)))
 }
 
 /// Gives every column its bare name, so that rules need not know which table it came from.
@@ -170,27 +226,22 @@ fn unqualified(plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
     LogicalPlanBuilder::from(plan).project(columns)?.build()
 }
 
-/// The filter being compiled: what its errors name, and what surrounds it.
+/// The rule being compiled: what its errors name, and what surrounds it.
 struct Stage<'a> {
+    place: RulePlace,
+    /// Index in `filters`, for names of columns and files of this stage alone.
     index: usize,
-    kind: &'static str,
     surroundings: &'a FilterSurroundings,
 }
 
 impl Stage<'_> {
     fn error(&self, reason: impl Into<String>) -> FilterError {
-        FilterError::Schema {
-            index: self.index,
-            kind: self.kind,
-            reason: reason.into(),
-            hint: None,
-        }
+        self.error_with_hint(reason, None)
     }
 
     fn error_with_hint(&self, reason: impl Into<String>, hint: Option<String>) -> FilterError {
         FilterError::Schema {
-            index: self.index,
-            kind: self.kind,
+            place: self.place,
             reason: reason.into(),
             hint,
         }
@@ -198,15 +249,9 @@ impl Stage<'_> {
 
     fn plan_error(&self, source: DataFusionError) -> FilterError {
         FilterError::Plan {
-            index: self.index,
-            kind: self.kind,
+            place: self.place,
             source: Box::new(source),
         }
-    }
-
-    /// How reasons of rejects begin.
-    fn label(&self) -> String {
-        format!("filters[{}] ({})", self.index, self.kind)
     }
 
     /// The error for a column that the input lacks; `reason` names it.

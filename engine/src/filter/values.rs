@@ -3,6 +3,7 @@
 //! The rules are those of Java, as the original has them: what a number may look like, how a double is written.
 
 use crate::parse::columns::{ColumnType, TYPE_METADATA_KEY};
+use crate::parse::timestamp::date_of_day;
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray,
 };
@@ -247,7 +248,7 @@ pub(crate) fn write_java_timestamp(micros: i64, out: &mut String) {
 fn write_date_and_time(micros: i64, separator: char, out: &mut String) {
     let seconds = micros.div_euclid(1_000_000);
     let (days, second_of_day) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    let (year, month, day) = civil_date(days);
+    let (year, month, day) = date_of_day(days);
     let (hour, minute, second) = (second_of_day / 3600, second_of_day / 60 % 60, second_of_day % 60);
     let written = if (0..=9999).contains(&year) {
         write!(out, "{year:04}")
@@ -256,22 +257,6 @@ fn write_date_and_time(micros: i64, separator: char, out: &mut String) {
     };
     written.expect("a String takes all text");
     write!(out, "-{month:02}-{day:02}{separator}{hour:02}:{minute:02}:{second:02}").expect("a String takes all text");
-}
-
-/// The Gregorian date of a day counted from 1970-01-01: months are counted from March, so that the leap day is the last.
-fn civil_date(days: i64) -> (i64, i64, i64) {
-    let shifted = days + 719_468;
-    let (era, day_of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 {
-        shifted_month + 3
-    } else {
-        shifted_month - 9
-    };
-    (era * 400 + year_of_era + i64::from(month <= 2), month, day)
 }
 
 /// The beginning of a value, for a message.

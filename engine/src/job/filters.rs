@@ -7,7 +7,7 @@ use super::{output, plan_error};
 use crate::config::plan::JobPlan;
 use crate::error::{Error, Result};
 use crate::filter::rules::Filter;
-use crate::filter::{self, FilterError, FilterSurroundings, WarehouseTables};
+use crate::filter::{self, FilterError, FilterSurroundings, RulePlace, WarehouseTables};
 use crate::parse::reject::RejectSink;
 use crate::scan::table::PrefixTable;
 use crate::table::warehouse::TableName;
@@ -70,7 +70,7 @@ pub(super) async fn filtered_steps(
         .await
         .map_err(filter_error)?;
     if let Some(rule) = output::time_value_rule(&plan.output, rows.schema().as_arrow()) {
-        rows = filter::apply(session, rows, &[rule.into()], &surroundings)
+        rows = filter::apply_rule(session, rows, &rule, "out.time_value", &surroundings)
             .await
             .map_err(filter_error)?;
     }
@@ -93,19 +93,18 @@ async fn warehouse_tables(context: &FilterContext<'_>) -> Result<WarehouseTables
 }
 
 pub(super) fn filter_error(error: FilterError) -> Error {
+    let with_type = |message: String, place: &RulePlace| match place {
+        RulePlace::Filter { kind, .. } => format!("{message} (type `{kind}`)"),
+        RulePlace::Key(_) => message,
+    };
     match error {
-        FilterError::Schema {
-            index,
-            kind,
-            reason,
-            hint,
-        } => Error::config(format!("{reason} (type `{kind}`)"))
-            .at(format!("filters[{index}]"))
+        FilterError::Schema { place, reason, hint } => Error::config(with_type(reason, &place))
+            .at(place.path())
             .with_optional_hint(hint),
-        FilterError::Plan { index, kind, source } => {
+        FilterError::Plan { place, source } => {
             let planned = plan_error(*source);
-            Error::config(format!("{planned} (type `{kind}`)"))
-                .at(format!("filters[{index}]"))
+            Error::config(with_type(planned.to_string(), &place))
+                .at(place.path())
                 .caused_by(planned)
         }
         FilterError::Input(source) => plan_error(*source),

@@ -118,7 +118,7 @@ pub(super) async fn arrange(
             lookups: LookupPlaces::new(),
             keeps_origins: true,
         };
-        rows = filter::apply(session, rows, &[casts.into()], &surroundings)
+        rows = filter::apply_rule(session, rows, &casts, "out.column_options", &surroundings)
             .await
             .map_err(filter_error)?;
     }

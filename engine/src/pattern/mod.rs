@@ -1,7 +1,7 @@
 //! Java patterns and replacements, as configurations have them.
 //!
 //! `path_match_pattern`, `match_name` and the rule `regex_replace` have always been read by Java's `Pattern`, so its dialect is what
-//! configurations are written in. A pattern is translated (see `translate` and `class`) to one of two engines: `regex`, which takes
+//! configurations are written in. A pattern is translated (see `translate`, `escape` and `class`) to one of two engines: `regex`, which takes
 //! linear time, as long as the pattern has nothing that needs look-around or backtracking, and `fancy_regex` for the rest. A
 //! construct that neither has is an error that names it. `replacement` has Java's `replaceAll`.
 //!
@@ -11,6 +11,7 @@
 //! A leaf: it knows nobody, and everybody may know it. Patterns of SQL functions are not read here; those are DataFusion's.
 
 mod class;
+mod escape;
 mod replacement;
 mod translate;
 

@@ -8,26 +8,33 @@
 //! No deadlock comes from the budget: when a consumer waits and nothing is on its way to it, the next piece is fetched even if
 //! others hold the whole budget. So memory is bounded by the budget and one piece per consumer.
 //!
+//! Reading order: here the driver and its requests, `fetched` (the consumer's end), `traffic` (what passes between them).
+//!
 //! Nothing is decoded here, and no request is made that is not a GET of bytes somebody is going to ask for.
 
+mod fetched;
+mod traffic;
+
+use self::fetched::AbortOnDrop;
+use self::traffic::{Delivery, Piece, Ticket, Traffic};
 use super::budget::{ByteBudget, FetchedChunk, Share};
 use super::error::SourceError;
 use super::file::SourceFile;
 use super::store::FileStore;
 use super::window::Window;
 use bytes::{Bytes, BytesMut};
+use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use futures::{Stream, StreamExt};
 use std::collections::VecDeque;
 use std::future::Future;
 use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::task::{Context, Poll};
-use tokio::sync::{Notify, mpsc};
-use tokio::task::JoinHandle;
+use std::sync::atomic::Ordering;
+use tokio::sync::mpsc;
 use tracing::Instrument;
+
+pub use self::fetched::{FetchedChunks, FetchedFile, FetchedFiles};
 
 /// Bytes asked for in one ranged read, and the size up to which a file is read whole and arrives in one piece. Small
 /// enough that a resumed read repeats little, large enough that request latency is hidden.
@@ -92,255 +99,6 @@ pub fn fetch(
         traffic,
         is_complete: false,
         driver: AbortOnDrop(runtime.spawn(driver.run().in_current_span())),
-    }
-}
-
-/// Files as they arrive, in the order they were asked for. They are to be consumed in that order: a file put aside unread
-/// may hold the bytes that the next one waits for.
-#[derive(Debug)]
-pub struct FetchedFiles {
-    /// Unbounded as a channel; bounded by the pieces that may lie ready, of which every file has at least one.
-    inlet: mpsc::UnboundedReceiver<Delivery>,
-    traffic: Arc<Traffic>,
-    is_complete: bool,
-    driver: AbortOnDrop,
-}
-
-impl FetchedFiles {
-    /// The next file, as soon as it has been asked for; its bytes come through [`FetchedFile::chunks`].
-    ///
-    /// **Errors**: fetching was stopped from outside, by the end of its runtime for instance.
-    /// **Cancel**: safe.
-    pub async fn next(&mut self) -> Option<Result<FetchedFile, SourceError>> {
-        std::future::poll_fn(|context| self.poll_next(context)).await
-    }
-
-    /// Like [`next`](Self::next), for a thread that may block.
-    pub fn blocking_next(&mut self) -> Option<Result<FetchedFile, SourceError>> {
-        if self.is_complete {
-            return None;
-        }
-        self.traffic
-            .num_waits
-            .fetch_add(u64::from(self.inlet.is_empty()), Ordering::Relaxed);
-        let delivery = self.inlet.blocking_recv();
-        self.received(delivery)
-    }
-
-    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<FetchedFile, SourceError>>> {
-        if self.is_complete {
-            return Poll::Ready(None);
-        }
-        match self.inlet.poll_recv(context) {
-            Poll::Ready(delivery) => Poll::Ready(self.received(delivery)),
-            Poll::Pending => {
-                self.traffic.num_waits.fetch_add(1, Ordering::Relaxed);
-                Poll::Pending
-            }
-        }
-    }
-
-    fn received(&mut self, delivery: Option<Delivery>) -> Option<Result<FetchedFile, SourceError>> {
-        match delivery {
-            Some(Delivery::File(file)) => Some(Ok(file)),
-            Some(Delivery::End) => {
-                self.is_complete = true;
-                None
-            }
-            // The driver says when it is done; if it did not, files are missing.
-            None => {
-                self.is_complete = true;
-                self.driver.0.abort();
-                Some(Err(SourceError::Stopped))
-            }
-        }
-    }
-}
-
-/// One file and its bytes.
-#[derive(Debug)]
-pub struct FetchedFile {
-    /// Which file.
-    pub file: SourceFile,
-    /// Its bytes.
-    pub chunks: FetchedChunks,
-}
-
-/// The bytes of one file, in order. A file of up to [`RANGE_BYTES`] is one chunk. Ends after the first error.
-#[derive(Debug)]
-pub struct FetchedChunks {
-    pieces: mpsc::UnboundedReceiver<Piece>,
-    current: Option<Piece>,
-    num_left_bytes: u64,
-    traffic: Arc<Traffic>,
-    /// An empty file counts as a piece until it is dropped.
-    _ticket: Option<Ticket>,
-}
-
-impl FetchedChunks {
-    /// The next bytes. **Cancel**: safe.
-    pub async fn next(&mut self) -> Option<Result<FetchedChunk, SourceError>> {
-        std::future::poll_fn(|context| self.poll_chunk(context)).await
-    }
-
-    /// Like [`next`](Self::next), for a thread that may block.
-    pub fn blocking_next(&mut self) -> Option<Result<FetchedChunk, SourceError>> {
-        loop {
-            if self.num_left_bytes == 0 {
-                return None;
-            }
-            let Some(piece) = &mut self.current else {
-                self.traffic
-                    .num_waits
-                    .fetch_add(u64::from(self.pieces.is_empty()), Ordering::Relaxed);
-                self.current = self.pieces.blocking_recv();
-                if self.current.is_none() {
-                    return self.stopped();
-                }
-                continue;
-            };
-            self.traffic
-                .num_waits
-                .fetch_add(u64::from(piece.chunks.is_empty()), Ordering::Relaxed);
-            let chunk = piece.chunks.blocking_recv();
-            if let Some(received) = self.received(chunk) {
-                return Some(received);
-            }
-        }
-    }
-
-    fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<FetchedChunk, SourceError>>> {
-        loop {
-            if self.num_left_bytes == 0 {
-                return Poll::Ready(None);
-            }
-            let Some(piece) = &mut self.current else {
-                match self.pieces.poll_recv(context) {
-                    Poll::Ready(Some(piece)) => self.current = Some(piece),
-                    Poll::Ready(None) => return Poll::Ready(self.stopped()),
-                    Poll::Pending => return self.waiting(),
-                }
-                continue;
-            };
-            match piece.chunks.poll_recv(context) {
-                Poll::Ready(chunk) => {
-                    if let Some(received) = self.received(chunk) {
-                        return Poll::Ready(Some(received));
-                    }
-                }
-                Poll::Pending => return self.waiting(),
-            }
-        }
-    }
-
-    fn waiting(&self) -> Poll<Option<Result<FetchedChunk, SourceError>>> {
-        self.traffic.num_waits.fetch_add(1, Ordering::Relaxed);
-        Poll::Pending
-    }
-
-    /// `None`: go on with the next piece.
-    fn received(
-        &mut self,
-        chunk: Option<Result<FetchedChunk, SourceError>>,
-    ) -> Option<Result<FetchedChunk, SourceError>> {
-        let piece = self.current.as_mut().expect("a chunk comes out of a piece");
-        match chunk {
-            Some(Ok(chunk)) => {
-                piece.num_left_bytes = piece.num_left_bytes.saturating_sub(chunk.len() as u64);
-                self.num_left_bytes = self.num_left_bytes.saturating_sub(chunk.len() as u64);
-                if piece.num_left_bytes == 0 {
-                    self.current = None;
-                }
-                Some(Ok(chunk))
-            }
-            Some(Err(error)) => {
-                self.num_left_bytes = 0;
-                self.current = None;
-                Some(Err(error))
-            }
-            None if piece.num_left_bytes == 0 => {
-                self.current = None;
-                None
-            }
-            None => self.stopped(),
-        }
-    }
-
-    fn stopped(&mut self) -> Option<Result<FetchedChunk, SourceError>> {
-        self.num_left_bytes = 0;
-        self.current = None;
-        Some(Err(SourceError::Stopped))
-    }
-}
-
-impl Stream for FetchedChunks {
-    type Item = Result<FetchedChunk, SourceError>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.poll_chunk(context)
-    }
-}
-
-#[derive(Debug)]
-enum Delivery {
-    File(FetchedFile),
-    End,
-}
-
-/// One request's bytes on their way.
-#[derive(Debug)]
-struct Piece {
-    /// Unbounded as a channel; its bytes were taken out of the budget before they were asked for.
-    chunks: mpsc::UnboundedReceiver<Result<FetchedChunk, SourceError>>,
-    num_left_bytes: u64,
-    _ticket: Ticket,
-}
-
-/// What consumer and driver tell each other.
-#[derive(Debug, Default)]
-struct Traffic {
-    /// Pieces asked for and not consumed.
-    num_pieces: AtomicUsize,
-    /// Their bytes.
-    num_bytes: AtomicU64,
-    /// How often the consumer found nothing ready.
-    num_waits: AtomicU64,
-    /// The two first have changed.
-    is_changed: Notify,
-}
-
-/// Counts one piece as long as it lives.
-#[derive(Debug)]
-struct Ticket {
-    traffic: Arc<Traffic>,
-    num_bytes: u64,
-}
-
-impl Ticket {
-    fn new(traffic: &Arc<Traffic>, num_bytes: u64) -> Ticket {
-        traffic.num_pieces.fetch_add(1, Ordering::AcqRel);
-        traffic.num_bytes.fetch_add(num_bytes, Ordering::AcqRel);
-        Ticket {
-            traffic: traffic.clone(),
-            num_bytes,
-        }
-    }
-}
-
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        self.traffic.num_pieces.fetch_sub(1, Ordering::AcqRel);
-        self.traffic.num_bytes.fetch_sub(self.num_bytes, Ordering::AcqRel);
-        self.traffic.is_changed.notify_one();
-    }
-}
-
-#[derive(Debug)]
-struct AbortOnDrop(JoinHandle<()>);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }
 
@@ -577,6 +335,3 @@ fn cut(size_bytes: u64) -> VecDeque<Range<u64>> {
     }
     ranges
 }
-
-#[cfg(test)]
-mod tests;

@@ -28,7 +28,9 @@ impl Compression {
             Compression::None => ParquetCompression::UNCOMPRESSED,
             Compression::Snappy => ParquetCompression::SNAPPY,
             Compression::Lz4 => ParquetCompression::LZ4_RAW,
-            Compression::Zstd { level } => ParquetCompression::ZSTD(ZstdLevel::try_new(level).unwrap_or_default()),
+            Compression::Zstd { level } => ParquetCompression::ZSTD(
+                ZstdLevel::try_new(level).expect("a configuration with a level beyond 1 to 22 has been refused"),
+            ),
         }
     }
 

@@ -92,7 +92,7 @@ pub fn to_manifest(files: &[StagedFile]) -> Result<RecordBatch> {
 
 /// Reads batches of [`manifest_schema`] back.
 ///
-/// **Errors**: a batch of another schema.
+/// **Errors**: partition values that are no JSON, or a count below zero.
 pub fn from_manifest(batches: &[RecordBatch]) -> Result<Vec<StagedFile>> {
     let mut files = Vec::new();
     for batch in batches {
@@ -103,13 +103,17 @@ pub fn from_manifest(batches: &[RecordBatch]) -> Result<Vec<StagedFile>> {
                 path: text(0).value(row).to_owned(),
                 partition_values: serde_json::from_str(text(1).value(row))
                     .map_err(|error| DataFusionError::External(Box::new(error)))?,
-                num_rows: u64::try_from(number(2).value(row)).unwrap_or_default(),
-                size_bytes: u64::try_from(number(3).value(row)).unwrap_or_default(),
+                num_rows: from_count(number(2).value(row))?,
+                size_bytes: from_count(number(3).value(row))?,
                 statistics: text(4).value(row).to_owned(),
             });
         }
     }
     Ok(files)
+}
+
+fn from_count(count: i64) -> Result<u64> {
+    u64::try_from(count).map_err(|_| DataFusionError::Internal(format!("a manifest of staged files counts {count}")))
 }
 
 /// The root of a job's plan. Options are plain data; services are looked up where it runs.

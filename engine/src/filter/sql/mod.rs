@@ -19,10 +19,13 @@ use crate::parse::columns::ColumnType;
 use datafusion::catalog::{
     CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList, MemorySchemaProvider,
 };
-use datafusion::common::DataFusionError;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{DataFusionError, ScalarValue};
 use datafusion::datasource::ViewTable;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{Cast, Expr, LogicalPlan};
+use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::prelude::{SQLOptions, SessionContext};
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast;
@@ -93,11 +96,32 @@ async fn compile_query(
         .with_allow_statements(false)
         .verify_plan(&plan)
         .map_err(|_| not_a_query(stage))?;
+    check_limits(&plan).map_err(explained)?;
     let plan = in_our_types(stage, plan)?;
     match is_choosing_rows {
         true => hidden::hide(stage, plan, &input.names),
         false => Ok(plan),
     }
+}
+
+/// Refuses limits below zero: the engine does so only when it runs the plan, and then nobody knows whose limit it was.
+fn check_limits(plan: &LogicalPlan) -> datafusion::error::Result<()> {
+    let simplifier = ExprSimplifier::new(SimplifyContext::default());
+    let check =
+        |word: &str, expr: Option<&Expr>| match expr.map(|expr| simplifier.simplify(expr.clone())).transpose()? {
+            Some(Expr::Literal(ScalarValue::Int64(Some(number)), _)) if number < 0 => Err(DataFusionError::Plan(
+                format!("`{word}` must be at least 0, not `{number}`"),
+            )),
+            _ => Ok(()),
+        };
+    plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::Limit(limit) = node {
+            check("LIMIT", limit.fetch.as_deref())?;
+            check("OFFSET", limit.skip.as_deref())?;
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(())
 }
 
 fn not_a_query(stage: &Stage<'_>) -> FilterError {

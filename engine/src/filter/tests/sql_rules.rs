@@ -124,6 +124,14 @@ fn errors_have_their_place_in_the_text() {
              in `tables`, a table of the warehouse is `DATABASE.TABLE`",
         ),
         (
+            query("SELECT * FROM input LIMIT -1"),
+            "`LIMIT` must be at least 0, not `-1`",
+        ),
+        (
+            query("SELECT * FROM (SELECT * FROM input LIMIT 1 OFFSET 1 - 2)"),
+            "`OFFSET` must be at least 0, not `-1`",
+        ),
+        (
             query("DROP TABLE input"),
             "only a query can be a filter: `SELECT ... FROM input`",
         ),

@@ -138,7 +138,13 @@ impl RejectedRecords {
     }
 
     fn record(&self, key: &str) -> Option<&RejectedRecord> {
-        self.records.get(key.parse::<usize>().ok()?)
+        self.records.get(self.place_of(key).ok()?)
+    }
+
+    /// The place of the record that is the file of this key.
+    fn place_of(&self, key: &str) -> std::result::Result<usize, SourceError> {
+        let place = key.parse().ok().filter(|place| *place < self.records.len());
+        place.ok_or_else(|| RejectedRecords::missing(key))
     }
 
     fn missing(key: &str) -> SourceError {
@@ -153,16 +159,11 @@ impl FileStore for RejectedRecords {
     }
 
     async fn head(&self, key: &str) -> std::result::Result<SourceFile, SourceError> {
-        match self.record(key) {
-            Some(_) => Ok(self.file(key.parse().unwrap_or_default())),
-            None => Err(RejectedRecords::missing(key)),
-        }
+        Ok(self.file(self.place_of(key)?))
     }
 
     async fn get(&self, file: &SourceFile, range: Range<u64>) -> std::result::Result<ByteStream, SourceError> {
-        let record = self
-            .record(&file.key)
-            .ok_or_else(|| RejectedRecords::missing(&file.key))?;
+        let record = &self.records[self.place_of(&file.key)?];
         let place = |byte: u64| usize::try_from(byte).unwrap_or(usize::MAX).min(record.text.len());
         let bytes = record.text.slice(place(range.start)..place(range.end));
         Ok(stream::once(async move { Ok(bytes) }).boxed())

@@ -1,4 +1,4 @@
-//! Turns calendar dates into days since the epoch.
+//! Turns calendar dates into days since the epoch, and those into dates.
 //!
 //! The proleptic Gregorian calendar throughout, as Ruby's `Time` and java.time have it.
 
@@ -8,7 +8,7 @@ pub(super) const SECONDS_PER_DAY: i64 = 86_400;
 const MICROS_PER_SECOND: i64 = 1_000_000;
 
 /// Full English month names, January first. The short names are their first three letters.
-pub(super) const MONTHS: [&str; 12] = [
+pub const MONTHS: [&str; 12] = [
     "January",
     "February",
     "March",
@@ -24,7 +24,7 @@ pub(super) const MONTHS: [&str; 12] = [
 ];
 
 /// Full English weekday names, Monday first. The short names are their first three letters.
-pub(super) const WEEKDAYS: [&str; 7] = [
+pub const WEEKDAYS: [&str; 7] = [
     "Monday",
     "Tuesday",
     "Wednesday",
@@ -101,6 +101,22 @@ pub(super) fn days_since_epoch(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + day_of_era - 719_468
 }
 
+/// Year, month and day of a day counted from 1970-01-01: what [`days_since_epoch`] is made of, in its way of counting.
+pub fn date_of_day(days: i64) -> (i64, i64, i64) {
+    let shifted = days + 719_468;
+    let (era, day_of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 {
+        shifted_month + 3
+    } else {
+        shifted_month - 9
+    };
+    (era * 400 + year_of_era + i64::from(month <= 2), month, day)
+}
+
 /// Days from 1970-01-01 to the `day_of_year`th day of a year; `None` for the 366th of a common year.
 pub(super) fn days_since_epoch_of_year_day(year: i64, day_of_year: i64) -> Option<i64> {
     let num_days = if is_leap_year(year) { 366 } else { 365 };
@@ -130,6 +146,7 @@ mod tests {
             for month in 1..=12 {
                 for day in 1..=days_in_month(year, month) {
                     assert_eq!(days_since_epoch(year, month, day), expected, "{year}-{month}-{day}");
+                    assert_eq!(date_of_day(expected), (year, month, day), "{expected}");
                     expected += 1;
                 }
             }
@@ -148,6 +165,9 @@ mod tests {
             Some(days_since_epoch(2016, 12, 31))
         );
         assert_eq!(days_since_epoch_of_year_day(2015, 366), None);
+        for date in [(0, 1, 1), (-1, 12, 31), (-292_275, 5, 16), (294_247, 1, 10)] {
+            assert_eq!(date_of_day(days_since_epoch(date.0, date.1, date.2)), date);
+        }
         assert_eq!(weekday(0), 4);
         assert_eq!(weekday(-1), 3);
     }

@@ -7,7 +7,7 @@
 //! fixed places are read eight bytes at a time (`head`); whatever does not fit there goes through the
 //! interpreter, which alone defines what a format means.
 //!
-//! What does not happen here: formatting, and the choice of a format (see `guess`).
+//! What does not happen here: writing timestamps, and the choice of a format (see `guess`).
 //!
 //! Reading order: `calendar`, `head`, `zone`, `ruby`, `java`.
 
@@ -19,6 +19,8 @@ mod zone;
 
 #[cfg(test)]
 mod tests;
+
+pub use self::calendar::{MONTHS, WEEKDAYS, date_of_day};
 
 use self::calendar::Date;
 use self::java::JavaFormat;

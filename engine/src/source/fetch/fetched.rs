@@ -1,0 +1,209 @@
+//! The consumer's end of a fetch: files and their bytes as they arrive.
+
+use super::traffic::{Delivery, Piece, Ticket, Traffic};
+use crate::source::budget::FetchedChunk;
+use crate::source::error::SourceError;
+use crate::source::file::SourceFile;
+use futures::Stream;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+/// Files as they arrive, in the order they were asked for. They are to be consumed in that order: a file put aside unread
+/// may hold the bytes that the next one waits for.
+#[derive(Debug)]
+pub struct FetchedFiles {
+    /// Unbounded as a channel; bounded by the pieces that may lie ready, of which every file has at least one.
+    pub(super) inlet: mpsc::UnboundedReceiver<Delivery>,
+    pub(super) traffic: Arc<Traffic>,
+    pub(super) is_complete: bool,
+    pub(super) driver: AbortOnDrop,
+}
+
+impl FetchedFiles {
+    /// The next file, as soon as it has been asked for; its bytes come through [`FetchedFile::chunks`].
+    ///
+    /// **Errors**: fetching was stopped from outside, by the end of its runtime for instance.
+    /// **Cancel**: safe.
+    pub async fn next(&mut self) -> Option<Result<FetchedFile, SourceError>> {
+        std::future::poll_fn(|context| self.poll_next(context)).await
+    }
+
+    /// Like [`next`](Self::next), for a thread that may block.
+    pub fn blocking_next(&mut self) -> Option<Result<FetchedFile, SourceError>> {
+        if self.is_complete {
+            return None;
+        }
+        self.traffic
+            .num_waits
+            .fetch_add(u64::from(self.inlet.is_empty()), Ordering::Relaxed);
+        let delivery = self.inlet.blocking_recv();
+        self.received(delivery)
+    }
+
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<FetchedFile, SourceError>>> {
+        if self.is_complete {
+            return Poll::Ready(None);
+        }
+        match self.inlet.poll_recv(context) {
+            Poll::Ready(delivery) => Poll::Ready(self.received(delivery)),
+            Poll::Pending => {
+                self.traffic.num_waits.fetch_add(1, Ordering::Relaxed);
+                Poll::Pending
+            }
+        }
+    }
+
+    fn received(&mut self, delivery: Option<Delivery>) -> Option<Result<FetchedFile, SourceError>> {
+        match delivery {
+            Some(Delivery::File(file)) => Some(Ok(file)),
+            Some(Delivery::End) => {
+                self.is_complete = true;
+                None
+            }
+            // The driver says when it is done; if it did not, files are missing.
+            None => {
+                self.is_complete = true;
+                self.driver.0.abort();
+                Some(Err(SourceError::Stopped))
+            }
+        }
+    }
+}
+
+/// One file and its bytes.
+#[derive(Debug)]
+pub struct FetchedFile {
+    /// Which file.
+    pub file: SourceFile,
+    /// Its bytes.
+    pub chunks: FetchedChunks,
+}
+
+/// The bytes of one file, in order. A file of up to [`RANGE_BYTES`](super::RANGE_BYTES) is one chunk. Ends after the first error.
+#[derive(Debug)]
+pub struct FetchedChunks {
+    pub(super) pieces: mpsc::UnboundedReceiver<Piece>,
+    pub(super) current: Option<Piece>,
+    pub(super) num_left_bytes: u64,
+    pub(super) traffic: Arc<Traffic>,
+    /// An empty file counts as a piece until it is dropped.
+    pub(super) _ticket: Option<Ticket>,
+}
+
+impl FetchedChunks {
+    /// The next bytes. **Cancel**: safe.
+    pub async fn next(&mut self) -> Option<Result<FetchedChunk, SourceError>> {
+        std::future::poll_fn(|context| self.poll_chunk(context)).await
+    }
+
+    /// Like [`next`](Self::next), for a thread that may block.
+    pub fn blocking_next(&mut self) -> Option<Result<FetchedChunk, SourceError>> {
+        loop {
+            if self.num_left_bytes == 0 {
+                return None;
+            }
+            let Some(piece) = &mut self.current else {
+                self.traffic
+                    .num_waits
+                    .fetch_add(u64::from(self.pieces.is_empty()), Ordering::Relaxed);
+                self.current = self.pieces.blocking_recv();
+                if self.current.is_none() {
+                    return self.stopped();
+                }
+                continue;
+            };
+            self.traffic
+                .num_waits
+                .fetch_add(u64::from(piece.chunks.is_empty()), Ordering::Relaxed);
+            let chunk = piece.chunks.blocking_recv();
+            if let Some(received) = self.received(chunk) {
+                return Some(received);
+            }
+        }
+    }
+
+    fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<FetchedChunk, SourceError>>> {
+        loop {
+            if self.num_left_bytes == 0 {
+                return Poll::Ready(None);
+            }
+            let Some(piece) = &mut self.current else {
+                match self.pieces.poll_recv(context) {
+                    Poll::Ready(Some(piece)) => self.current = Some(piece),
+                    Poll::Ready(None) => return Poll::Ready(self.stopped()),
+                    Poll::Pending => return self.waiting(),
+                }
+                continue;
+            };
+            match piece.chunks.poll_recv(context) {
+                Poll::Ready(chunk) => {
+                    if let Some(received) = self.received(chunk) {
+                        return Poll::Ready(Some(received));
+                    }
+                }
+                Poll::Pending => return self.waiting(),
+            }
+        }
+    }
+
+    fn waiting(&self) -> Poll<Option<Result<FetchedChunk, SourceError>>> {
+        self.traffic.num_waits.fetch_add(1, Ordering::Relaxed);
+        Poll::Pending
+    }
+
+    /// `None`: go on with the next piece.
+    fn received(
+        &mut self,
+        chunk: Option<Result<FetchedChunk, SourceError>>,
+    ) -> Option<Result<FetchedChunk, SourceError>> {
+        let piece = self.current.as_mut().expect("a chunk comes out of a piece");
+        match chunk {
+            Some(Ok(chunk)) => {
+                piece.num_left_bytes = piece.num_left_bytes.saturating_sub(chunk.len() as u64);
+                self.num_left_bytes = self.num_left_bytes.saturating_sub(chunk.len() as u64);
+                if piece.num_left_bytes == 0 {
+                    self.current = None;
+                }
+                Some(Ok(chunk))
+            }
+            Some(Err(error)) => {
+                self.num_left_bytes = 0;
+                self.current = None;
+                Some(Err(error))
+            }
+            None if piece.num_left_bytes == 0 => {
+                self.current = None;
+                None
+            }
+            None => self.stopped(),
+        }
+    }
+
+    fn stopped(&mut self) -> Option<Result<FetchedChunk, SourceError>> {
+        self.num_left_bytes = 0;
+        self.current = None;
+        Some(Err(SourceError::Stopped))
+    }
+}
+
+impl Stream for FetchedChunks {
+    type Item = Result<FetchedChunk, SourceError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll_chunk(context)
+    }
+}
+
+/// Ends a task with its consumer.
+#[derive(Debug)]
+pub(super) struct AbortOnDrop(pub(super) JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
