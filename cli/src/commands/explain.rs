@@ -161,7 +161,7 @@ fn text(explanation: &Explanation) -> String {
     text
 }
 
-fn plural(number: u64, noun: &str) -> String {
+pub(super) fn plural(number: u64, noun: &str) -> String {
     match number {
         1 => format!("1 {noun}"),
         _ => format!("{} {noun}s", count(number)),

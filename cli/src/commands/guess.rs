@@ -2,6 +2,7 @@
 
 use super::configuration::{read_document, read_seed};
 use super::environment;
+use super::explain::plural;
 use crate::args::{GlobalArguments, GuessArguments};
 use crate::exit::Exit;
 use crate::printer::Printer;
@@ -40,7 +41,8 @@ pub(super) async fn run(global: &GlobalArguments, arguments: &GuessArguments, pr
     }
     if let Some(out) = &arguments.out {
         let out = out.display();
-        printer.hint(&format!("created {out} from samples of {} files", guessed.num_sampled));
+        let files = plural(guessed.num_sampled as u64, "file");
+        printer.hint(&format!("created {out} from samples of {files}"));
         printer.hint(&format!("next: bucketload preview {out}"));
     }
     Ok(Exit::Done)

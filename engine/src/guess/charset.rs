@@ -3,7 +3,8 @@
 //! Text that is valid UTF-8 and has no NUL bytes is UTF-8; byte order marks and the NUL pattern tell UTF-16; the rest is left
 //! to a statistical detector. Bytes that are no text at all are an error that says what they look like.
 
-use super::{GuessError, num_of};
+use super::GuessError;
+use super::agreement::num_of;
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{DecoderResult, EUC_JP, Encoding, SHIFT_JIS, UTF_8, UTF_16BE, UTF_16LE};
 

@@ -17,6 +17,9 @@ const MAX_SCORED_BYTES: usize = 256 * 1024;
 /// Bounds of the text scored of one sample.
 const SCORED_BYTES_OF_SAMPLE: (usize, usize) = (4 * 1024, 64 * 1024);
 
+/// Quotes that are tried, the likelier first. The last is that of Concordance, whose exports no comma or apostrophe can break.
+pub(super) const QUOTES: [char; 3] = ['"', '\'', 'þ'];
+
 /// Records before the first of the common width that may be a preamble.
 const MAX_PREAMBLE_RECORDS: usize = 20;
 
@@ -181,14 +184,12 @@ fn variants(texts: &[(&str, bool)], delimiter: &str, fixed: &FixedDialect) -> Ve
     let contains = |part: &str| texts.iter().any(|(text, _)| text.contains(part));
     let quotes: Vec<Option<char>> = match fixed.quote {
         Some(quote) => vec![quote],
-        None => [Some('"'), Some('\''), None]
-            .into_iter()
-            .filter(|quote| match quote {
-                Some('\'') => contains("'"),
-                None => contains("\""),
-                Some(_) => true,
-            })
-            .collect(),
+        None => {
+            let quotes = QUOTES
+                .into_iter()
+                .filter(|quote| *quote == '"' || contains(&quote.to_string()));
+            quotes.map(Some).chain(contains("\"").then_some(None)).collect()
+        }
     };
     let mut variants = Vec::new();
     for quote in quotes {

@@ -4,11 +4,10 @@
 //! file of one column and stays one. Different from the reference, an array of objects is recognised too, one object a line is
 //! told from pretty-printed text, an object that holds nothing but an array gives the elements, and columns are guessed from the keys of all sampled records.
 
-use super::types::{self, shorten, shown};
-use super::{
-    GuessError, GuessOptions, GuessedColumn, GuessedParser, Seed, Setting, TextSample, disagreement, majority, num_of,
-    time, timestamp,
-};
+use super::agreement::{disagreement, majority, num_of};
+use super::shown::{shorten, shown};
+use super::types;
+use super::{GuessError, GuessOptions, GuessedColumn, GuessedParser, Seed, Setting, TextSample, time, timestamp};
 use crate::parse::columns::ColumnType;
 use serde_json::{Deserializer, Map, Value};
 use std::collections::HashMap;

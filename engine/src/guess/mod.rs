@@ -10,25 +10,34 @@
 //! are a number where the column's name says so, or where there are few; a type is chosen only if it reads every sampled value, or all but the odd
 //! one of many; the column partitions are made by is chosen too, because without it some files could not be loaded.
 //!
-//! Reading order: `compression`, `charset`, `newline`, `json`, `csv` (which runs `split`, `dialect` with `delimiters`
-//! and `purity`, `comment`, `table`, `header`, `uneven_header`, `null_string`, `kind`, `types`, `timestamp`, `ragged`, `names`), `time`, `seed`, `render`.
+//! Reading order: `seed` (what is fixed), `guessed` (what comes of it), `sample` (from files to text) with `compression` and `charset`,
+//! `newline`, `json`, `csv` (which runs `split`, `dialect` with `delimiters` and `purity`, `comment`, `table`, `header`, `uneven_header`,
+//! `null_string`, `columns`, `kind`, `types` with `name_words`, `timestamp`, `ragged`, `names`, `csv_doubts`), `time`, `render`; and the words of notes and doubts:
+//! `agreement`, `shown`.
 
+mod agreement;
 mod charset;
+mod columns;
 mod comment;
 mod compression;
 mod csv;
+mod csv_doubts;
 mod delimiters;
 mod dialect;
+mod guessed;
 mod header;
 mod json;
 mod kind;
+mod name_words;
 mod names;
 mod newline;
 mod null_string;
 mod purity;
 mod ragged;
 mod render;
+mod sample;
 mod seed;
+mod shown;
 mod split;
 mod table;
 mod time;
@@ -39,30 +48,17 @@ mod uneven_header;
 #[cfg(test)]
 mod tests;
 
-use crate::decode::DecoderOptions;
-use crate::parse::columns::ColumnType;
-use encoding_rs::Encoding;
+use self::sample::{TextSample, decode_all, decompress_all, shortened};
+use self::shown::shorten;
 use serde_json::Value;
-use std::fmt::Display;
 
-pub use render::{render_configuration, render_json, render_yaml};
-pub use seed::Seed;
+pub use self::guessed::{Guess, GuessedColumn, GuessedParser, Setting};
+pub use self::render::{render_configuration, render_json, render_yaml};
+pub use self::sample::{Sample, sampled_by_size, sampled_indices};
+pub use self::seed::Seed;
 
 /// Raw bytes read of each sampled file by default; the reference's.
 pub const DEFAULT_SAMPLE_BYTES: u64 = 32 * 1024;
-
-/// The head of one file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sample {
-    /// The file's key.
-    pub key: String,
-    /// Bytes of the whole file as stored.
-    pub size_bytes: u64,
-    /// Its first bytes as stored.
-    pub bytes: Vec<u8>,
-    /// Whether `bytes` are all of it.
-    pub is_whole: bool,
-}
 
 /// How to guess.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,105 +91,6 @@ impl GuessOptions {
     }
 }
 
-/// What was guessed.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Guess {
-    /// `in.decoders`, with what speaks for it. `None`: the key is left as the seed has it.
-    pub decoders: Option<(Vec<DecoderOptions>, String)>,
-    /// `in.parser`.
-    pub parser: GuessedParser,
-    /// Filters to add, with what speaks for each: the one that cleans column names, the one that makes one column of date and
-    /// time.
-    pub filters: Vec<(Value, String)>,
-    /// The keys of `out` that the seed lacks and the load needs.
-    pub output: Vec<Setting>,
-    /// What could as well be otherwise, and in which files; one sentence each.
-    pub doubts: Vec<String>,
-    /// Keys of the files looked at, and how many of their bytes as stored.
-    pub sampled: Vec<(String, u64)>,
-}
-
-/// The keys of `in.parser` that the seed lacks.
-#[derive(Clone, Debug, PartialEq)]
-pub struct GuessedParser {
-    /// `csv`, `json` or `jsonl`, also if the seed names it.
-    pub format: &'static str,
-    /// All keys but `columns`, in the order they are written.
-    pub settings: Vec<Setting>,
-    /// `columns`; `None`: the seed has them, or there are none to be had.
-    pub columns: Option<Vec<GuessedColumn>>,
-    /// What speaks for number and names of the columns.
-    pub columns_note: String,
-    /// Sampled records that were looked at for the columns.
-    pub num_records: usize,
-    /// A column of dates and one of times of day.
-    pub(crate) date_and_time: Option<time::DateAndTime>,
-}
-
-impl GuessedParser {
-    /// The guessed value of `key`, if there is one.
-    pub fn setting(&self, key: &str) -> Option<&Value> {
-        self.settings
-            .iter()
-            .find(|setting| setting.key == key)
-            .map(|setting| &setting.value)
-    }
-}
-
-/// One guessed key of the parser, or of the output.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Setting {
-    /// Its name.
-    pub key: &'static str,
-    /// Its value.
-    pub value: Value,
-    /// What speaks for it; may be empty.
-    pub note: String,
-}
-
-/// One guessed column.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GuessedColumn {
-    /// Its name: of the header, or the member's.
-    pub name: String,
-    /// Its type.
-    pub column_type: ColumnType,
-    /// For timestamps, in the order they are tried.
-    pub formats: Vec<String>,
-    /// What speaks for the type.
-    pub note: String,
-    /// Sampled records that have no value of it.
-    pub num_missing: usize,
-    /// For integers that count since 1970, what they count, in the words of `unix_timestamp_unit`.
-    pub epoch_unit: Option<&'static str>,
-}
-
-impl Guess {
-    /// What speaks for each key: its path in the configuration, and the note written beside it.
-    pub fn evidence(&self) -> Vec<(String, &str)> {
-        let mut evidence: Vec<(String, &str)> = Vec::new();
-        if let Some((_, note)) = &self.decoders {
-            evidence.push(("in.decoders".to_owned(), note));
-        }
-        for setting in &self.parser.settings {
-            evidence.push((format!("in.parser.{}", setting.key), &setting.note));
-        }
-        if let Some(columns) = &self.parser.columns {
-            evidence.push(("in.parser.columns".to_owned(), &self.parser.columns_note));
-            for (at, column) in columns.iter().enumerate() {
-                evidence.push((format!("in.parser.columns[{at}]"), &column.note));
-            }
-        }
-        for (at, (_, note)) in self.filters.iter().enumerate() {
-            evidence.push((format!("filters[{at}]"), note));
-        }
-        for setting in &self.output {
-            evidence.push((format!("out.{}", setting.key), &setting.note));
-        }
-        evidence
-    }
-}
-
 /// Why nothing could be guessed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GuessError {
@@ -222,56 +119,6 @@ impl GuessError {
             GuessError::Unreadable { reason } => reason,
             other => other.to_string(),
         }
-    }
-}
-
-/// One sample as text.
-#[derive(Clone, Debug)]
-pub(crate) struct TextSample {
-    key: String,
-    text: String,
-    /// Bytes of lines that the seed's `skip_header_lines` drops.
-    skipped_bytes: usize,
-    is_whole: bool,
-}
-
-impl TextSample {
-    fn new(key: impl Into<String>, text: impl Into<String>, is_whole: bool) -> TextSample {
-        TextSample {
-            key: key.into(),
-            text: text.into(),
-            skipped_bytes: 0,
-            is_whole,
-        }
-    }
-
-    fn text(&self) -> &str {
-        &self.text[self.skipped_bytes..]
-    }
-
-    /// The same without its first `num_lines` lines, and the last of those.
-    fn without_lines(&self, num_lines: u64) -> (TextSample, Option<&str>) {
-        let mut last = None;
-        let mut at = 0;
-        for line in split::lines(&self.text, true)
-            .into_iter()
-            .take(usize::try_from(num_lines).unwrap_or(usize::MAX))
-        {
-            at += line.len();
-            at += if self.text[at..].starts_with("\r\n") {
-                2
-            } else {
-                usize::from(at < self.text.len())
-            };
-            last = Some(line);
-        }
-        (
-            TextSample {
-                skipped_bytes: at,
-                ..self.clone()
-            },
-            last,
-        )
     }
 }
 
@@ -319,7 +166,7 @@ pub fn guess(samples: Vec<Sample>, seed: &Seed, options: &GuessOptions) -> Resul
         Some(parser) => parser,
         None => {
             if let Some("json" | "jsonl") = parser_type {
-                let shown = types::shorten(texts[0].text());
+                let shown = shorten(texts[0].text());
                 return Err(GuessError::cannot(format!(
                     "`in.parser.type` is `{}` but `{}` begins with `{shown}`",
                     parser_type.unwrap_or_default(),
@@ -357,44 +204,6 @@ pub fn guess(samples: Vec<Sample>, seed: &Seed, options: &GuessOptions) -> Resul
     })
 }
 
-/// Which of `num_files` files to look at when at most `max_samples` are: the first, the last, and some between, evenly spread.
-pub fn sampled_indices(num_files: usize, max_samples: usize) -> Vec<usize> {
-    let num_samples = num_files.min(max_samples);
-    match num_samples {
-        0 => Vec::new(),
-        1 => vec![0],
-        _ => (0..num_samples)
-            .map(|sample| sample * (num_files - 1) / (num_samples - 1))
-            .collect(),
-    }
-}
-
-/// Which of the files of these sizes, in the order of their keys, to sample when at most `max_samples` are read: the first, the
-/// last, the largest, the smallest that is not empty, and others evenly spread between them.
-pub fn sampled_by_size(sizes: impl Iterator<Item = u64>, max_samples: usize) -> Vec<usize> {
-    let mut num_files = 0;
-    let mut largest: Option<(u64, usize)> = None;
-    let mut smallest: Option<(u64, usize)> = None;
-    for (index, size) in sizes.enumerate() {
-        num_files = index + 1;
-        if largest.is_none_or(|(most, _)| size > most) {
-            largest = Some((size, index));
-        }
-        if size > 0 && smallest.is_none_or(|(least, _)| size < least) {
-            smallest = Some((size, index));
-        }
-    }
-    if num_files <= max_samples {
-        return (0..num_files).collect();
-    }
-    let odd_sizes = [largest, smallest].into_iter().flatten().map(|(_, index)| index);
-    let mut chosen: Vec<usize> = odd_sizes.take(max_samples).collect();
-    chosen.extend(sampled_indices(num_files, max_samples - chosen.len()));
-    chosen.sort_unstable();
-    chosen.dedup();
-    chosen
-}
-
 fn unknown_plugins(options: &GuessOptions) -> Vec<String> {
     const KNOWN: [&str; 10] = [
         "gzip",
@@ -416,19 +225,6 @@ fn unknown_plugins(options: &GuessOptions) -> Vec<String> {
         .collect()
 }
 
-/// The sample as far as it is looked at; `None` if it is empty.
-fn shortened(mut sample: Sample, options: &GuessOptions) -> Option<Sample> {
-    if sample.size_bytes == 0 || sample.bytes.is_empty() {
-        return None;
-    }
-    let limit = usize::try_from(options.sample_bytes).unwrap_or(usize::MAX).max(1);
-    if sample.bytes.len() > limit {
-        sample.bytes.truncate(limit);
-        sample.is_whole = false;
-    }
-    Some(sample)
-}
-
 fn parser_type(seed: &Seed) -> Result<Option<&str>, GuessError> {
     match seed.parser_type.as_deref() {
         None => Ok(None),
@@ -437,145 +233,6 @@ fn parser_type(seed: &Seed) -> Result<Option<&str>, GuessError> {
             "`in.parser.type` is `{other}`; `csv`, `tsv`, `json` and `jsonl` can be guessed"
         ))),
     }
-}
-
-/// Plain bytes of one sample.
-struct Plain {
-    key: String,
-    bytes: Vec<u8>,
-    is_whole: bool,
-}
-
-type GuessedDecoders = Option<(Vec<DecoderOptions>, String)>;
-
-fn decompress_all(
-    samples: &[Sample],
-    seed: &Seed,
-    options: &GuessOptions,
-    doubts: &mut Vec<String>,
-) -> Result<(GuessedDecoders, Vec<Plain>), GuessError> {
-    let seeded = seed.decoders.clone().unwrap_or_default();
-    let is_excluded = |decoder: &DecoderOptions| !options.has(compression::name(decoder));
-    let mut plain = Vec::new();
-    let mut found: Vec<(String, String)> = Vec::new();
-    let mut decoders: Vec<Vec<DecoderOptions>> = Vec::new();
-    let mut failure = None;
-    for sample in samples {
-        let head = compression::decompress(&sample.key, &sample.bytes, sample.is_whole, &seeded, &is_excluded);
-        match head {
-            Err(error) => left_out(error, &mut failure, doubts),
-            Ok(head) => {
-                if head.bytes.is_empty() {
-                    continue;
-                }
-                let names: Vec<&str> = head.found.iter().map(compression::name).collect();
-                found.push((
-                    sample.key.clone(),
-                    if names.is_empty() {
-                        "no compression".to_owned()
-                    } else {
-                        names.join(" + ")
-                    },
-                ));
-                decoders.push(head.found);
-                plain.push(Plain {
-                    key: sample.key.clone(),
-                    bytes: head.bytes,
-                    is_whole: head.is_whole,
-                });
-            }
-        }
-    }
-    if plain.is_empty() {
-        return Err(failure.unwrap_or(GuessError::AllEmpty));
-    }
-    if let Some(doubt) = disagreement("", &found) {
-        doubts.push(format!(
-            "decoders: left out, so that each file is decoded by its magic bytes: {doubt}"
-        ));
-        return Ok((None, plain));
-    }
-    let found = decoders.swap_remove(0);
-    if found.is_empty() || seed.has_automatic_decoders {
-        return Ok((None, plain));
-    }
-    let note = format!("by the magic bytes of {}", num_of(plain.len(), "sampled file"));
-    Ok((Some((seeded.into_iter().chain(found).collect(), note)), plain))
-}
-
-fn decode_all(
-    plain: Vec<Plain>,
-    seed: &Seed,
-    doubts: &mut Vec<String>,
-) -> Result<(&'static Encoding, String, Vec<TextSample>), GuessError> {
-    if let Some(label) = &seed.charset {
-        let encoding = Encoding::for_label(label.as_bytes())
-            .ok_or_else(|| GuessError::cannot(format!("`in.parser.charset` is not known: `{label}`")))?;
-        let texts = plain
-            .iter()
-            .map(|plain| {
-                TextSample::new(
-                    &plain.key,
-                    charset::decode(encoding, &plain.bytes, plain.is_whole),
-                    plain.is_whole,
-                )
-            })
-            .filter(|sample| !sample.text.is_empty())
-            .collect::<Vec<TextSample>>();
-        return if texts.is_empty() {
-            Err(GuessError::AllEmpty)
-        } else {
-            Ok((encoding, String::new(), texts))
-        };
-    }
-    let mut failure = None;
-    let mut guessed = Vec::new();
-    for plain in plain {
-        match charset::detect(&plain.key, &plain.bytes, plain.is_whole) {
-            Ok(charset) => guessed.push((plain, charset)),
-            Err(error) => left_out(error, &mut failure, doubts),
-        }
-    }
-    let told: Vec<(String, String)> = guessed
-        .iter()
-        .filter(|(_, charset)| !charset.is_ascii)
-        .map(|(plain, charset)| (plain.key.clone(), charset::name(charset.encoding).to_owned()))
-        .collect();
-    let likeliest = majority(&told).unwrap_or_else(|| "UTF-8".to_owned());
-    if let Some(doubt) = disagreement("", &told) {
-        doubts.push(format!("charset: {doubt}"));
-    }
-    let chosen = guessed
-        .iter()
-        .find(|(_, charset)| charset::name(charset.encoding) == likeliest && (!charset.is_ascii || told.is_empty()));
-    let (encoding, note) = chosen.map_or((encoding_rs::UTF_8, String::new()), |(_, charset)| {
-        (charset.encoding, charset.note.clone())
-    });
-    let mut texts = Vec::new();
-    for (plain, charset) in guessed {
-        if charset::name(charset.encoding) == likeliest {
-            doubts.extend(charset.doubt);
-        }
-        let own = if charset.is_ascii {
-            encoding_rs::UTF_8
-        } else {
-            charset.encoding
-        };
-        let text = charset::decode(own, &plain.bytes, plain.is_whole);
-        if !text.is_empty() {
-            texts.push(TextSample::new(plain.key, text, plain.is_whole));
-        }
-    }
-    if texts.is_empty() {
-        return Err(failure.unwrap_or(GuessError::AllEmpty));
-    }
-    Ok((encoding, note, texts))
-}
-
-/// Notes a file that cannot be read: a doubt beside files that can, the error if there are none.
-fn left_out(error: GuessError, failure: &mut Option<GuessError>, doubts: &mut Vec<String>) {
-    doubts.push(format!("left out: {}", error.clone().into_reason()));
-    failure.get_or_insert(error);
 }
 
 /// The filter that cleans column names, if one needs it.
@@ -587,11 +244,7 @@ fn cleaning_filters(parser: &GuessedParser, seed: &Seed, doubts: &mut Vec<String
     let Some(first) = unclean.first() else {
         return Vec::new();
     };
-    let example = format!(
-        "`{}` becomes `{}`",
-        types::shorten(first),
-        types::shorten(&names::cleaned(first))
-    );
+    let example = format!("`{}` becomes `{}`", shorten(first), shorten(&names::cleaned(first)));
     if seed.has_filters {
         doubts.push(format!(
             "filters: {} of {} column names need quotes in SQL; no `rename` filter was added to the filters there are \
@@ -605,71 +258,4 @@ fn cleaning_filters(parser: &GuessedParser, seed: &Seed, doubts: &mut Vec<String
         names::cleaning_filter(),
         format!("{} of {} names need it: {example}", unclean.len(), columns.len()),
     )]
-}
-
-/// The most frequent of what files say; the first of equally frequent ones.
-fn majority<T: Clone + PartialEq>(told: &[(String, T)]) -> Option<T> {
-    let mut best: Option<(&T, usize)> = None;
-    for (_, value) in told {
-        let count = told.iter().filter(|(_, other)| other == value).count();
-        if best.is_none_or(|(_, most)| count > most) {
-            best = Some((value, count));
-        }
-    }
-    best.map(|(value, _)| value.clone())
-}
-
-/// How files disagree, `None` if they do not: `11 columns in 37 of 40 sampled files, 10 in `logs/x.csv.gz``.
-fn disagreement<T: Clone + PartialEq + Display>(noun: &str, told: &[(String, T)]) -> Option<String> {
-    const MAX_NAMED_FILES: usize = 3;
-    let most = majority(told)?;
-    let others: Vec<&(String, T)> = told.iter().filter(|(_, value)| *value != most).collect();
-    if others.is_empty() {
-        return None;
-    }
-    let noun = if noun.is_empty() {
-        String::new()
-    } else {
-        format!(" {noun}")
-    };
-    let named: Vec<String> = others
-        .iter()
-        .take(MAX_NAMED_FILES)
-        .map(|(key, value)| {
-            format!(
-                "{value} in `{}`",
-                key.chars().flat_map(char::escape_debug).collect::<String>()
-            )
-        })
-        .collect();
-    let more = others.len().saturating_sub(MAX_NAMED_FILES);
-    let more = if more > 0 {
-        format!(" and {more} more")
-    } else {
-        String::new()
-    };
-    let num_most = told.len() - others.len();
-    Some(format!(
-        "{most}{noun} in {num_most} of {} sampled files, {}{more}",
-        told.len(),
-        named.join(", ")
-    ))
-}
-
-/// The first of `texts` in backticks, the others counted: `` `a`, `b` and 3 more ``.
-fn those(texts: &[&str], max_named: usize) -> String {
-    let named: Vec<String> = texts.iter().take(max_named).map(|text| types::shown(text)).collect();
-    match texts.len().saturating_sub(max_named) {
-        0 => named.join(", "),
-        more => format!("{} and {more} more", named.join(", ")),
-    }
-}
-
-/// `1 record`, `2 records`.
-fn num_of(count: usize, noun: &str) -> String {
-    if count == 1 {
-        format!("1 {noun}")
-    } else {
-        format!("{count} {noun}s")
-    }
 }

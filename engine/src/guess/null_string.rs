@@ -3,8 +3,8 @@
 //! Setting it has a price: unquoted empty fields are then empty texts and no longer null, which rejects records whose column is
 //! a number. It is set only if it saves more records than it costs.
 
+use super::agreement::num_of;
 use super::kind::{Kind, kind_of};
-use super::num_of;
 
 /// The texts looked for wherever they stand; the first of equally frequent ones wins.
 const CANDIDATES: [&str; 5] = ["null", "NULL", "#N/A", "\\N", "-"];

@@ -1,5 +1,6 @@
 //! Says how much the fields of a column look like values, and not like pieces of values that a wrong delimiter cut.
 
+use super::dialect::QUOTES;
 use super::kind::{Kind, kind_of};
 use super::split::Cell;
 
@@ -92,14 +93,17 @@ fn cell_score(text: &str, delimiter: &str, is_single_column: bool) -> f64 {
         return 0.05;
     }
     let bytes = text.as_bytes();
-    let (first, last) = (bytes.first().copied(), bytes.last().copied());
-    for quote in [b'"', b'\''] {
-        let (starts, ends) = (first == Some(quote), last == Some(quote));
-        if starts && ends && bytes.len() > 1 {
+    for quote in QUOTES {
+        let (starts, ends) = (text.starts_with(quote), text.ends_with(quote));
+        if starts && ends && bytes.len() > quote.len_utf8() {
             return 0.4;
         }
-        if (starts || ends) && quote == b'"' {
+        if (starts || ends) && quote == '"' {
             return 0.1;
+        }
+        // A letter to those who write it.
+        if quote == 'þ' {
+            continue;
         }
         if starts || ends {
             return 0.6;

@@ -5,9 +5,9 @@
 //! have too much is empty. All others stay rejects, which nobody overlooks; so do a very few short ones among many, which are rather
 //! cut off than written so.
 
+use super::agreement::num_of;
 use super::dialect;
 use super::kind::{Kind, kind_of};
-use super::num_of;
 use super::split::Record;
 use super::table::{Names, Table, rows};
 use crate::parse::columns::ColumnType;

@@ -5,7 +5,7 @@
 //! else is quoted.
 
 use super::compression;
-use super::types::{is_unprintable, shorten};
+use super::shown::{is_unprintable, shorten};
 use super::{Guess, GuessedColumn};
 use crate::decode::DecoderOptions;
 use crate::parse::columns::ColumnType;

@@ -1,11 +1,13 @@
 //! Finds where the rows of each sample begin, how the columns are called, and what their fields are.
 
+use super::agreement::{disagreement, majority, num_of};
+use super::columns::column_type;
 use super::header::{Below, FirstRecords, Verdict};
 use super::kind::{Kind, kind_of};
 use super::null_string::{self, Field};
+use super::shown::shorten;
 use super::split::Record;
-use super::types::{GuessedType, shorten};
-use super::{Seed, comment, disagreement, header, majority, num_of, types, uneven_header};
+use super::{Seed, comment, header, uneven_header};
 
 /// Records above a header that may be titles.
 const MAX_TITLES: usize = 5;
@@ -72,6 +74,14 @@ pub(crate) struct Names {
 }
 
 impl Names {
+    /// No header, and nothing to be skipped.
+    fn made_up() -> Names {
+        Names {
+            note: "no header: names are made up".to_owned(),
+            ..Names::none()
+        }
+    }
+
     /// No names, and nothing known of them yet.
     pub(crate) fn none() -> Names {
         Names {
@@ -85,77 +95,108 @@ impl Names {
     }
 }
 
+/// The tables of all samples.
+#[derive(Clone, Copy)]
+pub(crate) struct CutTables<'a> {
+    pub(crate) tables: &'a [Table<'a>],
+    /// The number of fields most records have.
+    pub(crate) width: usize,
+    pub(crate) names: &'a Names,
+}
+
+/// What is known before a header is looked for.
+pub(crate) struct KnownOfHeader<'a> {
+    pub(crate) seed: &'a Seed,
+    /// What comment lines begin with.
+    pub(crate) marker: Option<&'a str>,
+    pub(crate) delimiter: &'a str,
+    /// The last of the lines that the seed skips, of each sample.
+    pub(crate) skipped: &'a [Option<&'a str>],
+    /// The text that stands for null.
+    pub(crate) null: Option<&'a str>,
+}
+
 /// Finds the header of the tables and what must be skipped to reach the first row.
-#[expect(clippy::too_many_arguments, reason = "one step of the guess, called from one place")]
 pub(crate) fn names_of(
     tables: &[Table<'_>],
     width: usize,
-    seed: &Seed,
-    marker: Option<&str>,
-    delimiter: &str,
-    skipped: &[Option<&str>],
-    null: Option<&str>,
+    known: &KnownOfHeader<'_>,
     doubts: &mut Vec<String>,
 ) -> Names {
-    let mut names = Names {
-        note: "no header: names are made up".to_owned(),
+    if known.seed.has_header_by_name {
+        return Names {
+            cells: majority(&headers(tables)),
+            note: "names from the header, by which columns are found".to_owned(),
+            is_first_header: true,
+            skip: (preamble_lines(tables, false), "the header is not skipped".to_owned()),
+            ..Names::none()
+        };
+    }
+    if known.seed.skip_header_lines.is_some() {
+        return names_in_skipped_line(width, known);
+    }
+    names_in_comments(tables, width, known)
+        .or_else(|| uneven_header::find(tables, width, doubts))
+        .unwrap_or_else(|| names_in_first_record(tables, width, known, doubts))
+}
+
+/// The names of the last line that the seed skips, if it has as many as there are columns.
+fn names_in_skipped_line(width: usize, known: &KnownOfHeader<'_>) -> Names {
+    let line = known.skipped.iter().flatten().next();
+    let cells: Vec<String> = line
+        .iter()
+        .flat_map(|line| line.split(known.delimiter))
+        .map(|cell| cell.trim().trim_matches('"').to_owned())
+        .collect();
+    let are_names = cells.len() == width
+        && cells
+            .iter()
+            .all(|cell| matches!(kind_of(cell), Kind::String | Kind::Boolean));
+    match are_names {
+        true => Names {
+            cells: Some(cells),
+            note: "names from the last of the skipped lines".to_owned(),
+            ..Names::none()
+        },
+        false => Names::made_up(),
+    }
+}
+
+fn names_in_comments(tables: &[Table<'_>], width: usize, known: &KnownOfHeader<'_>) -> Option<Names> {
+    let marker = known.marker?;
+    let (cells, origin) = tables
+        .iter()
+        .find_map(|table| comment::names_in_comments(table.text, marker, known.delimiter, width))?;
+    Some(Names {
+        cells: Some(cells),
+        is_log: origin == comment::FIELDS_LINE,
+        note: format!("names from {origin}"),
+        skip: (
+            preamble_lines(tables, false),
+            "no header line beside the comments".to_owned(),
+        ),
         ..Names::none()
-    };
-    if seed.has_header_by_name {
-        names.cells = majority(&headers(tables));
-        names.note = "names from the header, by which columns are found".to_owned();
-        names.is_first_header = true;
-        names.skip = (preamble_lines(tables, false), "the header is not skipped".to_owned());
-        return names;
-    }
-    if seed.skip_header_lines.is_some() {
-        let line = skipped.iter().flatten().next();
-        let cells: Vec<String> = line
-            .iter()
-            .flat_map(|line| line.split(delimiter))
-            .map(|cell| cell.trim().trim_matches('"').to_owned())
-            .collect();
-        if cells.len() == width
-            && cells
-                .iter()
-                .all(|cell| matches!(kind_of(cell), Kind::String | Kind::Boolean))
-        {
-            names.cells = Some(cells);
-            names.note = "names from the last of the skipped lines".to_owned();
-        }
-        return names;
-    }
-    if let Some(marker) = marker {
-        let told = tables
-            .iter()
-            .find_map(|table| comment::names_in_comments(table.text, marker, delimiter, width));
-        if let Some((cells, origin)) = told {
-            names.cells = Some(cells);
-            names.is_log = origin == comment::FIELDS_LINE;
-            names.note = format!("names from {origin}");
-            names.skip = (
-                preamble_lines(tables, false),
-                "no header line beside the comments".to_owned(),
-            );
-            return names;
-        }
-    }
-    if let Some(uneven) = uneven_header::find(tables, width, doubts) {
-        return uneven;
-    }
-    let verdict = verdict(tables, width, null);
-    if verdict.is_doubtful && !verdict.is_header {
+    })
+}
+
+/// Judges whether the records that open the tables are headers, and tells what is doubtful about that.
+fn names_in_first_record(
+    tables: &[Table<'_>],
+    width: usize,
+    known: &KnownOfHeader<'_>,
+    doubts: &mut Vec<String>,
+) -> Names {
+    let verdict = verdict(tables, width, known.null);
+    if verdict.is_doubtful {
+        let (taken_for, may_be) = match verdict.is_header {
+            true => ("taken for the header", "a row"),
+            false => ("read as a row", "the header"),
+        };
         doubts.push(format!(
-            "skip_header_lines: the first record was read as a row ({}), it may be the header",
-            verdict.reason
-        ));
-    } else if verdict.is_doubtful {
-        doubts.push(format!(
-            "skip_header_lines: the first record was taken for the header ({}), it may be a row",
+            "skip_header_lines: the first record was {taken_for} ({}), it may be {may_be}",
             verdict.reason
         ));
     }
-    names.is_first_header = verdict.is_header;
     let per_file: Vec<(String, u64)> = tables
         .iter()
         .filter_map(|table| Some((table.key.to_owned(), lines_before_rows(table, verdict.is_header)?)))
@@ -164,29 +205,33 @@ pub(crate) fn names_of(
         doubts.push(format!("skip_header_lines: {doubt}"));
     }
     let skip = preamble_lines(tables, verdict.is_header);
-    let mut note = verdict.reason.clone();
     let num_above = skip.saturating_sub(u64::from(verdict.is_header));
-    if num_above > 0 {
-        note = format!(
-            "{} above the table; {note}",
-            num_of(usize::try_from(num_above).unwrap_or(usize::MAX), "line")
-        );
+    let note = match usize::try_from(num_above).unwrap_or(usize::MAX) {
+        0 => verdict.reason,
+        num_above => format!("{} above the table; {}", num_of(num_above, "line"), verdict.reason),
+    };
+    let names = Names {
+        skip: (skip, note),
+        ..Names::made_up()
+    };
+    if !verdict.is_header {
+        return names;
     }
-    names.skip = (skip, note);
-    if verdict.is_header {
-        let header = majority(&headers(tables)).unwrap_or_default();
-        names.note = "names from the header".to_owned();
-        header_doubts(tables, &header, doubts);
-        if let Some(table) = tables.iter().find(|table| table.num_repeated() > 0) {
-            doubts.push(format!(
-                "skip_header_lines: the header stands in `{}` {} more below the first row and will be read as a record",
-                table.key,
-                num_of(table.num_repeated(), "time")
-            ));
-        }
-        names.cells = Some(header);
+    let header = majority(&headers(tables)).unwrap_or_default();
+    header_doubts(tables, &header, doubts);
+    if let Some(table) = tables.iter().find(|table| table.num_repeated() > 0) {
+        doubts.push(format!(
+            "skip_header_lines: the header stands in `{}` {} more below the first row and will be read as a record",
+            table.key,
+            num_of(table.num_repeated(), "time")
+        ));
     }
-    names
+    Names {
+        cells: Some(header),
+        note: "names from the header".to_owned(),
+        is_first_header: true,
+        ..names
+    }
 }
 
 fn headers(tables: &[Table<'_>]) -> Vec<(String, Vec<String>)> {
@@ -367,14 +412,4 @@ pub(crate) fn text_of<'t>((text, is_quoted): &Field<'t>, null: Option<&str>, is_
         text
     };
     (!text.is_empty() && Some(text) != null).then_some(text)
-}
-
-pub(crate) fn column_type(
-    column: &[Field<'_>],
-    name: Option<&str>,
-    null: Option<&str>,
-    is_trimmed: bool,
-) -> GuessedType {
-    let values = values(column, null, is_trimmed);
-    types::column_type(name, &values, column.len() - values.len())
 }

@@ -9,8 +9,10 @@
 //! Columns are meant as they are called after the filter that cleans names. With filters of the user nobody knows here what
 //! comes out of them, so that a doubt is all that is written.
 
-use super::types::{order_doubt, shown, tolerated_misfits};
-use super::{GuessedColumn, GuessedParser, Seed, Setting, names, num_of, those, timestamp};
+use super::agreement::{num_of, those};
+use super::shown::shown;
+use super::types::{order_doubt, tolerated_misfits};
+use super::{GuessedColumn, GuessedParser, Seed, Setting, names, timestamp};
 use crate::parse::columns::ColumnType;
 use serde_json::{Value, json};
 

@@ -5,10 +5,12 @@
 //! eight digits are dates only where the column's name says so, or at least not otherwise, `true` beside `7` is a string (the reference says long, which
 //! rejects the record), and `1e5` is a double.
 
+use super::agreement::{num_of, those};
 use super::kind::{Kind, kind_of};
+use super::name_words::{is_number_name, is_time_name};
 use super::purity::is_number_like;
+use super::shown::{shorten, shown};
 use super::timestamp::{self, GuessedFormats};
-use super::{num_of, those};
 use crate::parse::columns::{ColumnType, double};
 
 /// The type of a column, and why.
@@ -307,96 +309,6 @@ fn string_details(shown: &str, values: &[&str], kinds: &[Kind], guessed: &mut Gu
 
 fn is_bit_or_word(text: &str) -> bool {
     matches!(text, "0" | "1") || kind_of(text) == Kind::Boolean
-}
-
-/// Whether a column of this name speaks about a moment.
-pub(crate) fn is_time_name(name: &str) -> bool {
-    words_of(name).iter().any(|word| {
-        matches!(
-            word.as_str(),
-            "dt" | "ymd" | "yyyymmdd" | "ts" | "timestamp" | "dob" | "at" | "on" | "created" | "updated"
-        ) || ["date", "time", "day"].iter().any(|end| word.ends_with(end))
-            || word.starts_with("date")
-            || matches!(word.as_str(), "日付" | "年月日" | "datum" | "fecha")
-    })
-}
-
-/// Whether a column of this name holds numbers that count or name something.
-fn is_number_name(name: &str) -> bool {
-    const WORDS: [&str; 24] = [
-        "id",
-        "ids",
-        "no",
-        "nr",
-        "num",
-        "number",
-        "code",
-        "key",
-        "ref",
-        "reference",
-        "zip",
-        "postcode",
-        "phone",
-        "tel",
-        "sku",
-        "isbn",
-        "serial",
-        "account",
-        "count",
-        "quantity",
-        "amount",
-        "total",
-        "price",
-        "bytes",
-    ];
-    words_of(name).iter().any(|word| WORDS.contains(&word.as_str()))
-}
-
-/// The words of a name in lower case: `orderDate` has two.
-fn words_of(name: &str) -> Vec<String> {
-    let mut words = vec![String::new()];
-    let mut was_lower = false;
-    for character in name.chars() {
-        if !character.is_alphanumeric() || (character.is_uppercase() && was_lower) {
-            words.push(String::new());
-        }
-        was_lower = character.is_lowercase();
-        if character.is_alphanumeric()
-            && let Some(word) = words.last_mut()
-        {
-            word.extend(character.to_lowercase());
-        }
-    }
-    words
-}
-
-/// A name in backticks, as it is shown in doubts.
-pub(crate) fn shown(name: &str) -> String {
-    format!("`{}`", shorten(name))
-}
-
-/// At most 40 characters of a value, control characters made visible.
-pub(crate) fn shorten(text: &str) -> String {
-    const MAX_SHOWN: usize = 40;
-    let mut short: String = text.chars().take(MAX_SHOWN).flat_map(visible).collect();
-    if text.chars().count() > MAX_SHOWN {
-        short.push('…');
-    }
-    short
-}
-
-/// Whether a character cannot stand as it is in a line of YAML: it is a control character, ends lines, or is none at all.
-pub(super) fn is_unprintable(character: char) -> bool {
-    let is_line_end = matches!(character, '\u{85}' | '\u{2028}' | '\u{2029}');
-    character.is_control() || is_line_end || matches!(character, '\u{FEFF}' | '\u{FFFE}' | '\u{FFFF}')
-}
-
-fn visible(character: char) -> Vec<char> {
-    if is_unprintable(character) {
-        character.escape_default().collect()
-    } else {
-        vec![character]
-    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 //! The record of the common width that opens the table is then the first row, and the header stands right above it.
 
 use super::kind::{Kind, kind_of};
+use super::null_string::Field;
+use super::shown::shorten;
 use super::split::Record;
 use super::table::{Names, Table, fields, preamble_lines, values};
 use super::types;
@@ -37,12 +39,10 @@ fn otherwise_cut(tables: &[Table<'_>], width: usize, doubts: &mut Vec<String>) -
         }
     }
     // Below a title with as many words stands a header, so that no column has values only.
-    let columns = fields(tables, width, &Names::none());
-    let is_typed = |column: &Vec<_>| {
-        let values = values(column, None, true);
-        !values.is_empty() && types::column_type(None, &values, 0).column_type != ColumnType::String
-    };
-    if !columns.iter().any(is_typed) {
+    if !fields(tables, width, &Names::none())
+        .iter()
+        .any(|column| is_typed(column))
+    {
         return None;
     }
     let note = "names from the header, which is cut by another delimiter than the rows".to_owned();
@@ -55,15 +55,18 @@ fn otherwise_cut(tables: &[Table<'_>], width: usize, doubts: &mut Vec<String>) -
     })
 }
 
+/// Whether a column holds values, and not only texts.
+fn is_typed(column: &[Field<'_>]) -> bool {
+    let values = values(column, None, true);
+    !values.is_empty() && types::column_type(None, &values, 0).column_type != ColumnType::String
+}
+
 fn is_name(text: &str) -> bool {
     matches!(kind_of(text), Kind::String | Kind::Boolean)
 }
 
 /// A header with one field less than the rows: every row ends with a delimiter, or begins with an unnamed row name.
 fn narrower(tables: &[Table<'_>], width: usize) -> Option<Names> {
-    if width < 3 {
-        return None;
-    }
     let mut header: Option<&Record<'_>> = None;
     for table in tables {
         let above = table.records.get(table.first?.checked_sub(1)?)?;
@@ -78,11 +81,7 @@ fn narrower(tables: &[Table<'_>], width: usize) -> Option<Names> {
         .last()?
         .iter()
         .all(|(text, is_quoted)| text.is_empty() && !is_quoted);
-    let has_values = columns.iter().any(|column| {
-        let values = values(column, None, true);
-        !values.is_empty() && types::column_type(None, &values, 0).column_type != ColumnType::String
-    });
-    if !is_last_empty && !has_values {
+    if !is_last_empty && !columns.iter().any(|column| is_typed(column)) {
         return None;
     }
     let mut cells: Vec<String> = header.cells.iter().map(|cell| cell.text.to_string()).collect();
@@ -114,12 +113,10 @@ fn wider(tables: &[Table<'_>], width: usize, doubts: &mut Vec<String>) -> Option
         header.get_or_insert(above);
     }
     let header = header?;
-    let columns = fields(tables, width, &Names::none());
-    let is_typed = |column: &Vec<_>| {
-        let values = values(column, None, true);
-        !values.is_empty() && types::column_type(None, &values, 0).column_type != ColumnType::String
-    };
-    if !columns.iter().any(is_typed) {
+    if !fields(tables, width, &Names::none())
+        .iter()
+        .any(|column| is_typed(column))
+    {
         return None;
     }
     let mut cells: Vec<String> = header.cells.iter().map(|cell| cell.text.to_string()).collect();
@@ -128,7 +125,7 @@ fn wider(tables: &[Table<'_>], width: usize, doubts: &mut Vec<String>) -> Option
     let what = if left_out.is_empty() {
         format!("empty field {}", surplus + 1)
     } else {
-        format!("last name `{}`", types::shorten(&left_out))
+        format!("last name `{}`", shorten(&left_out))
     };
     doubts.push(format!(
         "columns: the header has {} fields and the rows have {width}; its {what} was left out, so names may stand at the wrong columns",

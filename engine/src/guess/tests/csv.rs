@@ -217,3 +217,33 @@ fn blanks_around_few_numbers_are_trimmed_and_not_tolerated() {
     check_setting(&guess, "trim_if_not_quoted", json!(true));
     assert!(guess.doubts.is_empty());
 }
+
+#[test]
+fn thorns_are_quotes_where_they_stand_round_fields() {
+    let guess = guess_one(
+        "þidþ\u{14}þnameþ\u{14}þdayþ\nþ1þ\u{14}þa, \"b\" \u{14} cþ\u{14}þ2015-03-04þ\nþ2þ\u{14}þdþ\u{14}þ2015-03-05þ\n",
+    );
+    check_setting(&guess, "delimiter", json!("\u{14}"));
+    check_setting(&guess, "quote", json!("þ"));
+    assert_eq!(columns_of(&guess), "id:long, name:string, day:timestamp %Y-%m-%d");
+
+    let names = guess_one("id,name\n1,þórr\n2,þóra\n3,\"Jón, þór\"\n");
+    check_setting(&names, "quote", json!("\""));
+    assert_eq!(columns_of(&names), "id:long, name:string");
+}
+
+#[test]
+fn lines_with_one_comma_each_may_be_sentences() {
+    let doubt = |text: &str| {
+        let doubts = guess_one(text).doubts;
+        doubts.iter().any(|doubt| doubt.contains("the lines may be sentences"))
+    };
+    assert!(doubt(
+        "The cat sat, purring\nIt rained, all day long\nWe left, and came back\n"
+    ));
+    assert!(!doubt("Doe, Jane\nMiller, Joe\nBaker, Ann Marie\n"));
+    assert!(!doubt(
+        "The cat sat,purring\nIt rained,all day long\nWe left,and came back\n"
+    ));
+    assert!(!doubt("The cat sat, 1\nIt rained again, 2\nWe left and went, 3\n"));
+}
