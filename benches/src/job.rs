@@ -86,6 +86,7 @@ pub fn plan(config: &Value) -> Result<JobPlan, ConfigErrors> {
 pub fn write_options(compression: Compression) -> WriteOptions {
     WriteOptions {
         attempt: "bench".to_owned(),
+        extension: "parquet",
         partition_by: PartitionBy::Hour,
         partition_columns: vec!["date".to_owned(), "hour".to_owned()],
         timezone: "UTC".to_owned(),

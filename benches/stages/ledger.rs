@@ -58,7 +58,8 @@ async fn ledger_of(environment: &Environment, num_entries: usize) -> Ledger {
         sequence: 1,
         file_column: None,
     };
-    let mut writer = LedgerWriter::new(&files_folder, "bench", job).expect("a directory of ours");
+    let mut writer =
+        LedgerWriter::new(&files_folder, "bench-files.parquet".to_owned(), job).expect("a directory of ours");
     for index in 0..num_entries {
         writer
             .push(&name(index), &file(index), 1_000)

@@ -18,12 +18,17 @@ pub(crate) struct Store {
 impl Store {
     /// Without a file. `options` are more lines of the `in` section, indented by two.
     pub(crate) fn new(options: &str) -> Store {
+        Store::with_type(options, "delta")
+    }
+
+    /// The same for tables of a type.
+    pub(crate) fn with_type(options: &str, table_type: &str) -> Store {
         let workplace = Workplace::new();
         fs::create_dir_all(workplace.path("in")).unwrap();
         let prefix = workplace.path("in/");
         let job = format!(
             "in:\n  type: file\n  path_prefix: {}\n  metadata_columns: [_file_path]\n{options}  parser:\n    type: csv\n    columns:\n    \
-             - {{name: id, type: string}}\n    - {{name: version, type: long}}\nout: {{partition_by: none, auto_create_table: true}}\n",
+             - {{name: id, type: string}}\n    - {{name: version, type: long}}\nout: {{type: {table_type}, partition_by: none, auto_create_table: true}}\n",
             prefix.display()
         );
         let job = workplace.write("load.yml", job);
@@ -104,12 +109,17 @@ impl Store {
             .iter()
             .map(|table| self.workplace.warehouse().join("d").join(table).display().to_string())
             .collect();
-        let arguments = [reader.to_owned()].into_iter().chain(folders.iter().cloned());
-        let printed: Value = serde_json::from_str(&python::run(include_str!("count_ids.py"), arguments)).unwrap();
-        let number = |folder: &String, what: &str| printed[folder][what].as_u64().unwrap();
-        folders
-            .iter()
-            .map(|folder| (number(folder, "rows"), number(folder, "ids")))
-            .collect()
+        count_in(reader, &folders)
     }
+}
+
+/// Rows of the tables in some folders and different ids among them.
+pub(crate) fn count_in(reader: &str, folders: &[String]) -> Vec<(u64, u64)> {
+    let arguments = [reader.to_owned()].into_iter().chain(folders.iter().cloned());
+    let printed: Value = serde_json::from_str(&python::run(include_str!("count_ids.py"), arguments)).unwrap();
+    let number = |folder: &String, what: &str| printed[folder][what].as_u64().unwrap();
+    folders
+        .iter()
+        .map(|folder| (number(folder, "rows"), number(folder, "ids")))
+        .collect()
 }

@@ -132,6 +132,10 @@ enum Kind {
     Time,
     /// Everything anew; files are rewritten and deleted.
     Replace(&'static str),
+    /// A schedule by name of a table of bare files.
+    BareName,
+    /// Everything anew, into a table of bare files.
+    BareReplace(&'static str),
 }
 
 impl Kind {
@@ -139,10 +143,14 @@ impl Kind {
         match self {
             Kind::Ledger => "  incremental: ledger\n  on_changed_file: replace\n",
             Kind::Rejects => "  incremental: ledger\n",
-            Kind::Name => "",
+            Kind::Name | Kind::BareName => "",
             Kind::Time => "  use_modified_time: true\n",
-            Kind::Replace(_) => "  incremental: false\n",
+            Kind::Replace(_) | Kind::BareReplace(_) => "  incremental: false\n",
         }
+    }
+
+    fn is_bare(self) -> bool {
+        matches!(self, Kind::BareName | Kind::BareReplace(_))
     }
 }
 
@@ -160,7 +168,7 @@ impl Rig {
     fn new(kind: Kind) -> Rig {
         let mut rig = Rig {
             kind,
-            store: Store::new(kind.options()),
+            store: Store::with_type(kind.options(), if kind.is_bare() { "parquet" } else { "delta" }),
             files: BTreeMap::new(),
             num_made: 0,
             num_killed: 0,
@@ -168,10 +176,12 @@ impl Rig {
         rig.make_file();
         if rig.is_scheduled() {
             let workplace = &rig.store.workplace;
-            workplace
-                .bucketload(["table", "create", "d.t", "--partition-by", "none"])
-                .run()
-                .succeeded();
+            if !kind.is_bare() {
+                workplace
+                    .bucketload(["table", "create", "d.t", "--partition-by", "none"])
+                    .run()
+                    .succeeded();
+            }
             let create = ["create", "s", "@daily", "d", "t", rig.store.job()];
             workplace.bucketload(create).run().succeeded();
         }
@@ -179,13 +189,13 @@ impl Rig {
     }
 
     fn is_scheduled(&self) -> bool {
-        matches!(self.kind, Kind::Name | Kind::Time)
+        matches!(self.kind, Kind::Name | Kind::Time | Kind::BareName)
     }
 
     fn make_file(&mut self) {
         self.num_made += 1;
         let name = match self.kind {
-            Kind::Name => format!("{:06}", self.num_made),
+            Kind::Name | Kind::BareName => format!("{:06}", self.num_made),
             _ => key(self.num_made),
         };
         self.write(name);
@@ -204,8 +214,10 @@ impl Rig {
         for _ in 0..numbers.below(4) {
             let names: Vec<String> = self.files.keys().cloned().collect();
             match (numbers.below(4), self.kind) {
-                (0, Kind::Ledger | Kind::Replace(_)) if !names.is_empty() => self.write(numbers.one_of(&names)),
-                (1, Kind::Replace(_)) if names.len() > 1 => {
+                (0, Kind::Ledger | Kind::Replace(_) | Kind::BareReplace(_)) if !names.is_empty() => {
+                    self.write(numbers.one_of(&names))
+                }
+                (1, Kind::Replace(_) | Kind::BareReplace(_)) if names.len() > 1 => {
                     let name = numbers.one_of(&names);
                     self.store.delete(&name);
                     self.files.remove(&name);
@@ -218,8 +230,8 @@ impl Rig {
     /// The load without anything that hinders it.
     fn load(&self) -> Bucketload {
         match self.kind {
-            Kind::Name | Kind::Time => self.store.workplace.bucketload(["run", "s", "--json"]),
-            Kind::Replace(mode) => self.store.issuing("t", &["--mode", mode]),
+            Kind::Name | Kind::Time | Kind::BareName => self.store.workplace.bucketload(["run", "s", "--json"]),
+            Kind::Replace(mode) | Kind::BareReplace(mode) => self.store.issuing("t", &["--mode", mode]),
             Kind::Ledger | Kind::Rejects => self.store.issuing("t", &[]),
         }
     }
@@ -288,7 +300,11 @@ impl Rig {
                 assert_eq!(self.store.open_jobs("t"), Vec::<String>::new());
             }
             let all = (self.files.len() * ROWS) as u64;
-            for reader in ["deltalake", "duckdb"] {
+            let readers = match self.kind.is_bare() {
+                true => ["duckdb-folder", "pyarrow-folder"],
+                false => ["deltalake", "duckdb"],
+            };
+            for reader in readers {
                 assert_eq!(
                     self.store.count(reader, &["t".to_owned()]),
                     [(all, all)],
@@ -296,7 +312,7 @@ impl Rig {
                     self.kind
                 );
             }
-            if matches!(self.kind, Kind::Ledger | Kind::Replace(_)) {
+            if matches!(self.kind, Kind::Ledger | Kind::Replace(_) | Kind::BareReplace(_)) {
                 let versions: usize = self.files.values().sum();
                 let sum = workplace.number("SELECT sum(version) FROM d.t");
                 assert_eq!(sum, (versions * ROWS) as i64, "{:?}", self.kind);
@@ -316,6 +332,9 @@ fn every_kind_of_load_may_be_killed_at_any_moment() {
         Kind::Time,
         Kind::Replace("replace"),
         Kind::Replace("replace_on_new_data"),
+        Kind::BareName,
+        Kind::BareReplace("replace"),
+        Kind::BareReplace("replace_on_new_data"),
     ] {
         let mut rig = Rig::new(kind);
         for _ in 0..rounds {

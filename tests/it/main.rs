@@ -5,6 +5,7 @@
 mod addressing;
 mod api;
 mod atomicity;
+mod bare;
 mod cases;
 mod crashes;
 mod credentials;

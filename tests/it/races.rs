@@ -150,12 +150,69 @@ fn a_commit_of_which_nothing_is_known_says_so_and_is_found() {
     assert_eq!(place.number("SELECT count(*) AS n FROM d.t"), 4 * ROWS);
 }
 
+fn rounds() -> usize {
+    let rounds = std::env::var("RACE_ROUNDS").ok().and_then(|rounds| rounds.parse().ok());
+    rounds.unwrap_or(ROUNDS)
+}
+
+const BARE: [&str; 2] = ["--set", "out.type=parquet"];
+
+#[test]
+fn a_record_whose_answer_is_lost_is_made_once() {
+    for answer in [REFUSED, BROKEN] {
+        for (mode, expected) in [("append", 4 * ROWS), ("replace", 3 * ROWS)] {
+            let place = Place::new();
+            let direct = place.bucket.server().endpoint();
+            place
+                .issue(&direct, &["--set", "in.path_match_pattern=f0"])
+                .args(BARE)
+                .run()
+                .succeeded();
+            let proxy = Proxy::start(place.bucket.server().address()).with_fault(
+                RequestKind::Commit,
+                Fault::Replace(answer),
+                1,
+            );
+            let load = place.issue(&proxy.endpoint(), &["--mode", mode]).args(BARE);
+            load.run().succeeded();
+            assert!(
+                proxy.count(RequestKind::Commit) > 1,
+                "a note says that it was carried out"
+            );
+            assert_eq!(place.number("SELECT count(*) AS n FROM d.t"), expected, "{mode}");
+        }
+    }
+}
+
+#[test]
+fn jobs_at_the_same_time_on_bare_files_come_one_after_the_other() {
+    let place = Place::new();
+    let direct = place.bucket.server().endpoint();
+    let all_at_once = |loads: &[&[&str]]| {
+        let loads: Vec<_> = loads
+            .iter()
+            .map(|flags| place.issue(&direct, flags).args(BARE).spawn())
+            .collect();
+        for load in loads {
+            load.wait().succeeded();
+        }
+        place.number("SELECT count(*) AS n FROM d.t")
+    };
+    // A table that is not there yet: both make it.
+    assert_eq!(all_at_once(&[&[], &[]]), 6 * ROWS);
+    for round in 0..rounds() {
+        let before = place.number("SELECT count(*) AS n FROM d.t");
+        assert_eq!(all_at_once(&[&[], &[]]), before + 6 * ROWS, "round {round}");
+        let rows = all_at_once(&[&["--mode", "replace"], &[], &["--mode", "replace_on_new_data"]]);
+        assert!([3 * ROWS, 6 * ROWS].contains(&rows), "round {round}: {rows}");
+        let replaces: [&[&str]; 2] = [&["--mode", "replace"]; 2];
+        assert_eq!(all_at_once(&replaces), 3 * ROWS, "round {round}");
+    }
+}
+
 #[test]
 fn jobs_at_the_same_time_come_one_after_the_other() {
-    let rounds = std::env::var("RACE_ROUNDS")
-        .ok()
-        .and_then(|rounds| rounds.parse().ok())
-        .unwrap_or(ROUNDS);
+    let rounds = rounds();
     let place = Place::new();
     let direct = place.bucket.server().endpoint();
     place.issue(&direct, &[]).run().succeeded();

@@ -329,7 +329,7 @@ fn seen(head: &Head) -> SeenRequest {
         "GET" if is_file => RequestKind::Get,
         "GET" => RequestKind::List,
         "HEAD" => RequestKind::Head,
-        "PUT" if path.contains("/_delta_log/") => RequestKind::Commit,
+        "PUT" if path.contains("/_delta_log/") || path.contains("/_bucketload_log/") => RequestKind::Commit,
         "PUT" => RequestKind::Put,
         _ => RequestKind::Other,
     };

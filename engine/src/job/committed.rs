@@ -5,12 +5,14 @@ use super::fingerprint::fingerprint;
 use super::notes::JobNotes;
 use super::progress::CommittedSteps;
 use super::report::{RowCounts, StepCounts};
+use super::target::Existing;
 use crate::config::plan::JobPlan;
 use crate::error::Result;
 use crate::table::delta::{self, ExistingTable};
-use crate::table::plain;
-use crate::table::warehouse::TableName;
-use futures::TryStreamExt;
+use crate::table::plain::{self, TableState, VisibleFile};
+use crate::table::warehouse::{TableFolder, TableName};
+use futures::stream::{self, BoxStream};
+use futures::{StreamExt, TryStreamExt};
 use serde_json::{Value, json};
 use std::future::ready;
 
@@ -23,7 +25,7 @@ pub enum Committed {
     Part(CommittedPart),
     /// All of it: `job_id`, `database`, `table`, `next` and `rows` of its report; what only the process knew is missing.
     All(Value),
-    /// Files of it are seen, and a table without a log cannot tell whether these are all.
+    /// Files of it are seen that an older version placed without a log, and nothing tells whether these are all.
     Unknown,
 }
 
@@ -42,19 +44,25 @@ pub struct CommittedPart {
 /// **Cost**: reads the commits of the table's log, the newest first, until there is one of the job that tells.
 pub async fn committed(environment: &Environment, target: &TableName, job_id: &str) -> Result<Committed> {
     let folder = environment.warehouse.table(target);
-    let Some(table) = delta::open(&folder).await? else {
-        let is_seen = plain::exists(&folder).await?
-            && plain::files(&folder).await?.iter().any(|file| {
-                let name = file.location.filename().unwrap_or_default();
-                name.contains(job_id)
-            });
-        return Ok(match is_seen {
-            true => Committed::Unknown,
-            false => Committed::Nothing,
-        });
+    let (log, table);
+    let mut commits = match delta::open(&folder).await? {
+        Some(found) => {
+            log = found;
+            delta_commits(&log, job_id)
+        }
+        None => {
+            let Some(found) = plain::read(&folder).await? else {
+                return Ok(Committed::Nothing);
+            };
+            table = found;
+            // An older version made files visible without a word about their job.
+            let is_unknown = |file: &VisibleFile| file.num_rows.is_none() && file.path.contains(job_id);
+            if table.files().iter().any(is_unknown) {
+                return Ok(Committed::Unknown);
+            }
+            stream::iter(plain_commits(&table, job_id).map(Ok)).boxed()
+        }
     };
-    let is_its = |commit: &Value| ready(commit["job_id"] == job_id);
-    let mut commits = table.bookkeeping().try_filter(is_its);
     let Some(last) = commits.try_next().await? else {
         return Ok(Committed::Nothing);
     };
@@ -89,9 +97,25 @@ pub async fn committed(environment: &Environment, target: &TableName, job_id: &s
 }
 
 /// What the commits of a job keep of it, newest first.
-pub(super) async fn commits_of(table: &ExistingTable, job_id: &str) -> Result<Vec<Value>> {
-    let is_its = |commit: &Value| ready(commit["job_id"] == job_id);
-    table.bookkeeping().try_filter(is_its).try_collect().await
+pub(super) async fn commits_of(folder: &TableFolder, existing: &Existing, job_id: &str) -> Result<Vec<Value>> {
+    match existing {
+        Existing::Delta(Some(table)) => delta_commits(table, job_id).try_collect().await,
+        Existing::Delta(None) | Existing::Plain { exists: false } => Ok(Vec::new()),
+        Existing::Plain { exists: true } => {
+            let table = plain::read(folder).await?;
+            Ok(table.map_or_else(Vec::new, |table| plain_commits(&table, job_id).collect()))
+        }
+    }
+}
+
+fn delta_commits<'t>(table: &'t ExistingTable, job_id: &'t str) -> BoxStream<'t, Result<Value>> {
+    let is_its = move |commit: &Value| ready(commit["job_id"] == job_id);
+    table.bookkeeping().try_filter(is_its).boxed()
+}
+
+fn plain_commits<'t>(table: &'t TableState, job_id: &'t str) -> impl Iterator<Item = Value> + Send + 't {
+    let is_its = move |commit: &&Value| commit["job_id"] == job_id;
+    table.bookkeeping().filter(is_its).cloned()
 }
 
 /// The number of the step that a commit is of.

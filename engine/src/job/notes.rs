@@ -9,6 +9,7 @@
 use super::parts::StepPart;
 use super::process::Process;
 use super::report::StepCounts;
+use crate::config::plan::OutputLayout;
 use crate::error::{Blame, Error, Result};
 use crate::table::warehouse::{TableFolder, storage_error};
 use crate::write::{StagedFile, WriteError};
@@ -123,9 +124,13 @@ impl JobNotes {
         Path::from_iter([NOTES_FOLDER, &format!("{}.{name}", self.job_id)])
     }
 
-    /// What the list of files is called in the folder of the table.
-    pub(super) fn list_attempt(&self) -> String {
-        format!("{NOTES_FOLDER}/{}.list", self.job_id)
+    /// What the list of files is called in the folder of the table. Where readers glob, its name is not that of a Parquet file.
+    pub(super) fn list_path(&self, layout: OutputLayout) -> String {
+        let name = format!("{NOTES_FOLDER}/{}.list-files", self.job_id);
+        match layout {
+            OutputLayout::Delta => format!("{name}.parquet"),
+            OutputLayout::Parquet => name,
+        }
     }
 
     fn failed(&self, error: object_store::Error) -> Error {

@@ -80,6 +80,7 @@ impl ArrangedOutput {
     pub(super) fn write_options(&self, plan: &JobPlan, budgets: &Budgets, attempt: String) -> WriteOptions {
         WriteOptions {
             attempt,
+            extension: "parquet",
             partition_by: self.layout.partition_by,
             partition_columns: self.layout.partition_columns.clone(),
             timezone: self.layout.timezone.clone(),

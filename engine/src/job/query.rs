@@ -81,7 +81,7 @@ pub async fn rejects(
     let folder = environment.warehouse.table(name);
     match delta::open(&folder).await? {
         Some(data) => promise::settle(&environment.warehouse, &data, name).await?,
-        None if plain::exists(&folder).await? => {}
+        None if plain::complete(&environment.warehouse, &folder).await? => {}
         None => return Err(no_such_table(environment, name).await),
     }
     let Some(table) = delta::open(&environment.warehouse.table(&name.rejects())).await? else {
@@ -166,19 +166,22 @@ pub(super) async fn open_table(
                 .map_err(broken)?;
             table.delta_table().table_provider().await.map_err(plan_error)
         }
-        None if plain::exists(&folder).await? => Ok(Arc::new(plain_table(session, &folder).await?)),
+        None if plain::complete(&environment.warehouse, &folder).await? => {
+            Ok(Arc::new(plain_table(session, &folder).await?))
+        }
         None => Err(no_such_table(environment, name).await),
     }
 }
 
 async fn settle(environment: &Environment, name: &TableName) -> Result<()> {
-    match delta::open(&environment.warehouse.table(name)).await? {
+    let folder = environment.warehouse.table(name);
+    match delta::open(&folder).await? {
         Some(table) => promise::settle(&environment.warehouse, &table, name).await,
-        None => Ok(()),
+        None => plain::complete(&environment.warehouse, &folder).await.map(drop),
     }
 }
 
-/// The columns of a table without a log, as its files and folders tell.
+/// The columns of a table of bare files, as its files and folders tell.
 pub(super) async fn plain_schema(environment: &Environment, folder: &TableFolder) -> Result<SchemaRef> {
     let session = environment.session(&Budgets::new(&ExecPlan::default()))?;
     Ok(plain_table(&session, folder).await?.schema())

@@ -340,6 +340,7 @@ fn write_rejects(target: RejectTarget, batches: &Receiver<RecordBatch>) -> Resul
     let failed = |error: WriteError| super::write_error(&error.below(&target.folder.place()));
     let options = WriteOptions {
         attempt: target.attempt.clone(),
+        extension: "parquet",
         partition_by: PartitionBy::None,
         partition_columns: Vec::new(),
         timezone: "UTC".to_owned(),

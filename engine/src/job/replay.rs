@@ -132,10 +132,7 @@ pub(super) async fn open(
     filter: &RejectFilter,
 ) -> Result<(OpenInput, Replay)> {
     if plan.output.layout == OutputLayout::Parquet {
-        return Err(Error::config(
-            "rejects of a table without a log cannot be replayed: no commit could take them off the list",
-        )
-        .at("out.type"));
+        return Err(Error::config("rejects of a table of bare files cannot be replayed").at("out.type"));
     }
     let Some(data) = delta::open(&environment.warehouse.table(target)).await? else {
         return Err(no_such_table(environment, target).await);

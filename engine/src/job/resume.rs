@@ -10,7 +10,7 @@ use super::report::RowCounts;
 use super::steps::Steps;
 use super::target::Existing;
 use super::work::{Job, Work, asked, open_ledger};
-use crate::config::plan::{OutputLayout, StepSize};
+use crate::config::plan::StepSize;
 use crate::crash::crash_point;
 use crate::error::{Blame, Error, Result};
 use crate::source::known::OnChangedFile;
@@ -37,20 +37,10 @@ impl Work {
     ///
     /// **Errors**: there is no such job, a process still has it, or its configuration is another one.
     pub(super) async fn resume(job: Job<'_>, existing: &Existing) -> Result<Resumed> {
-        if job.plan.output.layout == OutputLayout::Parquet {
-            return Err(Error::config(
-                "a load of bare files cannot be gone on with: no log tells which of its files are visible",
-            )
-            .at("--resume")
-            .with_hint("look which files there are, and load what is missing"));
-        }
         let job_id = &job.progress.job_id;
         let notes = JobNotes::new(job.folder, job_id);
         let record = notes.read_record().await?;
-        let committed = match existing.delta() {
-            Some(table) => commits_of(table, job_id).await?,
-            None => Vec::new(),
-        };
+        let committed = commits_of(job.folder, existing, job_id).await?;
         if let Some(last) = committed.iter().find(|commit| is_last(commit)) {
             notes.delete().await?;
             let rows = committed.iter().map(rows_of).fold(RowCounts::default(), RowCounts::and);
@@ -98,7 +88,7 @@ impl Work {
         committed: &[Value],
     ) -> Result<Work> {
         let notes = JobNotes::new(job.folder, &job.progress.job_id);
-        let list_path = format!("{}-files.parquet", notes.list_attempt());
+        let list_path = notes.list_path(job.plan.output.layout);
         let files = Arc::new(read_files(job.folder, &list_path).await?);
         let wanted = Wanted::These(Arc::clone(&files), known.num_listed);
         let input = job.open_input(started, wanted).await?;

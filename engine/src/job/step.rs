@@ -176,7 +176,7 @@ impl<'a> Step<'a> {
         }
         let folder = self.job.environment.warehouse.table(&self.job.folder.name.files());
         let entries = work.ledger_job(self.output.file_column.clone());
-        let writer = LedgerWriter::new(&folder, &self.attempt, entries)?;
+        let writer = LedgerWriter::new(&folder, format!("{}-files.parquet", self.attempt), entries)?;
         write_entries(writer, &work.input.names, file_rows, read).await
     }
 }
@@ -226,11 +226,11 @@ pub(super) async fn write(
     services: WriteServices,
 ) -> Result<Vec<StagedFile>> {
     let PlannedRows { session, arranged } = planned;
-    let prefix = match plan.output.layout {
-        OutputLayout::Delta => "",
-        OutputLayout::Parquet => plain::STAGED_PREFIX,
-    };
-    let options = arranged.write_options(plan, budgets, format!("{prefix}{attempt}"));
+    let mut options = arranged.write_options(plan, budgets, attempt.to_owned());
+    if plan.output.layout == OutputLayout::Parquet {
+        options.attempt.insert_str(0, plain::STAGED_PREFIX);
+        options.extension = plain::STAGED_EXTENSION;
+    }
     let rows = arranged.rows.into_unoptimized_plan();
     let write = WriteNode::plan(rows, options, services).map_err(plan_error)?;
     let manifest = session

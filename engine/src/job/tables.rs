@@ -145,10 +145,11 @@ async fn details(environment: &Environment, name: &TableName) -> Result<Option<T
             unfinished_jobs: unfinished_jobs(&folder, environment.now()).await?,
         }));
     }
-    if !plain::exists(&folder).await? {
+    plain::complete(&environment.warehouse, &folder).await?;
+    let Some(table) = plain::read(&folder).await? else {
         return Ok(None);
-    }
-    let files = plain::files(&folder).await?;
+    };
+    let files = table.files();
     let schema = super::query::plain_schema(environment, &folder).await?;
     Ok(Some(TableDetails {
         summary: TableSummary {
@@ -157,15 +158,15 @@ async fn details(environment: &Environment, name: &TableName) -> Result<Option<T
             layout: "parquet",
             version: None,
             files: files.len() as u64,
-            rows: None,
-            bytes: files.iter().map(|file| file.size).sum(),
+            rows: files.iter().map(|file| file.num_rows).sum(),
+            bytes: files.iter().map(|file| file.size_bytes).sum(),
         },
         location: folder.place(),
-        partition_columns: Vec::new(),
-        time_column: None,
-        timezone: None,
+        partition_columns: table.partition_columns().to_vec(),
+        time_column: table.time_column().map(str::to_owned),
+        timezone: table.timezone().map(str::to_owned),
         columns: schema.fields().iter().map(|field| column(field)).collect(),
-        unfinished_jobs: Vec::new(),
+        unfinished_jobs: unfinished_jobs(&folder, environment.now()).await?,
     }))
 }
 

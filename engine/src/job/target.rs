@@ -45,6 +45,11 @@ pub(super) async fn existing_table(
             let existing = delta::open(folder).await?;
             match &existing {
                 Some(existing) => promise::settle(&environment.warehouse, existing, &folder.name).await?,
+                None if plain::exists(folder).await? => {
+                    return Err(Error::config(format!("table `{}` is one of bare files", folder.name))
+                        .at("out.type")
+                        .with_hint("set `out.type: parquet`, or load into another table"));
+                }
                 None if !plan.output.auto_create_table => {
                     return Err(missing_table(&folder.name));
                 }
@@ -58,7 +63,7 @@ pub(super) async fn existing_table(
                     .at("out.type")
                     .with_hint("leave `out.type` out, or load into another table"));
             }
-            let exists = plain::exists(folder).await?;
+            let exists = plain::complete(&environment.warehouse, folder).await?;
             if !exists && !plan.output.auto_create_table {
                 return Err(missing_table(&folder.name));
             }
@@ -106,12 +111,8 @@ pub(super) async fn commit(
     crash_point("before_commit");
     let committed = match plan.output.layout {
         OutputLayout::Delta => commit_to_log(folder, staged.clone()).await?,
-        OutputLayout::Parquet => {
-            let committed = plain::commit(folder, &staged).await?;
-            // Bare files have no log that could promise anything; what is beside them is shown right after.
-            promise::add(&environment.warehouse, &folder.name, &staged).await?;
-            return Ok(committed);
-        }
+        // The rejects are part of what its record says.
+        OutputLayout::Parquet => return plain::commit(&environment.warehouse, folder, &staged).await,
     };
     crash_point("after_commit");
     // The load is visible from here on. What cannot be shown beside it now is shown by whoever comes next.

@@ -27,7 +27,7 @@ use std::collections::{BTreeSet, HashSet};
 mod jobs;
 
 /// Where a table's log is, in its folder.
-const LOG_FOLDER: &str = "_delta_log/";
+const LOG_FOLDERS: [&str; 2] = ["_delta_log", plain::LOG_FOLDER];
 
 /// A file of a log that is unfinished for so long will never be finished: it is some KB. It tells no job.
 const LOG_PATIENCE: SignedDuration = SignedDuration::from_secs(60);
@@ -99,8 +99,9 @@ async fn vacuum_table(environment: &Environment, name: &TableName, options: Vacu
     }
     let now = environment.now();
     let mut jobs = Jobs::find(data, &stored, now).await?;
-    if let Some(table) = delta::open(data).await? {
-        promise::settle(&environment.warehouse, &table, name).await?;
+    match delta::open(data).await? {
+        Some(table) => promise::settle(&environment.warehouse, &table, name).await?,
+        None => drop(plain::complete(&environment.warehouse, data).await?),
     }
     let bound = now.checked_sub(options.older_than).unwrap_or(Timestamp::MIN);
     let removed_before = options.older_than.max(jobs.longest_run(now));
@@ -152,7 +153,7 @@ fn folders_of(environment: &Environment, name: &TableName) -> Vec<TableFolder> {
 }
 
 fn may_go(file: &StoredFile, listed: &Listed, jobs: &Jobs, bound: Timestamp, now: Timestamp) -> bool {
-    if file.path.starts_with(LOG_FOLDER) {
+    if is_of_log(&file.path) {
         return file.modified <= bound && now.duration_since(file.modified) >= LOG_PATIENCE;
     }
     let is_listed = !file.is_unfinished && !listed.may_go(&file.path);
@@ -161,6 +162,11 @@ fn may_go(file: &StoredFile, listed: &Listed, jobs: &Jobs, bound: Timestamp, now
         // A file of somebody else's is theirs.
         None => false,
     }
+}
+
+fn is_of_log(path: &str) -> bool {
+    let folder = path.split_once('/').map(|(folder, _)| folder);
+    folder.is_some_and(|folder| LOG_FOLDERS.contains(&folder))
 }
 
 /// A file in the folder of a table.
@@ -193,7 +199,7 @@ async fn files_in(folder: &TableFolder) -> Result<Vec<StoredFile>> {
     };
     let mut files: Vec<StoredFile> = listed
         .into_iter()
-        .filter(|file| !file.location.as_ref().starts_with(LOG_FOLDER))
+        .filter(|file| !is_of_log(file.location.as_ref()))
         .map(|file| StoredFile {
             path: file.location.to_string(),
             size_bytes: file.size,
@@ -215,8 +221,6 @@ async fn files_in(folder: &TableFolder) -> Result<Vec<StoredFile>> {
 enum Listed {
     /// Files of the present version, and those of older ones that may still be read.
     Log(HashSet<String>),
-    /// There is no log: what is not staged is the table.
-    Plain,
     /// There is no table at all.
     Nothing,
 }
@@ -224,9 +228,9 @@ enum Listed {
 impl Listed {
     async fn read(folder: &TableFolder, older_than: SignedDuration) -> Result<Listed> {
         let Some(table) = delta::open(folder).await? else {
-            return Ok(match plain::exists(folder).await? {
-                true => Listed::Plain,
-                false => Listed::Nothing,
+            return Ok(match plain::read(folder).await? {
+                Some(table) => Listed::Log(table.files().iter().map(|file| file.path.clone()).collect()),
+                None => Listed::Nothing,
             });
         };
         let mut kept: HashSet<String> = table.file_paths()?.into_iter().collect();
@@ -237,10 +241,6 @@ impl Listed {
     fn may_go(&self, path: &str) -> bool {
         match self {
             Listed::Log(kept) => !kept.contains(path),
-            Listed::Plain => {
-                let name = path.rsplit('/').next().unwrap_or(path);
-                name.starts_with(plain::STAGED_PREFIX) || path.starts_with(jobs::NOTES_FOLDER)
-            }
             Listed::Nothing => true,
         }
     }

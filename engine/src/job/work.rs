@@ -162,7 +162,7 @@ impl Work {
             is_committed_in_steps,
             replaced: input.listing.replaced.clone(),
             seen,
-            can_be_cut: job.plan.output.layout == OutputLayout::Delta,
+            can_be_cut: true,
             ..Work::new(job, record, started, input, steps)
         })
     }
@@ -220,7 +220,8 @@ impl Work {
             sequence: 0,
             file_column: None,
         };
-        let mut writer = LedgerWriter::new(job.folder, &self.notes.list_attempt(), list)?;
+        let path = self.notes.list_path(job.plan.output.layout);
+        let mut writer = LedgerWriter::new(job.folder, path, list)?;
         for file in self.steps.all_files().iter() {
             writer.push(&self.input.names.name(&file.key), &file, 0).await?;
         }
@@ -325,7 +326,7 @@ impl Work {
 pub(super) fn asked(plan: &JobPlan) -> Result<Option<OnChangedFile>> {
     if plan.input.ledger.is_some() && plan.output.layout == OutputLayout::Parquet {
         return Err(
-            Error::config("bare files have no log that could tell which files were loaded")
+            Error::config("a table of bare files has no ledger, which is a Delta table beside another")
                 .at("in.incremental")
                 .with_hint("leave `out.type` out, or set `in.incremental: true`"),
         );
@@ -355,5 +356,5 @@ fn step_size(plan: &JobPlan) -> Result<(Option<StepSize>, bool)> {
         return Ok((Some(size), true));
     }
     let size = plan.exec.checkpoint_every.unwrap_or(StepSize::Bytes(CHECKPOINT_BYTES));
-    Ok((Some(size).filter(|_| plan.output.layout == OutputLayout::Delta), false))
+    Ok((Some(size), false))
 }

@@ -204,7 +204,7 @@ impl PreparedCommit<'_> {
                 None => 0,
             };
             if let Some(promise) = promise(last + 1, &self.load, companion) {
-                bookkeeping[companion.key()] = promise;
+                bookkeeping[companion.key()] = json!(promise);
                 actions.push(Action::Txn(Transaction::new(companion.application(), last + 1)));
             }
         }

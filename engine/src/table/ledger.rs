@@ -114,9 +114,8 @@ struct Columns {
 }
 
 impl LedgerWriter {
-    /// A file of the ledger in `folder`; `attempt` becomes part of its name.
-    pub fn new(folder: &TableFolder, attempt: &str, job: LedgerJob) -> Result<LedgerWriter> {
-        let path = format!("{attempt}-files.parquet");
+    /// A file of the ledger in `folder`.
+    pub fn new(folder: &TableFolder, path: String, job: LedgerJob) -> Result<LedgerWriter> {
         let store = new_file(folder.store(), &path);
         let place = folder.place();
         let writer = AsyncArrowWriter::try_new(store, ledger_schema(), Some(ledger_properties()))

@@ -7,7 +7,7 @@
 //! Reading order: [`warehouse`] (where tables live) with [`local`] (its files, if they are local), [`schema`] (what a table's columns are), [`delta`] (the log), [`commit`];
 //! [`promise`] (what a commit promises to the tables beside it), [`rejects`] and [`ledger`] (these tables) with [`runs`] (the ledger
 //! read in the order of its files) on top of [`stored_parquet`];
-//! [`plain`] (bare files, without a log); [`unfinished`] (what a dead process was about to write).
+//! [`plain`] (bare files, with a log of ours); [`unfinished`] (what a dead process was about to write).
 
 pub mod commit;
 pub mod delta;
@@ -152,6 +152,6 @@ pub struct LoadNumber {
 /// A load that everybody sees.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommittedLoad {
-    /// The table's version that shows it; `None` for bare files, which have none, and where nothing had to be committed.
+    /// The table's version that shows it; `None` for bare files, whose readers know none, and where nothing had to be committed.
     pub version: Option<u64>,
 }

@@ -20,7 +20,7 @@ use crate::write::StagedFile;
 use futures::TryStreamExt;
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// Application of the transaction that counts the promises kept, in a table beside a data table.
 const SETTLED_APPLICATION: &str = "bucketload.settled";
@@ -84,7 +84,7 @@ impl Companion {
 }
 
 /// What a data commit says about the files of a companion that belong to it.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Promise {
     pub(super) number: i64,
     /// Whether the files take the place of all before them.
@@ -96,7 +96,7 @@ pub(super) struct Promise {
     removed: Vec<String>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct PromisedFile {
     pub(super) path: String,
     num_rows: u64,
@@ -104,8 +104,8 @@ pub(super) struct PromisedFile {
     statistics: String,
 }
 
-/// The promise of what a load has for a companion, as it stands in the bookkeeping of a data commit. `None`: it has nothing for it.
-pub(super) fn promise(number: i64, load: &StagedLoad, companion: Companion) -> Option<Value> {
+/// The promise of what a load has for a companion. `None`: it has nothing for it.
+pub(super) fn promise(number: i64, load: &StagedLoad, companion: Companion) -> Option<Promise> {
     let files = companion.files_of(load);
     let is_replacing = companion.is_replaced_by(load);
     let replayed = load.replayed.as_ref().filter(|_| companion == Companion::Rejects);
@@ -121,12 +121,12 @@ pub(super) fn promise(number: i64, load: &StagedLoad, companion: Companion) -> O
             statistics: file.statistics.clone(),
         })
         .collect();
-    Some(json!(Promise {
+    Some(Promise {
         number,
         is_replacing,
         files,
         removed: replayed.map_or_else(Vec::new, |replayed| replayed.paths.clone()),
-    }))
+    })
 }
 
 /// Makes sure, before a commit is tried, that the rejects that a load has read again are still on the list of `data`. Another
@@ -192,25 +192,29 @@ fn settle_one<'a>(folder: &'a TableFolder, data: &'a ExistingTable, companion: C
             );
         }
         for (promise, job_id) in promises {
-            let files = promise.files.into_iter().map(PromisedFile::staged).collect();
-            let mode = match promise.is_replacing {
-                true => OutputMode::Replace,
-                false => OutputMode::Append,
-            };
-            let number = LoadNumber {
-                application: SETTLED_APPLICATION,
-                version: promise.number,
-            };
-            let load = StagedLoad {
-                files,
-                removed: promise.removed,
-                number: Some(number),
-                ..StagedLoad::new(&job_id, mode, companion.layout())
-            };
-            commit(folder, load).await?;
+            keep(folder, companion, promise, &job_id).await?;
         }
         Ok(())
     })
+}
+
+/// Adds to a companion what was promised, unless it has this promise or a later one.
+pub(super) async fn keep(folder: &TableFolder, companion: Companion, promise: Promise, job_id: &str) -> Result<()> {
+    let mode = match promise.is_replacing {
+        true => OutputMode::Replace,
+        false => OutputMode::Append,
+    };
+    let number = LoadNumber {
+        application: SETTLED_APPLICATION,
+        version: promise.number,
+    };
+    let load = StagedLoad {
+        files: promise.files.into_iter().map(PromisedFile::staged).collect(),
+        removed: promise.removed,
+        number: Some(number),
+        ..StagedLoad::new(job_id, mode, companion.layout())
+    };
+    commit(folder, load).await.map(drop)
 }
 
 /// Number of the last promise that a companion keeps.
@@ -260,32 +264,12 @@ impl PromisedFile {
     }
 }
 
-/// Adds the companions' files of a load whose table has no log that could promise them.
-pub async fn add(warehouse: &Warehouse, name: &TableName, load: &StagedLoad) -> Result<()> {
-    for companion in Companion::ALL {
-        let files = companion.files_of(load);
-        let is_replaced = companion.is_replaced_by(load);
-        if files.is_empty() && !is_replaced {
-            continue;
-        }
-        let mode = match is_replaced {
-            true => OutputMode::Replace,
-            false => OutputMode::Append,
-        };
-        let added = StagedLoad {
-            files: files.to_vec(),
-            ..StagedLoad::new(&load.job_id, mode, companion.layout())
-        };
-        commit(&warehouse.table(&companion.name(name)), added).await?;
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::table::CommittedLoad;
     use arrow::datatypes::{DataType, Field, Schema};
+    use serde_json::json;
     use std::sync::Arc;
 
     fn staged(path: &str) -> StagedFile {

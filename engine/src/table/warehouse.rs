@@ -219,6 +219,11 @@ impl TableFolder {
         place_of(&self.url)
     }
 
+    /// Whether it is on a disk of this machine, where a file gets another name in one step.
+    pub fn is_local(&self) -> bool {
+        self.url.scheme() == "file"
+    }
+
     /// The folder as a store of its own.
     pub fn store(&self) -> Arc<dyn ObjectStore> {
         Arc::new(PrefixStore::new(Arc::clone(&self.root_store), self.path.clone()))
@@ -249,7 +254,7 @@ impl TableFolder {
         Ok(())
     }
 
-    /// Deletes everything in the folder, the log last, so that a deletion that dies can be repeated.
+    /// Deletes everything in the folder, its logs last, so that a deletion that dies can be repeated.
     ///
     /// **Shape**: the number of files deleted.
     pub async fn delete_all(&self) -> Result<u64> {
@@ -260,11 +265,11 @@ impl TableFolder {
             .try_collect()
             .await
             .map_err(failed)?;
-        let log = self.path.clone().join("_delta_log");
+        let logs = ["_delta_log", super::plain::LOG_FOLDER].map(|log| self.path.clone().join(log));
         let (log_files, data_files): (Vec<_>, Vec<_>) = files
             .into_iter()
             .map(|file| file.location)
-            .partition(|path| path.prefix_matches(&log));
+            .partition(|path| logs.iter().any(|log| path.prefix_matches(log)));
         let mut num_deleted = 0;
         for path in data_files.into_iter().chain(log_files) {
             self.root_store.delete(&path).await.map_err(failed)?;

@@ -27,6 +27,7 @@ const MICROS_PER_HOUR: i64 = 3_600_000_000;
 fn options() -> WriteOptions {
     WriteOptions {
         attempt: "job".to_owned(),
+        extension: "parquet",
         partition_by: PartitionBy::Hour,
         partition_columns: vec!["date".to_owned(), "hour".to_owned()],
         timezone: "UTC".to_owned(),

@@ -24,6 +24,8 @@ use std::sync::Arc;
 pub struct WriteOptions {
     /// Unique to the attempt; part of every file's name.
     pub attempt: String,
+    /// The end of every file's name, `parquet` where nobody takes a file that is not listed for one of the table's.
+    pub extension: &'static str,
     /// Width of a partition.
     pub partition_by: PartitionBy,
     /// Names of the partition columns, outermost first.
@@ -408,10 +410,11 @@ impl PartitionedWriter {
         let number = self.num_files;
         self.num_files += 1;
         path.push_str(&format!(
-            "{}-{}-{number}{}.parquet",
+            "{}-{}-{number}{}.{}",
             self.options.attempt,
             self.plan_partition,
-            self.options.compression.file_name_part()
+            self.options.compression.file_name_part(),
+            self.options.extension
         ));
         Path::from(path)
     }

@@ -290,7 +290,7 @@ pub static KEYS: &[KeyDoc] = &[
     key("filters[].tables.*.format", Word, "Format of the file: csv and tsv with a header line, JSON documents one a line or in an array, Parquet. Left out: by the end of its name").of(&["sql"]).values(&["csv", "tsv", "json", "jsonl", "ndjson", "parquet"]).example("csv"),
     key("filters[].tables.*.columns", NamedTexts, "Types of single columns of a csv or tsv file; those of the others are found out from its rows").of(&["sql"]).default("{}").example("{zip: string}"),
 
-    key("out.type", Word, "A Delta table, or the same files without a log; the original's names mean `delta`").default("delta").values(&["delta", "parquet", "td", "td_internal"]).example("parquet"),
+    key("out.type", Word, "A Delta table, or the same files for readers that only glob; the original's names mean `delta`").default("delta").values(&["delta", "parquet", "td", "td_internal"]).example("parquet"),
     key("out.mode", Word, "What happens to the rows already there: they stay, they go, or they go if this run brought any").default("append").values(&["append", "replace", "replace_on_new_data"]).example("replace_on_new_data"),
     key("out.time_column", Text, "The long or timestamp column partitions are made by. Left out: `time`, else the upload time").example("created_at"),
     key("out.time_column_fallback", Word, "With no time column to be found: the upload time, or the first long or timestamp column").default("upload_time").values(&["upload_time", "first"]).example("first"),

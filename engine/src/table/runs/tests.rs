@@ -35,7 +35,7 @@ impl Place {
             file_column: None,
         };
         self.runtime.block_on(async {
-            let mut writer = LedgerWriter::new(&self.folder, &format!("run{sequence}"), job).unwrap();
+            let mut writer = LedgerWriter::new(&self.folder, format!("run{sequence}-files.parquet"), job).unwrap();
             for number in numbers {
                 let file = SourceFile {
                     key: name(number).into(),
