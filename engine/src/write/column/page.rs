@@ -24,6 +24,8 @@ pub struct PageCompressor {
     compression: Compression,
     body: Vec<u8>,
     compressed: Vec<u8>,
+    /// Bytes of `compressed` that are those of the body, once it was compressed.
+    num_compressed_bytes: Option<usize>,
     snappy: Snappy,
     zstd: Option<zstd::bulk::Compressor<'static>>,
 }
@@ -41,6 +43,7 @@ impl PageCompressor {
             compression,
             body: Vec::new(),
             compressed: Vec::new(),
+            num_compressed_bytes: None,
             snappy: Snappy::new(),
             zstd,
         })
@@ -62,6 +65,7 @@ impl PageCompressor {
     /// Room for the body of the next page, empty.
     pub(super) fn begin_body(&mut self) -> &mut Vec<u8> {
         self.body.clear();
+        self.num_compressed_bytes = None;
         &mut self.body
     }
 
@@ -83,8 +87,11 @@ impl PageCompressor {
         Ok((page.into_boxed_slice(), header.len() + num_body_bytes))
     }
 
-    /// The body as it is stored.
+    /// The body as it is stored, with the compression of all pages or with none.
     fn compress(&mut self, compression: Compression) -> Result<&[u8], ParquetError> {
+        if let (Some(num_bytes), true) = (self.num_compressed_bytes, compression == self.compression) {
+            return Ok(&self.compressed[..num_bytes]);
+        }
         let num_body_bytes = self.body.len();
         let limit = match compression {
             Compression::None => return Ok(&self.body),
@@ -105,6 +112,7 @@ impl PageCompressor {
                 .map_err(failed)?,
             _ => self.snappy.compress(&self.body, &mut self.compressed),
         };
+        self.num_compressed_bytes = Some(num_bytes);
         Ok(&self.compressed[..num_bytes])
     }
 }
