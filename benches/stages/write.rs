@@ -8,7 +8,7 @@ use arrow::array::RecordBatch;
 use bucketload_benches::job::write_options;
 use bucketload_benches::reading::batches;
 use bucketload_benches::records::{Order, Records, Shape};
-use bucketload_engine::write::column::{ColumnEncoder, PageCompressor};
+use bucketload_engine::write::column::{ColumnEncoder, ColumnHistory, PageCompressor};
 use bucketload_engine::write::encoding::{Compression, writer_properties};
 use bucketload_engine::write::partition::Rows;
 use bucketload_engine::write::writer::PartitionedWriter;
@@ -62,7 +62,8 @@ fn encode(batches: &[RecordBatch], compression: Compression) -> u64 {
     let mut compressor = PageCompressor::new(compression).expect("room for the tables");
     let mut num_bytes = 0;
     for (index, field) in schema.fields().iter().enumerate() {
-        let mut column = ColumnEncoder::new(field.data_type(), descriptor.column(index)).expect("a type of ours");
+        let mut column = ColumnEncoder::new(field.data_type(), descriptor.column(index), ColumnHistory::default())
+            .expect("a type of ours");
         for batch in batches {
             let rows = Rows::Run {
                 start: 0,

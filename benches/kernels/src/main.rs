@@ -28,7 +28,7 @@ use bucketload_kernels::reading::{
 use bucketload_kernels::records::{Numbers, Order, Records, START_MICROS, Shape, events};
 use bucketload_kernels::source::file::{ListedFile, SourceFile};
 use bucketload_kernels::source::select::{SelectOptions, Selector, Verdict};
-use bucketload_kernels::write::column::{ColumnEncoder, PageCompressor};
+use bucketload_kernels::write::column::{ColumnEncoder, ColumnHistory, PageCompressor};
 use bucketload_kernels::write::encoding::Compression;
 use bucketload_kernels::write::partition::{PartitionBy, Partitioner, Rows, times_of};
 use jiff::tz::TimeZone;
@@ -345,7 +345,8 @@ fn encode(shape: Shape, compression: Compression) -> Kernel {
         let mut compressor = PageCompressor::new(compression).expect("room for the tables");
         let mut num_bytes = 0;
         for (index, field) in schema.fields().iter().enumerate() {
-            let mut column = ColumnEncoder::new(field.data_type(), descriptor.column(index)).expect("a type of ours");
+            let mut column = ColumnEncoder::new(field.data_type(), descriptor.column(index), ColumnHistory::default())
+                .expect("a type of ours");
             for batch in black_box(&batches) {
                 let rows = Rows::Run {
                     start: 0,

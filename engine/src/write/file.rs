@@ -1,6 +1,6 @@
 //! Turns rows of batches into one Parquet file in a store, staged: written, listed nowhere, and so not visible.
 
-use super::column::{ColumnEncoder, PageCompressor, Place};
+use super::column::{ColumnEncoder, ColumnHistory, PageCompressor, Place};
 use super::encoding::{Compression, writer_properties};
 use super::pages::LibraryPages;
 use super::partition::Rows;
@@ -53,6 +53,8 @@ pub(super) struct FileWriter {
     library_pages: LibraryPages,
     row_group: Option<RowGroup>,
     num_row_groups: usize,
+    /// One for each column.
+    histories: Arc<[ColumnHistory]>,
     upload: BufWriter,
     path: Path,
     size_bytes: u64,
@@ -91,14 +93,15 @@ impl LibraryColumn {
 }
 
 impl FileWriter {
-    /// Opens a file at `path` for rows of `schema`, which will come in the order of column `sorted_by` if there is one. Nothing is
-    /// requested before the first part is full.
+    /// Opens a file at `path` for rows of `schema`, which will come in the order of column `sorted_by` if there is one. `histories`
+    /// has one for each column. Nothing is requested before the first part is full.
     pub(super) fn new(
         store: Arc<dyn ObjectStore>,
         path: Path,
         schema: SchemaRef,
         compression: Compression,
         sorted_by: Option<usize>,
+        histories: Arc<[ColumnHistory]>,
     ) -> Result<FileWriter, WriteError> {
         let sorted_by = match sorted_by {
             None => None,
@@ -126,6 +129,7 @@ impl FileWriter {
             library_pages,
             row_group: None,
             num_row_groups: 0,
+            histories,
             upload: BufWriter::with_capacity(store, path.clone(), PART_BYTES).with_max_concurrency(MAX_PARTS_IN_FLIGHT),
             path,
             size_bytes: 0,
@@ -333,7 +337,8 @@ impl FileWriter {
             while leaf < descriptor.num_columns() && descriptor.get_column_root_idx(leaf) == index {
                 leaf += 1;
             }
-            if let Some(encoder) = ColumnEncoder::new(field.data_type(), descriptor.column(first_leaf)) {
+            let history = self.histories[index].clone();
+            if let Some(encoder) = ColumnEncoder::new(field.data_type(), descriptor.column(first_leaf), history) {
                 columns.push(ColumnWriter::Own(Box::new(encoder)));
                 continue;
             }

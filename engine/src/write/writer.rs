@@ -1,6 +1,6 @@
 //! Keeps one open file per time partition and brings each row to its own.
 
-use super::column::PageCompressor;
+use super::column::{ColumnHistory, PageCompressor};
 use super::encoding::Compression;
 use super::file::FileWriter;
 use super::overflow::{BucketReader, Overflow};
@@ -94,6 +94,8 @@ pub struct PartitionedWriter {
     options: WriteOptions,
     partitioner: Partitioner,
     compressor: PageCompressor,
+    /// Of the columns of the files so far.
+    histories: Arc<[ColumnHistory]>,
     plan_partition: usize,
     time_index: Option<usize>,
     scratch: Arc<Scratch>,
@@ -137,6 +139,7 @@ impl PartitionedWriter {
         Ok(PartitionedWriter {
             partitioner: Partitioner::new(options.partition_by, timezone),
             compressor: PageCompressor::new(options.compression).map_err(WriteError::encode)?,
+            histories: schema.fields().iter().map(|_| ColumnHistory::default()).collect(),
             scratch: Arc::new(Scratch::new(options.scratch_folder.clone())),
             overflow: None,
             max_open_files: (max_held_bytes / (MIN_COLUMN_BYTES * schema.fields().len().max(1)))
@@ -269,6 +272,7 @@ impl PartitionedWriter {
                 batch.schema(),
                 self.options.compression,
                 self.time_index.filter(|_| self.options.is_sorted_by_time),
+                Arc::clone(&self.histories),
             )?;
             let open_file = OpenFile {
                 writer,

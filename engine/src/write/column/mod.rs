@@ -9,13 +9,15 @@
 //! What is not decided here: when a row group ends (see `file`), which rows come (see `partition`).
 //!
 //! Reading order: [`page`] (what a page is on disk), [`snappy`], [`levels`] (nulls), [`hybrid`] (small numbers), [`bounds`] (least and greatest
-//! value), [`kinds`] (the types), [`dictionary`], [`values`] (the open page), [`chunk`] (the finished pages).
+//! value), [`kinds`] (the types), [`dictionary`], [`history`] (of columns in earlier files), [`values`] (the open page), [`chunk`] (the finished
+//! pages).
 //!
 //! **Source**: Apache Parquet format 2.x, `parquet.thrift`, `Encodings.md`, `PageIndex.md`.
 
 mod bounds;
 mod chunk;
 mod dictionary;
+mod history;
 mod hybrid;
 mod kinds;
 mod levels;
@@ -26,6 +28,7 @@ mod tests;
 mod values;
 
 pub use chunk::EncodedColumn;
+pub use history::ColumnHistory;
 pub use page::PageCompressor;
 
 use super::partition::Rows;
@@ -63,14 +66,14 @@ pub struct ColumnEncoder {
 }
 
 impl ColumnEncoder {
-    /// An encoder for a column of this type; `None` if the type is not one of ours.
-    pub fn new(data_type: &DataType, descriptor: ColumnDescPtr) -> Option<ColumnEncoder> {
+    /// An encoder for a column of this type, of which `history` tells; `None` if the type is not one of ours.
+    pub fn new(data_type: &DataType, descriptor: ColumnDescPtr, history: ColumnHistory) -> Option<ColumnEncoder> {
         let values: Box<dyn PageValues> = match data_type {
             DataType::Boolean => Box::new(BooleanValues::default()),
-            DataType::Int64 => Box::new(TypedValues::<Long>::default()),
-            DataType::Timestamp(TimeUnit::Microsecond, _) => Box::new(TypedValues::<Long>::default()),
-            DataType::Float64 => Box::new(TypedValues::<Double>::default()),
-            DataType::Utf8 => Box::new(TypedValues::<Text>::default()),
+            DataType::Int64 => Box::new(TypedValues::<Long>::new(history)),
+            DataType::Timestamp(TimeUnit::Microsecond, _) => Box::new(TypedValues::<Long>::new(history)),
+            DataType::Float64 => Box::new(TypedValues::<Double>::new(history)),
+            DataType::Utf8 => Box::new(TypedValues::<Text>::new(history)),
             _ => return None,
         };
         debug_assert!(

@@ -18,6 +18,11 @@ use std::sync::Arc;
 
 /// Writes some rows of each batch as one row group.
 fn write(parts: &[(RecordBatch, Rows<'_>)], compression: Compression) -> Bytes {
+    write_after(&ColumnHistory::default(), parts, compression)
+}
+
+/// The same in a writer of which `history` tells.
+fn write_after(history: &ColumnHistory, parts: &[(RecordBatch, Rows<'_>)], compression: Compression) -> Bytes {
     let schema = parts[0].0.schema();
     let options = ArrowWriterOptions::new().with_properties(writer_properties(compression, None, "tests"));
     let (mut output, _) = ArrowWriter::try_new_with_options(Vec::new(), schema.clone(), options)
@@ -28,7 +33,8 @@ fn write(parts: &[(RecordBatch, Rows<'_>)], compression: Compression) -> Bytes {
     let columns: Vec<EncodedColumn> = (0..schema.fields().len())
         .map(|index| {
             let data_type = schema.field(index).data_type();
-            let mut encoder = ColumnEncoder::new(data_type, descriptor.column(index)).expect("a type of ours");
+            let mut encoder =
+                ColumnEncoder::new(data_type, descriptor.column(index), history.clone()).expect("a type of ours");
             for (batch, rows) in parts {
                 encoder
                     .append(batch.column(index).as_ref(), *rows, &mut compressor)
@@ -113,6 +119,33 @@ fn values_that_are_nearly_all_new_are_plain() {
     assert_eq!(page_encodings(&metadata), [Encoding::PLAIN]);
     let (metadata, _) = check(Arc::new(Int64Array::from_iter_values(0..10)));
     assert_eq!(page_encodings(&metadata), [Encoding::PLAIN]);
+}
+
+#[test]
+fn a_column_that_was_plain_is_looked_at_for_a_shorter_time_in_the_next_file() {
+    let history = ColumnHistory::default();
+    let encodings = |values: Vec<i64>| {
+        let batch =
+            RecordBatch::try_from_iter([("a", Arc::new(Int64Array::from(values)) as ArrayRef)]).expect("a batch");
+        let rows = Rows::Run {
+            start: 0,
+            num_rows: batch.num_rows(),
+        };
+        let file = write_after(&history, &[(batch.clone(), rows)], Compression::Snappy);
+        assert_eq!(read(&file), batch);
+        page_encodings(&metadata(&file))
+    };
+    let different = || (0..10_000).collect();
+    // Each value comes again, but not among the first 512.
+    let late = || (0..10_000).map(|row| row % 600).collect();
+    let early = || (0..10_000).map(|row| row % 100).collect();
+    assert_eq!(encodings(late()), [Encoding::RLE_DICTIONARY]);
+    assert_eq!(encodings((0..10).collect()), [Encoding::PLAIN]);
+    assert_eq!(encodings(late()), [Encoding::RLE_DICTIONARY], "ten values tell nothing");
+    assert_eq!(encodings(different()), [Encoding::PLAIN]);
+    assert_eq!(encodings(late()), [Encoding::PLAIN]);
+    assert_eq!(encodings(early()), [Encoding::RLE_DICTIONARY]);
+    assert_eq!(encodings(late()), [Encoding::RLE_DICTIONARY]);
 }
 
 #[test]

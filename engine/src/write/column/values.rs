@@ -5,6 +5,7 @@
 
 use super::bounds::{BooleanBounds, BoundBytes, Bounds, PageBounds};
 use super::dictionary::{Dictionary, MAX_DIGEST_DICTIONARY_BYTES};
+use super::history::ColumnHistory;
 use super::hybrid::{code_width, write_codes};
 use super::kinds::{Kind, ValueOf};
 use super::levels::Levels;
@@ -15,6 +16,9 @@ use parquet::basic::{BoundaryOrder, Encoding};
 
 /// Values after which a column's encoding is chosen; more do not change the choice.
 const SAMPLE_VALUES: usize = 4_096;
+
+/// The same where the column was written plain in the file before.
+const SAMPLE_VALUES_AFTER_PLAIN: usize = 512;
 
 /// With fewer values than this for each different one, a column is written plain. Measured on access logs: at two, encoding
 /// with and without a dictionary cost the same.
@@ -66,6 +70,9 @@ pub(super) struct TypedValues<K: Kind> {
     codes: Vec<u32>,
     plain: Vec<u8>,
     choice: Choice,
+    history: ColumnHistory,
+    /// Values after which the encoding is chosen.
+    sample_values: usize,
     /// Values of the closed pages that refer to the dictionary.
     num_coded: usize,
     /// A page refers to the dictionary.
@@ -83,9 +90,14 @@ enum Choice {
     Plain,
 }
 
-impl<K: Kind> Default for TypedValues<K> {
-    fn default() -> TypedValues<K> {
+impl<K: Kind> TypedValues<K> {
+    pub(super) fn new(history: ColumnHistory) -> TypedValues<K> {
         TypedValues {
+            sample_values: match history.was_plain() {
+                true => SAMPLE_VALUES_AFTER_PLAIN,
+                false => SAMPLE_VALUES,
+            },
+            history,
             dictionary: Dictionary::default(),
             codes: Vec::new(),
             plain: Vec::new(),
@@ -95,20 +107,18 @@ impl<K: Kind> Default for TypedValues<K> {
             bounds: PageBounds::default(),
         }
     }
-}
 
-impl<K: Kind> TypedValues<K> {
     /// Appends as many cells as the page has room for, and says how many. `None` is a null.
     fn append_cells<'a>(&mut self, cells: impl Iterator<Item = Option<ValueOf<'a, K>>>, levels: &mut Levels) -> usize {
         let num_taken = match self.choice {
             Choice::Plain => self.append_plain(cells.take(PAGE_ROWS - levels.num_rows()), levels),
             Choice::Dictionary => self.append_codes(cells.take(PAGE_ROWS - levels.num_rows()), levels),
             Choice::Open => {
-                let room = (PAGE_ROWS - levels.num_rows()).min(SAMPLE_VALUES - self.codes.len());
+                let room = (PAGE_ROWS - levels.num_rows()).min(self.sample_values - self.codes.len());
                 self.append_codes(cells.take(room), levels)
             }
         };
-        let is_sampled = self.codes.len() >= SAMPLE_VALUES || self.dictionary.entries().len() >= PAGE_BYTES;
+        let is_sampled = self.codes.len() >= self.sample_values || self.dictionary.entries().len() >= PAGE_BYTES;
         if self.choice == Choice::Open && is_sampled {
             self.choose();
         }
@@ -167,6 +177,7 @@ impl<K: Kind> TypedValues<K> {
 
     /// Chooses by what was seen so far.
     fn choose(&mut self) {
+        self.history.remember(false);
         if self.has_digests_that_repeat(self.codes.len()) {
             self.dictionary.expect_digests();
             self.choice = Choice::Dictionary;
@@ -176,6 +187,10 @@ impl<K: Kind> TypedValues<K> {
             self.choice = Choice::Dictionary;
             return;
         }
+        // A few values of a small file tell nothing of the next one.
+        let is_telling = self.codes.len() >= self.sample_values;
+        self.history
+            .remember(is_telling && !K::has_digests(self.dictionary.entries()));
         self.choice = Choice::Plain;
         for code in std::mem::take(&mut self.codes) {
             let value: ValueOf<'_, K> = self.dictionary.value(code);
