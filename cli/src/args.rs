@@ -9,8 +9,8 @@ use bucketload_engine::table::OutputMode;
 use bucketload_engine::write::partition::PartitionBy;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use service::{
-    CreateArguments, HistoryArguments, JobArguments, JobIdArguments, JobsArguments, RunArguments, ScheduleArguments,
-    ServeArguments, UpdateArguments,
+    CreateArguments, HistoryArguments, JobArguments, JobIdArguments, JobsArguments, ListArguments, RunArguments,
+    ScheduleArguments, ServeArguments, UpdateArguments,
 };
 use std::path::PathBuf;
 
@@ -44,15 +44,9 @@ pub(crate) struct GlobalArguments {
     /// File that keeps jobs and schedules [default: bucketload/state.db in the user's state directory]
     #[arg(long, global = true, env = "BUCKETLOAD_STATE", value_name = "FILE")]
     pub(crate) state: Option<PathBuf>,
-    /// Days that finished jobs are kept
-    #[arg(
-        long,
-        global = true,
-        env = "BUCKETLOAD_KEEP",
-        default_value_t = 30,
-        value_name = "DAYS"
-    )]
-    pub(crate) keep: u32,
+    /// Days that finished jobs are kept [default: 30]
+    #[arg(long, global = true, env = "BUCKETLOAD_KEEP", value_name = "DAYS")]
+    pub(crate) keep: Option<u32>,
     /// Print one JSON document on standard output, and nothing else there
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -115,7 +109,7 @@ pub(crate) enum Command {
     Create(CreateArguments),
     /// List schedules
     #[command(alias = "connector:list")]
-    List,
+    List(ListArguments),
     /// Show a schedule with its configuration and what its runs left for the next one
     #[command(alias = "connector:show")]
     Show(ScheduleArguments),

@@ -8,7 +8,9 @@ use bucketload_engine::config::plan::JobPlan;
 use bucketload_engine::config::{
     ConfigErrors, Document, Lookup, Node, Problem, ResolveOptions, Value as ConfigValue, resolve,
 };
-use bucketload_engine::{Error, Result};
+use bucketload_engine::job::tables;
+use bucketload_engine::table::warehouse::TableName;
+use bucketload_engine::{Blame, Environment, Error, Result};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -86,6 +88,19 @@ pub fn plan_of(document: &Document, lookup: Lookup<'_>) -> Result<(JobPlan, Vec<
     };
     let resolved = resolve(document, &options).map_err(|errors| one_error(&errors))?;
     Ok((resolved.plan, resolved.warnings))
+}
+
+/// Demands that the table of a schedule is there.
+///
+/// **Errors**: it is not; its warehouse does not answer.
+pub async fn must_exist(environment: &Environment, target: &TableName) -> Result<()> {
+    match tables::show(environment, target).await {
+        Ok(_) => Ok(()),
+        Err(error) if error.blame() == Blame::Config => Err(error.with_hint(format!(
+            "make it with `bucketload table create {target}`, or set `out.auto_create_table: true`"
+        ))),
+        Err(error) => Err(error),
+    }
 }
 
 /// All problems as one error, for readers who get only one.

@@ -189,6 +189,16 @@ fn a_load_does_not_fail_for_want_of_a_record() {
 fn finished_jobs_go_when_they_have_been_kept_long_enough() {
     let workplace = Workplace::new();
     workplace.issue(LOCAL_JOB, &[]);
+    workplace.change_state("UPDATE jobs SET ended_ms = ended_ms - 31 * 86400000");
+    assert_eq!(jobs(&workplace).len(), 1, "who only looks removes nothing");
+    workplace
+        .bucketload(["serve", "--once", "--keep", "365"])
+        .run()
+        .succeeded();
+    assert_eq!(jobs(&workplace).len(), 1);
+    workplace.bucketload(["serve", "--once"]).run().succeeded();
+    assert_eq!(jobs(&workplace).len(), 0);
+    workplace.issue(LOCAL_JOB, &["--mode", "replace"]);
     assert_eq!(jobs(&workplace).len(), 1);
     let gone = workplace
         .bucketload(["jobs", "--keep", "0", "--json"])

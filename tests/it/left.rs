@@ -49,7 +49,7 @@ pub(crate) fn wait_until_stuck(proxy: &Proxy, running: &mut Running) {
 }
 
 /// Copies a schedule to one of every hour that a run is due of.
-pub(crate) fn make_due(workplace: &Workplace, template: &str) -> State {
+fn make_due(workplace: &Workplace, template: &str) -> State {
     let state = State::open(&workplace.path("state.db")).unwrap();
     let due = NewSchedule {
         name: "hourly".to_owned(),
@@ -62,6 +62,41 @@ pub(crate) fn make_due(workplace: &Workplace, template: &str) -> State {
     state
 }
 
+/// A server at the job `job_id` of a schedule `hourly`, which loads files that do not come any more.
+pub(crate) struct StuckServer {
+    pub(crate) bucket: Bucket,
+    pub(crate) proxy: Proxy,
+    pub(crate) state: State,
+    pub(crate) server: Running,
+    pub(crate) job_id: Value,
+}
+
+#[track_caller]
+pub(crate) fn stuck_server(workplace: &Workplace, exec: &str, more: &[&str]) -> StuckServer {
+    let (bucket, config) = bucket_of_files(workplace, exec);
+    workplace
+        .bucketload(["create", "s", "", "d", "t", &config])
+        .s3(&bucket.server().endpoint(), bucket.name())
+        .run()
+        .succeeded();
+    let state = make_due(workplace, "s");
+    let proxy = stuck(&bucket);
+    let mut server = workplace
+        .bucketload(["serve", "--listen", "none", "--json"])
+        .args(more)
+        .s3(&proxy.endpoint(), bucket.name())
+        .spawn();
+    wait_until_stuck(&proxy, &mut server);
+    let job_id = documents(workplace, &["history", "hourly"])[0]["job_id"].clone();
+    StuckServer {
+        bucket,
+        proxy,
+        state,
+        server,
+        job_id,
+    }
+}
+
 #[track_caller]
 pub(crate) fn documents(workplace: &Workplace, arguments: &[&str]) -> Value {
     workplace.bucketload(arguments).arg("--json").run().succeeded().json()
@@ -71,20 +106,13 @@ pub(crate) fn documents(workplace: &Workplace, arguments: &[&str]) -> Value {
 fn a_server_goes_on_with_the_job_of_one_that_died_or_ended() {
     for is_killed in [true, false] {
         let workplace = Workplace::new();
-        let (bucket, config) = bucket_of_files(&workplace, "checkpoint_every: 1 files");
-        workplace
-            .bucketload(["create", "s", "", "d", "t", &config])
-            .s3(&bucket.server().endpoint(), bucket.name())
-            .run()
-            .succeeded();
-        let state = make_due(&workplace, "s");
-        let proxy = stuck(&bucket);
-        let mut server = workplace
-            .bucketload(["serve", "--listen", "none", "--shutdown-wait", "0"])
-            .s3(&proxy.endpoint(), bucket.name())
-            .spawn();
-        wait_until_stuck(&proxy, &mut server);
-        let job_id = documents(&workplace, &["history", "hourly"])[0]["job_id"].clone();
+        let StuckServer {
+            bucket,
+            proxy: _proxy,
+            state,
+            mut server,
+            job_id,
+        } = stuck_server(&workplace, "checkpoint_every: 1 files", &["--shutdown-wait", "0"]);
         match is_killed {
             true => server.kill(),
             false => server.interrupt(),

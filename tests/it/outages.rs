@@ -2,7 +2,7 @@
 //!
 //! `OUTAGE_ROUNDS=100` makes the kills many.
 
-use crate::left::{FILES, bucket_of_files, documents, make_due, stuck, wait_until_stuck};
+use crate::left::{FILES, StuckServer, documents, stuck_server, wait_until_stuck};
 use crate::schedules::{add_file, create, growing};
 use bucketload_state::State;
 use bucketload_state::schedules::ScheduleChange;
@@ -14,7 +14,6 @@ use bucketload_tests::servers;
 use bucketload_tests::wait::wait_until;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use std::process::Command;
 use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(120);
@@ -29,20 +28,14 @@ const ROUNDS: u32 = 8;
 fn a_load_of_one_step_is_gone_on_with_if_it_was_stopped_and_begun_again_if_it_was_killed() {
     for is_killed in [true, false] {
         let workplace = Workplace::new();
-        let (bucket, config) = bucket_of_files(&workplace, "max_threads: 1, max_requests: 1");
-        workplace
-            .bucketload(["create", "s", "", "d", "t", &config])
-            .s3(&bucket.server().endpoint(), bucket.name())
-            .run()
-            .succeeded();
-        let state = make_due(&workplace, "s");
-        let proxy = stuck(&bucket);
-        let mut server = workplace
-            .bucketload(["serve", "--listen", "none", "--shutdown-wait", "0"])
-            .s3(&proxy.endpoint(), bucket.name())
-            .spawn();
-        wait_until_stuck(&proxy, &mut server);
-        let first = documents(&workplace, &["history", "hourly"])[0]["job_id"].clone();
+        let exec = "max_threads: 1, max_requests: 1";
+        let StuckServer {
+            bucket,
+            proxy: _proxy,
+            state,
+            mut server,
+            job_id: first,
+        } = stuck_server(&workplace, exec, &["--shutdown-wait", "0"]);
         match is_killed {
             true => server.kill(),
             false => server.interrupt(),
@@ -80,43 +73,20 @@ fn a_load_of_one_step_is_gone_on_with_if_it_was_stopped_and_begun_again_if_it_wa
     }
 }
 
-/// Changes the state file as nobody else can.
-#[track_caller]
-fn change_state(workplace: &Workplace, sql: &str) {
-    let script = "
-import sqlite3, sys
-with sqlite3.connect(sys.argv[1], timeout=60) as connection:
-    connection.execute(sys.argv[2])
-";
-    let status = Command::new("python3")
-        .args(["-c", script])
-        .arg(workplace.path("state.db"))
-        .arg(sql)
-        .status();
-    assert!(status.is_ok_and(|status| status.success()));
-}
-
 #[test]
 fn a_server_that_is_frozen_for_a_day_keeps_its_job_and_loses_no_run() {
     let workplace = Workplace::new();
-    let (bucket, config) = bucket_of_files(&workplace, "");
+    let StuckServer {
+        bucket,
+        proxy,
+        state,
+        server: frozen,
+        ..
+    } = stuck_server(&workplace, "", &[]);
     let endpoint = bucket.server().endpoint();
-    workplace
-        .bucketload(["create", "s", "", "d", "t", &config])
-        .s3(&endpoint, bucket.name())
-        .run()
-        .succeeded();
-    let state = make_due(&workplace, "s");
-    let proxy = stuck(&bucket);
-    let serve = |endpoint: &str, more: &[&str]| {
-        let server = workplace.bucketload(["serve", "--json"]).args(more);
-        server.s3(endpoint, bucket.name())
-    };
-    let mut frozen = serve(&proxy.endpoint(), &["--listen", "none"]).spawn();
-    wait_until_stuck(&proxy, &mut frozen);
     frozen.freeze();
     // It was last heard of a day ago, and another run came due.
-    change_state(&workplace, "UPDATE jobs SET seen_ms = seen_ms - 86400000");
+    workplace.change_state("UPDATE jobs SET seen_ms = seen_ms - 86400000");
     let earlier = Timestamp::now() - SignedDuration::from_hours(2);
     let due_again = ScheduleChange {
         cron: Some("0 * * * *".to_owned()),
@@ -124,7 +94,8 @@ fn a_server_that_is_frozen_for_a_day_keeps_its_job_and_loses_no_run() {
     };
     state.update_schedule("hourly", &due_again, earlier).unwrap();
     for _ in 0..2 {
-        let other = serve(&endpoint, &["--once"]).run().succeeded().json();
+        let other = workplace.bucketload(["serve", "--once", "--json"]);
+        let other = other.s3(&endpoint, bucket.name()).run().succeeded().json();
         assert_eq!(other["jobs"], json!([]), "a process that is frozen is not dead");
     }
     workplace
@@ -236,16 +207,6 @@ fn a_job_that_is_cancelled_while_it_commits_ends_as_its_commit_does() {
     let bucket = Bucket::new(servers::seaweedfs());
     let direct = bucket.server().endpoint();
     let proxy = Proxy::start(bucket.server().address()).with_fault(RequestKind::Commit, Fault::Hold, 1);
-    let issue = [
-        "issue",
-        &config,
-        "--database",
-        "d",
-        "--table",
-        "t",
-        "--auto-create-table",
-        "--json",
-    ];
     in_bucket(
         &workplace,
         &direct,
@@ -254,7 +215,10 @@ fn a_job_that_is_cancelled_while_it_commits_ends_as_its_commit_does() {
     )
     .run()
     .succeeded();
-    let mut running = in_bucket(&workplace, &proxy.endpoint(), &bucket, &issue).spawn();
+    let mut running = workplace
+        .issuing(&config, &[])
+        .warehouse_in(&proxy.endpoint(), bucket.name())
+        .spawn();
     wait_until_stuck(&proxy, &mut running);
     let job = || {
         let jobs = documents(&workplace, &["jobs"]);

@@ -1,9 +1,11 @@
 //! Schedules: `create`, `list`, `show`, `history`, `update`, `run`, `delete`.
 
 use crate::examples::ACCESS_LOGS;
+use crate::left::{bucket_of_files, stuck, wait_until_stuck};
 use bucketload_state::State;
 use bucketload_tests::bucketload::{Finished, Workplace};
 use bucketload_tests::folders;
+use bucketload_tests::proxy::{Fault, Proxy, RequestKind};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -84,7 +86,12 @@ fn the_names_of_the_td_tool_work() {
         .args(["--time-column", "at", "--timezone", "UTC", "--delay", "5"])
         .run()
         .succeeded();
-    workplace.bucketload(["connector:list"]).run().succeeded();
+    let listed = |arguments: &[&str]| workplace.bucketload(arguments).run().succeeded();
+    assert_eq!(
+        listed(&["connector:list", "-f", "csv"]).stdout,
+        "Name,Cron,Timezone,Delay,Database,Table\ns,@daily,UTC,5,d,t\n"
+    );
+    assert_eq!(listed(&["connector:list", "-f", "json"]).json()[0]["delay"], 5);
     workplace
         .bucketload(["connector:update", "s", "-n", "r", "-T", "n", "-s"])
         .run()
@@ -97,6 +104,12 @@ fn the_names_of_the_td_tool_work() {
     let history = json(&workplace, &["connector:history", "r"]);
     assert_eq!(history[0]["scheduled_time"], "2026-11-28T02:00:00Z");
     let id = history[0]["job_id"].as_str().unwrap().to_owned();
+    let csv = listed(&["connector:history", "r", "--format", "csv"]).stdout;
+    assert!(
+        csv.starts_with("JobID,Status,Records,Database,Table,Priority,Started,Duration\n")
+            && csv.contains(&format!("{id},success,1,d,t,NORMAL,")),
+        "{csv}"
+    );
     workplace.bucketload(["job:show", &id]).run().succeeded();
     workplace.bucketload(["connector:delete", "r"]).run().succeeded();
 }
@@ -190,7 +203,11 @@ fn what_cannot_run_is_refused_when_it_is_made() {
     );
     refused(
         &["s", "@daily", "d", "missing", &config],
-        &["`d.missing` doesn't exist"],
+        &[
+            "`d.missing` doesn't exist",
+            "bucketload table create d.missing",
+            "out.auto_create_table: true",
+        ],
     );
     let broken = workplace.write("broken.yml", "in: {type: file, path_prefix: x, parser: {type: cvs}}\n");
     refused(&["s", "@daily", "d", "t", &broken], &["cvs"]);
@@ -318,4 +335,84 @@ fn a_run_that_committed_some_steps_is_gone_on_with() {
             assert_eq!(workplace.num_rows(), 1, "no row twice");
         }
     }
+}
+
+#[test]
+fn a_schedule_is_changed_and_deleted_while_it_runs() {
+    let workplace = Workplace::new();
+    let (bucket, config) = bucket_of_files(&workplace, "max_threads: 1, max_requests: 1");
+    let config = workplace.write(
+        "incremental.yml",
+        std::fs::read_to_string(config)
+            .unwrap()
+            .replace("  incremental: false\n", ""),
+    );
+    let proxy = stuck(&bucket);
+    let direct = bucket.server().endpoint();
+    let with_bucket = |endpoint: &str, arguments: &[&str]| workplace.bucketload(arguments).s3(endpoint, bucket.name());
+    with_bucket(&direct, &["create", "s", "", "d", "t", &config])
+        .run()
+        .succeeded();
+    let mut running = with_bucket(&proxy.endpoint(), &["run", "s", "--json"]).spawn();
+    wait_until_stuck(&proxy, &mut running);
+    // Where runs go on from is said by the one that is running.
+    let diff = workplace.write("diff.yml", "in: {last_path: data/a}\n");
+    with_bucket(&direct, &["update", "s", "--config-diff", &diff])
+        .run()
+        .exited_with(2)
+        .said(&["schedule `s` has a job already", "which is running", "wait for it"]);
+    let strict = workplace.write(
+        "strict.yml",
+        std::fs::read_to_string(&config)
+            .unwrap()
+            .replace("type: csv", "type: csv, on_error: fail"),
+    );
+    with_bucket(&direct, &["update", "s", &strict, "-n", "r"])
+        .run()
+        .succeeded();
+    proxy.release();
+    let report = running.wait().succeeded().json();
+    assert_eq!(report["rows"]["written"], 4);
+    let shown = json(&workplace, &["show", "r"]);
+    assert_eq!(
+        shown["config_diff"], report["next"],
+        "what it left is under the new name"
+    );
+    assert_eq!(shown["config"]["in"]["parser"]["on_error"], "fail");
+    assert_eq!(
+        json(&workplace, &["history", "r"])[0]["schedule"],
+        "s",
+        "as it was called then"
+    );
+
+    bucket.put("data/f9.csv", "9\n");
+    let proxy = Proxy::start(bucket.server().address()).with_fault(RequestKind::Get, Fault::Hold, usize::MAX);
+    let mut running = with_bucket(&proxy.endpoint(), &["run", "r", "--json"]).spawn();
+    wait_until_stuck(&proxy, &mut running);
+    workplace.bucketload(["delete", "r"]).run().succeeded();
+    proxy.release();
+    let report = running.wait().succeeded().json();
+    assert_eq!((&report["rows"]["written"], workplace.num_rows()), (&json!(1), 5));
+    let job = json(&workplace, &["job", report["job_id"].as_str().unwrap()]);
+    assert_eq!((&job["status"], &job["schedule"]), (&json!("success"), &json!("r")));
+    assert_eq!(json(&workplace, &["list"]), json!([]));
+}
+
+#[test]
+fn a_time_that_was_run_may_be_run_again() {
+    let workplace = Workplace::new();
+    let config = growing(&workplace);
+    create(&workplace, "s", "@daily", &config, &["-t", "Asia/Tokyo"]);
+    let rows = |time: &str| json(&workplace, &["run", "s", time])["rows"]["written"].clone();
+    assert_eq!(rows("2026-11-28T02:00:00"), 1);
+    add_file(&workplace, 2);
+    assert_eq!(rows("2026-11-27T17:00:00Z"), 1, "only what is new, whatever the time");
+    let history = json(&workplace, &["history", "s"]);
+    let times: Vec<_> = history
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|job| job["scheduled_time"].clone())
+        .collect();
+    assert_eq!(times, [json!("2026-11-27T17:00:00Z"), json!("2026-11-27T17:00:00Z")]);
 }

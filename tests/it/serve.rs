@@ -91,20 +91,10 @@ fn two_servers_run_each_time_once() {
 
 /// As the state file is when its process died right after the commit of the table.
 fn forget_the_end(workplace: &Workplace) {
-    let script = "
-import sqlite3, sys
-connection = sqlite3.connect(sys.argv[1])
-connection.execute(\"UPDATE jobs SET status = 'running', owner = 'dead', report = NULL, ended_ms = NULL, is_settled = 0, origin = ?\", (sys.argv[2],))
-connection.execute(\"UPDATE schedules SET config_diff = '{}'\")
-connection.commit()
-";
-    let origin = "run";
-    let status = Command::new("python3")
-        .args(["-c", script])
-        .arg(workplace.path("state.db"))
-        .arg(origin)
-        .status();
-    assert!(status.is_ok_and(|status| status.success()));
+    workplace.change_state(
+        "UPDATE jobs SET status = 'running', owner = 'dead', report = NULL, ended_ms = NULL, is_settled = 0, origin = 'run'",
+    );
+    workplace.change_state("UPDATE schedules SET config_diff = '{}'");
 }
 
 #[test]

@@ -121,6 +121,22 @@ impl Workplace {
         }
     }
 
+    /// Changes the state file as nobody else can.
+    #[track_caller]
+    pub fn change_state(&self, sql: &str) {
+        let script = "
+import sqlite3, sys
+with sqlite3.connect(sys.argv[1], timeout=60) as connection:
+    connection.execute(sys.argv[2])
+";
+        let status = Command::new("python3")
+            .args(["-c", script])
+            .arg(self.path("state.db"))
+            .arg(sql)
+            .status();
+        assert!(status.is_ok_and(|status| status.success()), "{sql}");
+    }
+
     /// Every file below the warehouse, with its path from there.
     pub fn stored_files(&self) -> Vec<String> {
         let mut files = Vec::new();

@@ -1,10 +1,18 @@
 //! What can be typed about jobs and schedules.
 
-use super::ConfigArguments;
+use super::{ConfigArguments, FormatName};
 use bucketload_state::jobs::JobStatus;
 use bucketload_state::timing::CatchUp;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
+
+/// How a list is printed; as the original spells it.
+#[derive(Debug, Args)]
+pub(crate) struct ListArguments {
+    /// How the list is printed
+    #[arg(short, long, value_enum, default_value_t = FormatName::Table)]
+    pub(crate) format: FormatName,
+}
 
 #[derive(Debug, Args)]
 pub(crate) struct JobsArguments {
@@ -14,6 +22,8 @@ pub(crate) struct JobsArguments {
     /// Only jobs of this status
     #[arg(long, value_enum)]
     pub(crate) status: Option<StatusName>,
+    #[command(flatten)]
+    pub(crate) list: ListArguments,
 }
 
 #[derive(Debug, Args)]
@@ -76,6 +86,8 @@ pub(crate) struct HistoryArguments {
     /// Jobs to list, the newest
     #[arg(short = 'n', long, value_name = "JOBS", default_value_t = 20)]
     pub(crate) limit: u32,
+    #[command(flatten)]
+    pub(crate) list: ListArguments,
 }
 
 #[derive(Debug, Args)]

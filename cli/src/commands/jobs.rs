@@ -45,7 +45,7 @@ pub(super) async fn list(global: &GlobalArguments, arguments: &JobsArguments, pr
             json!(job.run.as_ref().map(|run| &run.schedule_name)),
         ]
     };
-    listing::show(&jobs, headers, row, |job| job.summary(now), printer);
+    listing::show(&jobs, headers, row, |job| job.summary(now), &arguments.list, printer);
     Ok(Exit::Done)
 }
 

@@ -39,7 +39,7 @@ pub(crate) async fn run(arguments: Arguments, printer: &Printer, line: &StatusLi
         Command::Job(arguments) => jobs::show(global, &arguments, printer).await,
         Command::Cancel(arguments) => jobs::cancel(global, &arguments, printer).await,
         Command::Create(arguments) => schedules::create(global, &arguments, printer).await,
-        Command::List => schedules::list(global, printer),
+        Command::List(arguments) => schedules::list(global, &arguments, printer),
         Command::Show(arguments) => schedules::show(global, &arguments, printer),
         Command::History(arguments) => schedules::history(global, &arguments, printer).await,
         Command::Update(arguments) => schedules::update(global, &arguments, printer).await,

@@ -3,17 +3,16 @@
 use super::configuration::{problem_error, read_document, resolve_document, variable};
 use super::{environment, listing, state};
 use crate::args::GlobalArguments;
-use crate::args::service::{CreateArguments, HistoryArguments, ScheduleArguments, UpdateArguments};
+use crate::args::service::{CreateArguments, HistoryArguments, ListArguments, ScheduleArguments, UpdateArguments};
 use crate::exit::Exit;
 use crate::printer::Printer;
 use bucketload_engine::config::Document;
 use bucketload_engine::config::variables::unset_variables;
 use bucketload_engine::guess::render_configuration;
-use bucketload_engine::job::tables;
 use bucketload_engine::table::warehouse::TableName;
 use bucketload_engine::{Environment, Error, Result};
 use bucketload_serve::record::state_error;
-use bucketload_serve::stored::kept;
+use bucketload_serve::stored::{kept, must_exist};
 use bucketload_state::history::JobFilter;
 use bucketload_state::jobs::JobRecord;
 use bucketload_state::schedules::{NewSchedule, Schedule, ScheduleChange};
@@ -49,7 +48,7 @@ pub(super) async fn create(global: &GlobalArguments, arguments: &CreateArguments
     Ok(Exit::Done)
 }
 
-pub(super) fn list(global: &GlobalArguments, printer: &Printer) -> Result<Exit> {
+pub(super) fn list(global: &GlobalArguments, arguments: &ListArguments, printer: &Printer) -> Result<Exit> {
     let schedules = state::open(global)?.schedules().map_err(state_error)?;
     let headers = ["Name", "Cron", "Timezone", "Delay", "Database", "Table"];
     let row = |schedule: &Schedule| {
@@ -63,7 +62,7 @@ pub(super) fn list(global: &GlobalArguments, printer: &Printer) -> Result<Exit> 
             json!(definition.table),
         ]
     };
-    listing::show(&schedules, headers, row, Schedule::document, printer);
+    listing::show(&schedules, headers, row, Schedule::document, arguments, printer);
     Ok(Exit::Done)
 }
 
@@ -110,7 +109,7 @@ pub(super) async fn history(global: &GlobalArguments, arguments: &HistoryArgumen
             json!(job.seconds(now).map(|seconds| format!("{seconds:.0}"))),
         ]
     };
-    listing::show(&jobs, headers, row, |job| job.summary(now), printer);
+    listing::show(&jobs, headers, row, |job| job.summary(now), &arguments.list, printer);
     Ok(Exit::Done)
 }
 
@@ -215,16 +214,6 @@ fn check(
     ));
     let creates_table = kept["out"]["auto_create_table"] == true;
     Ok(Checked { kept, creates_table })
-}
-
-async fn must_exist(environment: &Environment, target: &TableName) -> Result<()> {
-    match tables::show(environment, target).await {
-        Ok(_) => Ok(()),
-        Err(error) if error.hint().is_some() => Err(error),
-        Err(error) => Err(error.with_hint(format!(
-            "make it with `bucketload table create {target}`, or set `out.auto_create_table: true`"
-        ))),
-    }
 }
 
 /// What is to stand for what earlier runs left: a map with `in` and the like, or nothing.

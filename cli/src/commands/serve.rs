@@ -11,7 +11,7 @@ use bucketload_serve::http::{Api, serve};
 use bucketload_serve::log::JobLogs;
 use bucketload_serve::scheduler::{SchedulerOptions, Shutdown, run_scheduler};
 use bucketload_serve::service::Service;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,7 +35,7 @@ pub(super) async fn run(
     let options = SchedulerOptions {
         max_jobs: arguments.max_jobs,
         shutdown_wait: Duration::from_secs(arguments.shutdown_wait.into()),
-        keep: SignedDuration::from_hours(i64::from(global.keep) * 24),
+        keep: state::kept(global),
         is_once: arguments.once,
     };
     let shutdown = Shutdown::new();

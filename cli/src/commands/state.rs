@@ -12,6 +12,9 @@ use jiff::{SignedDuration, Timestamp};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+/// Days that finished jobs are kept if nobody says how many: a month of history.
+const KEPT_DAYS: u32 = 30;
+
 /// Opens the file that the command line, the environment or the user's state directory names.
 pub(super) fn open(global: &GlobalArguments) -> Result<Arc<State>> {
     let path = match &global.state {
@@ -39,10 +42,16 @@ fn default_path() -> Option<PathBuf> {
     Some(states.join("bucketload/state.db"))
 }
 
-/// Opens the file, tidies it, and asks the tables what became of jobs that nobody knows it of.
+/// Opens the file, shows the jobs of dead processes as what they are, and asks the tables what became of jobs that nobody knows it of.
+///
+/// Who only looks removes nothing, unless they say how long jobs are kept: a server may keep them for longer.
 pub(super) async fn open_tidy(global: &GlobalArguments) -> Result<Arc<Service>> {
     let state = open(global)?;
-    tidy(&state, global).map_err(state_error)?;
+    match global.keep {
+        Some(_) => tidy(&state, global),
+        None => state.bury_dead(Timestamp::now()).map(drop),
+    }
+    .map_err(state_error)?;
     let service = Arc::new(Service::new(state, JobLogs::new(), Timestamp::now, variable));
     ask_tables(&service).await?;
     Ok(service)
@@ -52,7 +61,11 @@ pub(super) async fn open_tidy(global: &GlobalArguments) -> Result<Arc<Service>> 
 pub(super) fn tidy(state: &State, global: &GlobalArguments) -> StateResult<()> {
     let now = Timestamp::now();
     state.bury_dead(now)?;
-    let kept = SignedDuration::from_hours(i64::from(global.keep) * 24);
-    state.prune_jobs(now.saturating_sub(kept).unwrap_or(Timestamp::MIN))?;
+    state.prune_jobs(now.saturating_sub(kept(global)).unwrap_or(Timestamp::MIN))?;
     Ok(())
+}
+
+/// How long finished jobs are kept.
+pub(super) fn kept(global: &GlobalArguments) -> SignedDuration {
+    SignedDuration::from_hours(i64::from(global.keep.unwrap_or(KEPT_DAYS)) * 24)
 }

@@ -5,10 +5,9 @@ use super::message::{Answer, Request};
 use super::{Api, failed, refused};
 use crate::record::with_state;
 use crate::settle::ask_tables;
-use crate::stored::{document_of, kept, plan_of};
+use crate::stored::{document_of, kept, must_exist, plan_of};
 use bucketload_engine::Error;
 use bucketload_engine::config::variables::unset_variables;
-use bucketload_engine::job::tables;
 use bucketload_engine::table::warehouse::TableName;
 use bucketload_state::history::JobFilter;
 use bucketload_state::jobs::JobRecord;
@@ -62,7 +61,7 @@ pub(super) async fn create(api: &Api, request: &Request) -> Result<Answer, Answe
     body.finish()?;
     let checked = checked(api, &config).map_err(|error| failed(&error))?;
     if !checked.creates_table {
-        must_exist(api, &api.warehouse, &new.database, &new.table).await?;
+        table_must_exist(api, &api.warehouse, &new.database, &new.table).await?;
     }
     let new = NewSchedule {
         config: checked.kept,
@@ -106,7 +105,7 @@ pub(super) async fn update(api: &Api, name: String, request: &Request) -> Result
     if (change.database.is_some() || change.table.is_some()) && !creates_table {
         let database = change.database.as_ref().unwrap_or(&old.database);
         let table = change.table.as_ref().unwrap_or(&old.table);
-        must_exist(api, &old.warehouse, database, table).await?;
+        table_must_exist(api, &old.warehouse, database, table).await?;
     }
     if change.config_diff.is_some() {
         // Jobs that died may have committed, and what they left must not come after what is said now.
@@ -220,12 +219,9 @@ pub(super) fn checked(api: &Api, config: &Value) -> Result<Checked, Error> {
     })
 }
 
-async fn must_exist(api: &Api, warehouse: &str, database: &str, table: &str) -> Result<(), Answer> {
+async fn table_must_exist(api: &Api, warehouse: &str, database: &str, table: &str) -> Result<(), Answer> {
     let target = TableName::new(database, table).map_err(|error| failed(&error))?;
     let environment = api.service.environment(warehouse).map_err(|error| failed(&error))?;
     // It is computed where answers are given: reading a log is little work, and mostly waiting.
-    match tables::show(&environment, &target).await {
-        Ok(_) => Ok(()),
-        Err(error) => Err(failed(&error)),
-    }
+    must_exist(&environment, &target).await.map_err(|error| failed(&error))
 }
