@@ -54,6 +54,9 @@ pub enum StateError {
     /// A process has this job, or will have it.
     #[error("job `{0}` is queued or running")]
     JobRuns(String),
+    /// No more jobs may wait.
+    #[error("{0} jobs wait already")]
+    QueueFull(u32),
     /// There is no job of this id.
     #[error("there is no job `{0}`")]
     NoJob(String),
@@ -108,6 +111,10 @@ impl StateError {
                 Some("put the file aside: that loses history and schedules, and no data".to_owned())
             }
             StateError::JobRuns(job_id) => Some(format!("wait for it, or stop it with `bucketload cancel {job_id}`")),
+            StateError::QueueFull(_) => Some(
+                "wait until some of them have run, let more run at once (`serve --max-jobs`), or cancel some"
+                    .to_owned(),
+            ),
             StateError::NoJob(_) => Some("`bucketload jobs` lists them".to_owned()),
             StateError::NoSchedule(_) => Some("`bucketload list` lists them".to_owned()),
             StateError::ScheduleExists(name) => Some(format!(

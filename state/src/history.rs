@@ -7,8 +7,15 @@ use crate::database::{State, millis};
 use crate::error::StateResult;
 use crate::jobs::{COLUMNS, JobRecord, JobStatus, record};
 use jiff::Timestamp;
-use rusqlite::params_from_iter;
 use rusqlite::types::Value as SqlValue;
+use rusqlite::{params, params_from_iter};
+
+/// Jobs that one transaction removes. Others who want to write wait for some tens of milliseconds, whatever there is to be removed.
+const REMOVED_AT_ONCE: u32 = 1_000;
+
+/// The plus keeps SQLite from going through all jobs of a status: few of them are old.
+const OLD_JOBS_REMOVED: &str = "DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE ended_ms < ?1 \
+    AND +status IN ('success', 'error', 'killed') AND (is_settled OR schedule_id IS NULL) LIMIT ?2)";
 
 /// Which jobs to list.
 #[derive(Clone, Debug, Default)]
@@ -73,16 +80,17 @@ impl State {
     /// Removes finished jobs that ended before an instant, and gives their number. Those of schedules of which the table still has to be
     /// asked stay.
     pub fn prune_jobs(&self, before: Timestamp) -> StateResult<usize> {
-        let (num_removed, owners) = self.transaction(|transaction| {
-            let sql = "DELETE FROM jobs WHERE status IN ('success', 'error', 'killed') AND (is_settled OR schedule_id IS NULL) \
-                       AND ended_ms < ?1";
-            let num_removed = transaction.execute(sql, [millis(before)])?;
-            let sql = "SELECT DISTINCT owner FROM jobs WHERE status = 'running'";
-            let owners: rusqlite::Result<Vec<String>> =
-                transaction.prepare(sql)?.query_map([], |row| row.get(0))?.collect();
-            Ok((num_removed, owners?))
-        })?;
-        crate::owner::sweep(&self.locks(), &owners);
+        let mut num_removed = 0;
+        loop {
+            let num_now = self.transaction(|transaction| {
+                Ok(transaction.execute(OLD_JOBS_REMOVED, params![millis(before), REMOVED_AT_ONCE])?)
+            })?;
+            num_removed += num_now;
+            if num_now == 0 {
+                break;
+            }
+        }
+        crate::owner::sweep(&self.locks(), &self.owners_of_running()?);
         Ok(num_removed)
     }
 }
@@ -90,6 +98,17 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The steps that SQLite makes of a query.
+    fn plan(state: &State, sql: &str, values: Vec<SqlValue>) -> Vec<String> {
+        let read = state.read(|connection| {
+            let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
+            statement
+                .query_map(params_from_iter(values), |row| row.get("detail"))?
+                .collect()
+        });
+        read.unwrap()
+    }
 
     #[test]
     fn no_list_reads_more_than_it_shows() {
@@ -111,16 +130,37 @@ mod tests {
                 ..JobFilter::default()
             };
             let (sql, values) = filter.query(before);
-            let plan: Vec<String> = state
-                .read(|connection| {
-                    let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
-                    statement
-                        .query_map(params_from_iter(values), |row| row.get("detail"))?
-                        .collect()
-                })
-                .unwrap();
+            let plan = plan(&state, &sql, values);
             let is_along_an_index = plan.iter().all(|step| step.contains("USING INDEX jobs_by_"));
             assert!(is_along_an_index, "{filter:?}: {plan:?}");
         }
+    }
+
+    #[test]
+    fn only_old_jobs_are_read_to_be_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::open(&folder.path().join("state.db")).unwrap();
+        let plan = plan(&state, OLD_JOBS_REMOVED, vec![0.into(), 1.into()]);
+        assert!(
+            plan.iter().any(|step| step.contains("USING INDEX jobs_by_end")),
+            "{plan:?}"
+        );
+        assert!(!plan.iter().any(|step| step.contains("SCAN")), "{plan:?}");
+    }
+
+    #[test]
+    fn more_jobs_than_one_transaction_removes_are_all_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::open(&folder.path().join("state.db")).unwrap();
+        let num_jobs = 2 * REMOVED_AT_ONCE + 1;
+        let sql = "INSERT INTO jobs (id, status, warehouse, database, table_name, config, owner, created_ms, ended_ms) \
+                   WITH RECURSIVE numbers (number) AS (SELECT 1 UNION ALL SELECT number + 1 FROM numbers WHERE number < ?1) \
+                   SELECT number, 'success', '/w', 'd', 't', '{}', '', number, number FROM numbers";
+        state
+            .transaction(|transaction| Ok(transaction.execute(sql, [num_jobs])?))
+            .unwrap();
+        let last = Timestamp::from_millisecond(num_jobs.into()).unwrap();
+        assert_eq!(u32::try_from(state.prune_jobs(last).unwrap()), Ok(num_jobs - 1));
+        assert_eq!(state.jobs(&JobFilter::default()).unwrap().len(), 1);
     }
 }

@@ -12,6 +12,9 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::Value;
 
+/// Jobs that may wait when another is queued by its configuration. Schedules have one each, however many wait.
+const MAX_QUEUED: u32 = 10_000;
+
 /// What a look at the schedules gave.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Enqueued {
@@ -87,8 +90,15 @@ impl State {
     }
 
     /// Queues a job by its configuration.
+    ///
+    /// **Errors**: too many wait already.
     pub fn enqueue_job(&self, job: &crate::jobs::NewJob, now: Timestamp) -> StateResult<JobRecord> {
         self.transaction(|transaction| {
+            let sql = "SELECT count(*) FROM jobs WHERE status = 'queued'";
+            let num_queued: u32 = transaction.query_row(sql, [], |row| row.get(0))?;
+            if num_queued >= MAX_QUEUED {
+                return Err(StateError::QueueFull(num_queued).into());
+            }
             let sql = "INSERT INTO jobs (id, status, warehouse, database, table_name, config, owner, origin, created_ms, queued_ms, \
                        not_before_ms) VALUES (?1, 'queued', ?2, ?3, ?4, ?5, '', ?6, ?7, ?7, ?7)";
             transaction.execute(

@@ -34,13 +34,9 @@ impl State {
     ///
     /// **Shape**: those jobs.
     pub fn bury_dead(&self, now: Timestamp) -> StateResult<Vec<JobRecord>> {
-        let owners: Vec<String> = self.read(|connection| {
-            let sql = "SELECT DISTINCT owner FROM jobs WHERE status = 'running'";
-            connection.prepare(sql)?.query_map([], |row| row.get(0))?.collect()
-        })?;
         let locks = self.locks();
         let mut buried = Vec::new();
-        for owner in owners {
+        for owner in self.owners_of_running()? {
             if is_alive(&locks, &owner)? {
                 continue;
             }
@@ -48,6 +44,14 @@ impl State {
             forget(&locks, &owner);
         }
         Ok(buried)
+    }
+
+    /// Names of the processes that have running jobs, dead or alive.
+    pub(crate) fn owners_of_running(&self) -> StateResult<Vec<String>> {
+        self.read(|connection| {
+            let sql = "SELECT DISTINCT owner FROM jobs WHERE status = 'running'";
+            connection.prepare(sql)?.query_map([], |row| row.get(0))?.collect()
+        })
     }
 
     /// Jobs of a schedule of which only the table knows whether they committed, the oldest first.
@@ -93,7 +97,7 @@ impl State {
     /// Jobs that ended without their process knowing what they committed, the oldest first.
     pub fn unasked(&self) -> StateResult<Vec<JobRecord>> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM jobs WHERE NOT is_settled AND status IN ('error', 'killed') AND started_ms IS NOT NULL \
+            "SELECT {COLUMNS} FROM jobs WHERE NOT is_settled AND +status IN ('error', 'killed') AND started_ms IS NOT NULL \
              AND (error IS NULL OR json_extract(error, '$.committed') IS NULL) ORDER BY created_ms, id"
         );
         self.read(|connection| connection.prepare(&sql)?.query_map([], record)?.collect())

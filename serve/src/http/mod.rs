@@ -210,7 +210,8 @@ fn refused(error: &StateError) -> Answer {
         StateError::NoJob(_) | StateError::NoSchedule(_) => 404,
         StateError::JobRuns(_) | StateError::ScheduleExists(_) | StateError::ScheduleBusy { .. } => 409,
         StateError::ScheduleName(_) | StateError::Timing(_) => 422,
-        StateError::Files { .. }
+        StateError::QueueFull(_)
+        | StateError::Files { .. }
         | StateError::Sqlite { .. }
         | StateError::Replaced { .. }
         | StateError::TooNew { .. }

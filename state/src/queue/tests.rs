@@ -456,6 +456,31 @@ fn queued_jobs_outlive_the_server() {
 }
 
 #[test]
+fn a_queue_has_an_end() {
+    let site = Site::new();
+    let state = site.process();
+    let sql = "INSERT INTO jobs (id, status, warehouse, database, table_name, config, owner, created_ms) \
+               WITH RECURSIVE numbers (number) AS (SELECT 1 UNION ALL SELECT number + 1 FROM numbers WHERE number < ?1) \
+               SELECT number, 'queued', '/w', 'd', 't', '{}', '', number FROM numbers";
+    state
+        .transaction(|transaction| Ok(transaction.execute(sql, [MAX_QUEUED - 1])?))
+        .unwrap();
+    let job = |id: &str| crate::jobs::NewJob {
+        id: id.to_owned(),
+        origin: Origin::Issue,
+        warehouse: "/w".to_owned(),
+        database: "d".to_owned(),
+        table: "t".to_owned(),
+        config: json!({}),
+    };
+    state.enqueue_job(&job("last"), at(BEGIN)).unwrap();
+    let full = state.enqueue_job(&job("more"), at(BEGIN)).unwrap_err();
+    assert!(matches!(full, StateError::QueueFull(MAX_QUEUED)), "{full}");
+    state.cancel_job("last", at(BEGIN)).unwrap();
+    state.enqueue_job(&job("more"), at(BEGIN)).unwrap();
+}
+
+#[test]
 fn a_schedule_that_makes_no_sense_any_more_stops_no_other() {
     let site = Site::new();
     let state = site.process();
