@@ -5,9 +5,10 @@
 
 use crate::ended::stopped;
 use crate::record::error_document;
-use crate::run::{Prepared, prepare, run_prepared};
+use crate::run::{Attempt, Prepared, prepare, run_prepared};
 use crate::service::Service;
 use crate::settle::ask_tables;
+use crate::totals::Totals;
 use bucketload_engine::job::stop::{Ended, Stop, StopReason};
 use bucketload_engine::{Error, Result};
 use bucketload_state::jobs::{Ending, JobRecord, JobStatus};
@@ -246,24 +247,30 @@ impl Scheduler {
     }
 }
 
+/// Runs a job that this server has taken, to whatever end.
 async fn run_one(service: Arc<Service>, job: JobRecord, stop: Stop) {
     let table = format!("{}.{}", job.job.database, job.job.table);
     let schedule = job.run.as_ref().map(|run| run.schedule_name.as_str());
     let totals = &service.totals;
-    let count = |total: &AtomicU64| total.fetch_add(1, Ordering::Relaxed);
     if job.attempt > 1 {
         count(&totals.retried);
     }
-    let attempt = match prepare(&service, &job, &stop).await {
-        Prepared::Ready(attempt) => attempt,
+    let job_id = match prepare(&service, &job, &stop).await {
+        Prepared::Ready(attempt) => {
+            let job_id = attempt.job.job.id.clone();
+            tracing::info!(job_id, table, schedule, attempt = job.attempt, "job started");
+            let ended = run_prepared(&service, &attempt, &stop).await;
+            note_ended(totals, &ended, &attempt, &table, &stop);
+            job_id
+        }
         Prepared::Refused(error) => {
             count(&totals.failed);
             tracing::error!(job_id = job.job.id, table, schedule, %error, "job could not begin");
-            return service.trace(&job.job.id).await;
+            job.job.id
         }
         Prepared::CommittedBefore(job_id) => {
             tracing::info!(job_id, table, schedule, "an earlier attempt had committed");
-            return service.trace(&job_id).await;
+            job_id
         }
         Prepared::GivenUp => {
             count(&totals.killed);
@@ -273,37 +280,38 @@ async fn run_one(service: Arc<Service>, job: JobRecord, stop: Stop) {
                 schedule,
                 "job stopped before it began to load"
             );
-            return service.trace(&job.job.id).await;
+            job.job.id
         }
     };
+    service.trace(&job_id).await;
+}
+
+/// Counts and logs the end of a job that began to load.
+fn note_ended(totals: &Totals, ended: &Ended, attempt: &Attempt, table: &str, stop: &Stop) {
     let job_id = attempt.job.job.id.as_str();
-    tracing::info!(job_id, table, schedule, attempt = job.attempt, "job started");
-    match run_prepared(&service, &attempt, &stop).await {
+    match ended {
         Ended::Done(report) => {
             count(&totals.succeeded);
-            totals.add(&report, true);
-            tracing::info!(
-                job_id,
-                table,
-                rows = report.rows.written,
-                seconds = report.seconds.total,
-                "job done"
-            );
+            totals.add(report, true);
+            let (rows, seconds) = (report.rows.written, report.seconds.total);
+            tracing::info!(job_id, table, rows, seconds, "job done");
         }
         Ended::Failed(failed) => {
             count(&totals.failed);
             totals.add(&failed.report, false);
-            tracing::error!(job_id, table, attempt = job.attempt, error = %failed.error, "job failed");
+            tracing::error!(job_id, table, attempt = attempt.job.attempt, error = %failed.error, "job failed");
         }
         Ended::Stopped => {
             count(&totals.killed);
-            tracing::warn!(
-                job_id,
-                table,
-                "{}",
-                stopped(stop.reason(), &attempt.progress.committed())
-            );
+            let told = stopped(stop.reason(), &attempt.progress.committed());
+            tracing::warn!(job_id, table, "{told}");
         }
     }
-    service.trace(job_id).await;
 }
+
+fn count(total: &AtomicU64) {
+    total.fetch_add(1, Ordering::Relaxed);
+}
+
+#[cfg(test)]
+mod tests;

@@ -147,6 +147,51 @@ fn trace(job: &JobRecord, resource: &[(String, String)]) -> Option<Value> {
         JobStatus::Success => json!({"code": 1}),
         _ => json!({"code": 2, "message": error}),
     };
+    let span = |id: String, parent: &str, name: &str, begin: Timestamp, end: Timestamp, attributes: Vec<Value>| {
+        json!({
+            "traceId": trace_id, "spanId": id, "parentSpanId": parent, "name": name, "kind": 1,
+            "startTimeUnixNano": begin.as_nanosecond().to_string(), "endTimeUnixNano": end.as_nanosecond().to_string(),
+            "attributes": attributes,
+        })
+    };
+    let mut job_span = span(root.clone(), "", "job", started, ended, job_attributes(job));
+    job_span["status"] = status;
+    let mut spans = vec![job_span];
+    let mut begin = started;
+    for (index, name) in (1..).zip(["list", "run", "commit"]) {
+        let seconds = number(&format!("/seconds/{name}")).as_f64().unwrap_or_default();
+        let Ok(duration) = jiff::SignedDuration::try_from_secs_f64(seconds) else {
+            continue;
+        };
+        let end = begin.saturating_add(duration).unwrap_or(ended).min(ended);
+        if seconds > 0.0 {
+            let stages = match name {
+                "run" => stage_attributes(&report["stages"]),
+                _ => Vec::new(),
+            };
+            spans.push(span(span_id(index), &root, name, begin, end, stages));
+        }
+        begin = end;
+    }
+    let resource: Vec<Value> = resource
+        .iter()
+        .map(|(name, value)| attribute(name, &json!(value)))
+        .collect();
+    Some(json!({"resourceSpans": [{
+        "resource": {"attributes": resource},
+        "scopeSpans": [{"scope": {"name": "bucketload", "version": env!("CARGO_PKG_VERSION")}, "spans": spans}],
+    }]}))
+}
+
+/// What is said of a job as a whole.
+fn job_attributes(job: &JobRecord) -> Vec<Value> {
+    let number = |path: &str| {
+        job.report
+            .as_ref()
+            .and_then(|report| report.pointer(path))
+            .cloned()
+            .unwrap_or_default()
+    };
     let mut attributes = vec![
         attribute("bucketload.job_id", &json!(job.job.id)),
         attribute("bucketload.status", &json!(job.status.name())),
@@ -165,44 +210,16 @@ fn trace(job: &JobRecord, resource: &[(String, String)]) -> Option<Value> {
             &json!(run.scheduled.to_string()),
         ));
     }
-    let span = |id: String, parent: &str, name: &str, begin: Timestamp, end: Timestamp, attributes: Vec<Value>| {
-        json!({
-            "traceId": trace_id, "spanId": id, "parentSpanId": parent, "name": name, "kind": 1,
-            "startTimeUnixNano": begin.as_nanosecond().to_string(), "endTimeUnixNano": end.as_nanosecond().to_string(),
-            "attributes": attributes,
-        })
-    };
-    let mut job_span = span(root.clone(), "", "job", started, ended, attributes);
-    job_span["status"] = status;
-    let mut spans = vec![job_span];
-    let mut begin = started;
-    for (index, name) in (1..).zip(["list", "run", "commit"]) {
-        let seconds = number(&format!("/seconds/{name}")).as_f64().unwrap_or_default();
-        let Ok(duration) = jiff::SignedDuration::try_from_secs_f64(seconds) else {
-            continue;
-        };
-        let end = begin.saturating_add(duration).unwrap_or(ended).min(ended);
-        if seconds > 0.0 {
-            let mut stages = Vec::new();
-            if name == "run" {
-                for (stage, seconds) in report["stages"].as_object().into_iter().flatten() {
-                    if seconds.is_number() {
-                        stages.push(attribute(&format!("bucketload.seconds.{stage}"), seconds));
-                    }
-                }
-            }
-            spans.push(span(span_id(index), &root, name, begin, end, stages));
-        }
-        begin = end;
-    }
-    let resource: Vec<Value> = resource
-        .iter()
-        .map(|(name, value)| attribute(name, &json!(value)))
-        .collect();
-    Some(json!({"resourceSpans": [{
-        "resource": {"attributes": resource},
-        "scopeSpans": [{"scope": {"name": "bucketload", "version": env!("CARGO_PKG_VERSION")}, "spans": spans}],
-    }]}))
+    attributes
+}
+
+/// The seconds that a load spent in each stage.
+fn stage_attributes(stages: &Value) -> Vec<Value> {
+    let stages = stages.as_object().into_iter().flatten();
+    stages
+        .filter(|(_, seconds)| seconds.is_number())
+        .map(|(stage, seconds)| attribute(&format!("bucketload.seconds.{stage}"), seconds))
+        .collect()
 }
 
 /// A value as the protocol spells it: whole numbers are texts.

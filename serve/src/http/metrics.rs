@@ -8,7 +8,7 @@
 use super::Api;
 use super::message::Answer;
 use super::schedules::ask;
-use crate::totals::SECONDS_BOUNDS;
+use crate::totals::{Durations, SECONDS_BOUNDS, Totals};
 use bucketload_state::history::JobFilter;
 use bucketload_state::jobs::{JobRecord, JobStatus};
 use bucketload_state::schedules::Schedule;
@@ -31,16 +31,34 @@ pub(super) async fn show(api: &Api) -> Result<Answer, Answer> {
     })
     .await?;
     let mut text = Text::default();
-    let totals = &api.service.totals;
+    write_totals(&mut text, &api.service.totals);
+    write_durations(&mut text, &api.service.totals.durations());
+    write_outstanding(&mut text, &queued, &running);
+    let name = "bucketload_schedule_lag_seconds";
+    let help = "Time since the oldest run that should have started and has not; 0: none.";
+    text.family(name, "gauge", help);
+    for schedule in &schedules {
+        let labels = [("schedule", schedule.definition.name.as_str())];
+        text.sample(name, &labels, lag(schedule, &queued, now));
+    }
+    Ok(Answer::of(200, "text/plain; version=0.0.4", text.0.into_bytes()))
+}
+
+/// What jobs have done.
+fn write_totals(text: &mut Text, totals: &Totals) {
     let load = |total: &AtomicU64| total.load(Ordering::Relaxed);
-    text.family("bucketload_jobs_total", "counter", "Jobs that ended here, by status.");
+    let name = "bucketload_jobs_total";
+    text.family(name, "counter", "Jobs that ended here, by status.");
     for (status, total) in [
         ("success", &totals.succeeded),
         ("error", &totals.failed),
         ("killed", &totals.killed),
     ] {
-        text.sample("bucketload_jobs_total", &[("status", status)], load(total));
+        text.sample(name, &[("status", status)], load(total));
     }
+    let fetched = "Bytes fetched.";
+    let written = "Bytes of committed files.";
+    let rejected = "Records rejected by committed jobs.";
     for (name, help, total) in [
         ("bucketload_retries_total", "Attempts after the first.", &totals.retried),
         (
@@ -48,74 +66,45 @@ pub(super) async fn show(api: &Api) -> Result<Answer, Answer> {
             "Files read to their end.",
             &totals.files_read,
         ),
-        (
-            "bucketload_bytes_fetched_total",
-            "Bytes fetched.",
-            &totals.bytes_fetched,
-        ),
-        (
-            "bucketload_bytes_written_total",
-            "Bytes of committed files.",
-            &totals.bytes_written,
-        ),
+        ("bucketload_bytes_fetched_total", fetched, &totals.bytes_fetched),
+        ("bucketload_bytes_written_total", written, &totals.bytes_written),
         ("bucketload_rows_written_total", "Rows committed.", &totals.rows_written),
-        (
-            "bucketload_rows_rejected_total",
-            "Records rejected by committed jobs.",
-            &totals.rows_rejected,
-        ),
+        ("bucketload_rows_rejected_total", rejected, &totals.rows_rejected),
     ] {
         text.family(name, "counter", help);
         text.sample(name, &[], load(total));
     }
-    let durations = totals.durations();
-    text.family("bucketload_job_duration_seconds", "histogram", "Wall time of jobs.");
+}
+
+/// How long jobs took.
+fn write_durations(text: &mut Text, durations: &Durations) {
+    let name = "bucketload_job_duration_seconds";
+    text.family(name, "histogram", "Wall time of jobs.");
+    let bucket = format!("{name}_bucket");
     for (bound, count) in SECONDS_BOUNDS.iter().zip(durations.up_to) {
-        text.sample(
-            "bucketload_job_duration_seconds_bucket",
-            &[("le", &bound.to_string())],
-            count,
-        );
+        text.sample(&bucket, &[("le", &bound.to_string())], count);
     }
-    text.sample(
-        "bucketload_job_duration_seconds_bucket",
-        &[("le", "+Inf")],
-        durations.num_jobs,
-    );
-    text.sample("bucketload_job_duration_seconds_sum", &[], durations.seconds);
-    text.sample("bucketload_job_duration_seconds_count", &[], durations.num_jobs);
-    let outstanding = |path: &str, done: &str| running.iter().map(|job| left(job, path, done)).sum::<u64>();
+    text.sample(&bucket, &[("le", "+Inf")], durations.num_jobs);
+    text.sample(&format!("{name}_sum"), &[], durations.seconds);
+    text.sample(&format!("{name}_count"), &[], durations.num_jobs);
+}
+
+/// What is yet to be done.
+fn write_outstanding(text: &mut Text, queued: &[JobRecord], running: &[JobRecord]) {
+    let outstanding = |all: &str, done: &str| running.iter().map(|job| left(job, all, done)).sum::<u64>();
+    let files = outstanding("/files/selected", "/files/read");
+    let bytes = outstanding("/bytes/selected", "/bytes/fetched");
+    let of_files = "Files that running jobs have yet to read.";
+    let of_bytes = "Bytes that running jobs have yet to fetch.";
     for (name, help, number) in [
         ("bucketload_jobs_queued", "Jobs that wait.", queued.len() as u64),
         ("bucketload_jobs_running", "Jobs under way.", running.len() as u64),
-        (
-            "bucketload_files_outstanding",
-            "Files that running jobs have yet to read.",
-            outstanding("/files/selected", "/files/read"),
-        ),
-        (
-            "bucketload_bytes_outstanding",
-            "Bytes that running jobs have yet to fetch.",
-            outstanding("/bytes/selected", "/bytes/fetched"),
-        ),
+        ("bucketload_files_outstanding", of_files, files),
+        ("bucketload_bytes_outstanding", of_bytes, bytes),
     ] {
         text.family(name, "gauge", help);
         text.sample(name, &[], number);
     }
-    let name = "bucketload_schedule_lag_seconds";
-    text.family(
-        name,
-        "gauge",
-        "Time since the oldest run that should have started and has not; 0: none.",
-    );
-    for schedule in &schedules {
-        text.sample(
-            name,
-            &[("schedule", &schedule.definition.name)],
-            lag(schedule, &queued, now),
-        );
-    }
-    Ok(Answer::of(200, "text/plain; version=0.0.4", text.0.into_bytes()))
 }
 
 /// What a running job has yet to do.
