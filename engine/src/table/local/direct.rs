@@ -6,7 +6,6 @@ use std::io::{Error, ErrorKind, Result};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
 
 /// A file under a name of its own; it goes when this is dropped before [`DirectFile::publish`].
 #[derive(Debug)]
@@ -86,12 +85,8 @@ impl DirectFile {
         if let Some(direct) = &self.direct
             && self.disk.takes_direct_writes()
         {
-            let begun = Instant::now();
-            match direct.write_all_at(block, offset) {
-                Ok(()) => {
-                    self.disk.note(block.len(), begun.elapsed());
-                    return Ok(());
-                }
+            match self.disk.write(block.len(), || direct.write_all_at(block, offset)) {
+                Ok(()) => return Ok(()),
                 // Some file systems open files for direct writes and refuse the writes.
                 Err(error) if is_refusal(&error) => self.disk.refuse_direct_writes(),
                 Err(error) => return Err(error),

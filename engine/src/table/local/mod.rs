@@ -2,7 +2,7 @@
 //!
 //! A load is not read right after it was written, and copying a file into fresh pages of the cache can cost as much as compressing it.
 //! Written directly, the bytes go from the buffer to the disk while the cores go on with other rows. That is so for disks that are
-//! about as fast as a load writes; where one turns out to be slow, or the file system knows no such writes, files go through the cache.
+//! about as fast as a load writes; while one turns out to be slow, or if the file system knows no such writes, files go through the cache.
 //!
 //! Everything else is [`LocalFileSystem`]'s, whose contract this store keeps: a file comes into being under a name of its own,
 //! `NAME#1`, and gets the one it was written for when it is whole.
