@@ -17,26 +17,26 @@ const ROUNDS: usize = 6;
 /// Longer than a load of these files takes on a busy machine.
 const LONGEST_LIFE: Duration = Duration::from_millis(2_500);
 
-fn setting(name: &str) -> Option<u64> {
+pub(crate) fn setting(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
 /// Numbers that follow from a seed; the generator of Numerical Recipes.
-struct Numbers(u64);
+pub(crate) struct Numbers(u64);
 
 impl Numbers {
-    fn new() -> Numbers {
+    pub(crate) fn new() -> Numbers {
         let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         let seed = setting("LOOP_SEED").unwrap_or_else(|| u64::from(clock.subsec_nanos()));
         println!("LOOP_SEED={seed}");
         Numbers(seed)
     }
 
-    fn one_of<T: Clone>(&mut self, choice: &[T]) -> T {
+    pub(crate) fn one_of<T: Clone>(&mut self, choice: &[T]) -> T {
         choice[self.below(choice.len() as u64) as usize].clone()
     }
 
-    fn below(&mut self, end: u64) -> u64 {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.0 = self
             .0
             .wrapping_mul(6_364_136_223_846_793_005)
@@ -46,7 +46,7 @@ impl Numbers {
 }
 
 /// Keys in no order at all.
-fn key(number: usize) -> String {
+pub(crate) fn key(number: usize) -> String {
     format!("{:05}-{number}", number * 7_919 % 99_991)
 }
 

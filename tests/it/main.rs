@@ -36,6 +36,7 @@ mod retries;
 mod s3;
 mod schedules;
 mod serve;
+mod served_loops;
 mod servers;
 mod stop;
 mod terminal;
