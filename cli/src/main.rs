@@ -48,7 +48,8 @@ fn main() -> ExitCode {
                 Err(error) => printer.error(&error),
             };
             // Nothing that is still under way is worth waiting for: it is visible or it is not.
-            runtime.shutdown_background();
+            // Taking the runtime down would break threads that wait for a part of it, and they would say so.
+            std::mem::forget(runtime);
             exit
         }
     };

@@ -76,6 +76,16 @@ fn a_run_that_finds_nothing_leaves_the_cursor_where_it_was() {
 }
 
 #[test]
+fn a_limit_of_no_file_is_told_as_what_it_is() {
+    let workplace = Workplace::new();
+    let (job, _) = five_files(&workplace, "", "3\n");
+    let loaded = workplace.issuing(&job, &["--set", "in.total_file_count_limit=0"]).run();
+    loaded
+        .succeeded()
+        .said(&["`in.total_file_count_limit` is 0, so no file is loaded"]);
+}
+
+#[test]
 fn the_cursor_is_the_last_file_selected_and_not_the_last_one_seen() {
     let workplace = Workplace::new();
     let (job, folder) = five_files(&workplace, "", "3\n");

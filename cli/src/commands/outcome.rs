@@ -78,6 +78,9 @@ fn remark(report: &JobReport, plan: &JobPlan) -> Option<String> {
     if files.selected == 0 && files.skipped_glacier == 0 && report.rows.read == 0 {
         let has_cursor = select.last_path.is_some() || select.last_modified_micros.is_some();
         let is_known = report.ledger.known + report.ledger.changed > 0;
+        if select.total_file_count_limit == Some(0) {
+            return Some("`in.total_file_count_limit` is 0, so no file is loaded".to_owned());
+        }
         return Some(match (files.listed, has_cursor || is_known) {
             (_, true) => "there are no new files".to_owned(),
             (0, false) => format!(

@@ -83,7 +83,7 @@ impl Log {
                         Blame::Storage,
                         format!("a record is missing in the log of table `{}`", folder.name),
                     )
-                    .at(log.path(missing.unwrap_or_default(), RECORD).to_string())
+                    .at(log.place_of(&log.path(missing.unwrap_or_default(), RECORD)))
                     .with_hint("the files that it listed are not known; load the table anew into another one"));
                 }
             }
@@ -264,7 +264,7 @@ impl Log {
             got => got.map_err(|error| self.failed(path, error))?.bytes().await,
         };
         let bytes = bytes.map_err(|error| self.failed(path, error))?;
-        let place = format!("{}/{path}", self.folder.place());
+        let place = self.place_of(path);
         let file: T = serde_json::from_slice(&bytes).map_err(|error| {
             Error::new(Blame::Storage, format!("`{place}` cannot be understood"))
                 .with_hint("it was written by another version of this program, or is broken")
@@ -282,6 +282,11 @@ impl Log {
 
     fn failed(&self, path: &Path, error: object_store::Error) -> Error {
         let what = format!("cannot keep the log of table `{}`", self.folder.name);
-        storage_error(&what, error).at(format!("{}/{path}", self.folder.place()))
+        storage_error(&what, error).at(self.place_of(path))
+    }
+
+    /// How users know a file of the log.
+    fn place_of(&self, path: &Path) -> String {
+        format!("{}/{path}", self.folder.place().trim_end_matches('/'))
     }
 }
