@@ -36,6 +36,10 @@ pub(super) const PARTITION_REQUESTS: usize = 32;
 /// One in so many bytes of the limit is for what is fetched ahead.
 pub(super) const FETCH_PARTS: u64 = 12;
 
+/// One in so many bytes of the limit is for the pages of open files. When the last of them end, uploads hold half as much beside them, and
+/// the allocator cannot give back what is free between pages yet: with a fourth, rows in random order of time took more than the limit.
+const WRITER_PARTS: usize = 5;
+
 /// One in so many bytes that a partition has for its operators is for a sort that puts together what it set aside.
 const MERGE_PARTS: usize = 8;
 
@@ -212,7 +216,7 @@ impl Budgets {
                 .max_requests
                 .unwrap_or(MAX_REQUESTS.max(PARTITION_REQUESTS * num_partitions)),
             fetch_bytes: limit_bytes / FETCH_PARTS,
-            writer_bytes: limit / 4 / num_partitions,
+            writer_bytes: limit / WRITER_PARTS / num_partitions,
             operator_bytes: limit / 4,
             scratch_folder: exec.scratch_folder.clone(),
         }
