@@ -66,7 +66,7 @@ impl Api {
         compute: Handle,
     ) -> bucketload_engine::Result<Api> {
         let token = token.filter(|token| !token.is_empty());
-        if token.is_none() && !address.ip().is_loopback() {
+        if token.is_none() && !address.ip().to_canonical().is_loopback() {
             return Err(Error::config(format!("other machines can reach `{address}`, and there is no token"))
                 .at("--listen")
                 .with_hint("set BUCKETLOAD_TOKEN to what clients must send as `Authorization: Bearer ...`, or listen on 127.0.0.1"));
@@ -130,7 +130,8 @@ fn is_this_machine(host: &str) -> bool {
         Some(rest) => rest.split(']').next().unwrap_or_default(),
         None => host.split(':').next().unwrap_or_default(),
     };
-    name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    let is_loopback = |address: IpAddr| address.to_canonical().is_loopback();
+    name.eq_ignore_ascii_case("localhost") || name.parse().is_ok_and(is_loopback)
 }
 
 /// Answers until the task is dropped.

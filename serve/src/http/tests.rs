@@ -47,7 +47,7 @@ async fn beyond_this_machine_there_must_be_a_token() {
         assert_eq!(api(Some(""), address).unwrap_err().blame(), Blame::Config, "{address}");
         api(Some("secret"), address).unwrap();
     }
-    for address in ["127.0.0.1:8750", "[::1]:0", "127.9.9.9:1"] {
+    for address in ["127.0.0.1:8750", "[::1]:0", "127.9.9.9:1", "[::ffff:127.0.0.1]:0"] {
         api(None, address).unwrap();
     }
 }
@@ -83,6 +83,7 @@ async fn without_a_token_pages_and_other_names_are_refused() {
         "LocalHost",
         "[::1]:8750",
         "127.0.0.2:8750",
+        "[::ffff:127.0.0.1]:8750",
         "127.1.2.3",
     ] {
         check_admitted(&api, &[("host", host)], 200);
