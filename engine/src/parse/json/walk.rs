@@ -7,12 +7,17 @@
 //! Beyond strict JSON it takes raw control characters in strings, `NaN`, `Infinity` and `-Infinity`; what it does with an invalid
 //! escape is an option. The text need not be valid UTF-8: outside strings the grammar is ASCII.
 //!
+//! `scalar` passes numbers and words; `kept` makes the texts that have some members only.
+//!
 //! What breaks when touched: the loop of `container` keeps one bit for each open level (`{` or `[`), which is why
 //! [`super::MAX_DEPTH`] is the number of bits of `u128`.
 
+mod kept;
+mod scalar;
+
 use super::fault::{Expected, Fault};
 use super::scan;
-use super::wanted::{KeptText, NodeIndex, Slot, Slots, Wanted};
+use super::wanted::{NodeIndex, Slot, Slots, Wanted};
 use super::{InvalidStringEscapes, MAX_DEPTH, text};
 use std::ops::Range;
 
@@ -218,28 +223,6 @@ impl<'t> Walker<'t> {
         Ok(kind)
     }
 
-    /// Passes an object or array of which some members are kept in texts.
-    fn kept(&mut self, wanted: &Wanted, node: NodeIndex, slots: &mut Slots, depth: usize) -> Result<Kind, Fault> {
-        let start = self.at;
-        let kind = match self.peek() {
-            b'{' => Kind::Object,
-            _ => Kind::Array,
-        };
-        if !wanted.is_leaf(node) {
-            match kind {
-                Kind::Object => self.wanted_object(wanted, node, slots, depth)?,
-                _ => self.wanted_array(wanted, node, slots, depth)?,
-            };
-        }
-        for index in wanted.kept(node) {
-            self.at = start;
-            let out = slots.kept_mut(*index);
-            out.text.clear();
-            self.keep(wanted.kept_names(*index), out, depth)?;
-        }
-        Ok(kind)
-    }
-
     fn wanted_object(
         &mut self,
         wanted: &Wanted,
@@ -363,135 +346,6 @@ impl<'t> Walker<'t> {
             }
             index += 1;
         }
-    }
-
-    /// Passes a value, and appends to `out` what `names` leave of it as compact JSON: of an object these members, of an array what
-    /// they leave of each element, of anything else the whole.
-    fn keep(&mut self, names: &[String], out: &mut KeptText, depth: usize) -> Result<(), Fault> {
-        match self.peek() {
-            b'{' => self.keep_members(names, out, depth),
-            b'[' => self.keep_elements(names, out, depth),
-            _ => self.copy(&mut out.text, depth),
-        }
-    }
-
-    fn keep_elements(&mut self, names: &[String], out: &mut KeptText, depth: usize) -> Result<(), Fault> {
-        if depth >= MAX_DEPTH {
-            return Err(self.fault(Expected::LessNesting));
-        }
-        self.at += 1;
-        self.space();
-        out.text.push(b'[');
-        if self.peek() != b']' {
-            loop {
-                self.keep(names, out, depth + 1)?;
-                self.space();
-                match self.peek() {
-                    b',' => {
-                        self.at += 1;
-                        self.space();
-                        out.text.push(b',');
-                    }
-                    b']' => break,
-                    _ => return Err(self.fault(Expected::CommaOrBracket)),
-                }
-            }
-        }
-        self.at += 1;
-        out.text.push(b']');
-        Ok(())
-    }
-
-    fn keep_members(&mut self, names: &[String], out: &mut KeptText, depth: usize) -> Result<(), Fault> {
-        if depth >= MAX_DEPTH {
-            return Err(self.fault(Expected::LessNesting));
-        }
-        self.at += 1;
-        self.space();
-        out.text.push(b'{');
-        if self.peek() == b'}' {
-            self.at += 1;
-            out.text.push(b'}');
-            return Ok(());
-        }
-        let mut separator = None;
-        let mut expected = Expected::NameOrClose;
-        let mut turn = 0;
-        loop {
-            let is_kept;
-            if let Some(known) = out.order.known(turn, &self.text[self.at..]) {
-                let key = &self.text[self.at..self.at + known.key_bytes];
-                self.at += known.key_bytes;
-                turn = known.next;
-                is_kept = known.node.is_some();
-                if is_kept {
-                    out.text.extend(separator);
-                    out.text.extend_from_slice(key);
-                }
-            } else {
-                let start = self.at;
-                let name = self.member_name(expected)?;
-                is_kept = self.is_among(names, name.clone());
-                if is_kept {
-                    out.text.extend(separator);
-                    text::compact(&self.text[name.start - 1..=name.end], self.escapes, &mut out.text);
-                    out.text.push(b':');
-                }
-                let key = &self.text[start..self.at];
-                if key.len() == name.len() + KEY_MARKS && !key.contains(&b'\\') && !text::has_control(key) {
-                    out.order.remember(turn, key, is_kept.then_some(0));
-                }
-                turn += 1;
-            }
-            self.space();
-            if is_kept {
-                self.copy(&mut out.text, depth + 1)?;
-                separator = Some(b',');
-            } else {
-                self.skip(depth + 1)?;
-            }
-            self.space();
-            match self.peek() {
-                b',' => {
-                    self.at += 1;
-                    self.space();
-                }
-                b'}' => {
-                    self.at += 1;
-                    out.text.push(b'}');
-                    return Ok(());
-                }
-                _ => return Err(self.fault(Expected::CommaOrBrace)),
-            }
-            expected = Expected::Name;
-        }
-    }
-
-    /// True if the member name between its quotes at `place` is one of `names`.
-    #[inline]
-    fn is_among(&self, names: &[String], place: Range<usize>) -> bool {
-        let raw = &self.text[place];
-        if memchr::memchr(b'\\', raw).is_none() {
-            return names.iter().any(|name| name.as_bytes() == raw);
-        }
-        let mut decoded = Vec::with_capacity(raw.len());
-        text::decode(raw, self.escapes, &mut decoded);
-        names.iter().any(|name| name.as_bytes() == decoded)
-    }
-
-    /// Passes the value that begins here, and appends it to `out` as compact JSON.
-    fn copy(&mut self, out: &mut Vec<u8>, depth: usize) -> Result<(), Fault> {
-        let start = self.at;
-        let was_compact = std::mem::replace(&mut self.is_compact, true);
-        self.skip(depth)?;
-        let raw = &self.text[start..self.at];
-        if self.is_compact && !text::has_control(raw) {
-            out.extend_from_slice(raw);
-        } else {
-            text::compact(raw, self.escapes, out);
-        }
-        self.is_compact &= was_compact;
-        Ok(())
     }
 
     /// Passes one value that is wanted at each of `nodes`.
@@ -627,75 +481,5 @@ impl<'t> Walker<'t> {
                 }
             }
         }
-    }
-
-    /// Passes a number or a word.
-    #[inline]
-    fn scalar(&mut self) -> Result<Kind, Fault> {
-        match self.peek() {
-            b'0'..=b'9' => self.number(),
-            b'-' => {
-                self.at += 1;
-                if self.peek() == b'I' {
-                    return self.word("Infinity", Kind::NonFinite);
-                }
-                self.number()
-            }
-            b't' => self.word("true", Kind::True),
-            b'f' => self.word("false", Kind::False),
-            b'n' => self.word("null", Kind::Null),
-            b'N' => self.word("NaN", Kind::NonFinite),
-            b'I' => self.word("Infinity", Kind::NonFinite),
-            _ => Err(self.fault(Expected::Value)),
-        }
-    }
-
-    fn word(&mut self, word: &'static str, kind: Kind) -> Result<Kind, Fault> {
-        if kind == Kind::NonFinite {
-            self.is_compact = false;
-        }
-        for byte in word.bytes() {
-            if self.peek() != byte {
-                return Err(self.fault(Expected::Word(word)));
-            }
-            self.at += 1;
-        }
-        Ok(kind)
-    }
-
-    /// Passes a number from its first digit on.
-    #[inline]
-    fn number(&mut self) -> Result<Kind, Fault> {
-        if self.peek() == b'0' {
-            self.at += 1;
-        } else {
-            self.digits()?;
-        }
-        let mut kind = Kind::Integer;
-        if self.peek() == b'.' {
-            self.at += 1;
-            self.digits()?;
-            kind = Kind::Float;
-        }
-        if matches!(self.peek(), b'e' | b'E') {
-            self.at += 1;
-            if matches!(self.peek(), b'+' | b'-') {
-                self.at += 1;
-            }
-            self.digits()?;
-            kind = Kind::Float;
-        }
-        Ok(kind)
-    }
-
-    #[inline]
-    fn digits(&mut self) -> Result<(), Fault> {
-        if !self.peek().is_ascii_digit() {
-            return Err(self.fault(Expected::Digit));
-        }
-        while self.peek().is_ascii_digit() {
-            self.at += 1;
-        }
-        Ok(())
     }
 }
