@@ -5,6 +5,7 @@ use bucketload_tests::python;
 use serde_json::Value;
 use std::fs;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 /// Rows of each file.
 pub(crate) const ROWS: usize = 10;
@@ -68,9 +69,23 @@ impl Store {
         self.put_rows(name, (0..ROWS).map(|row| format!("{name}/{row},{version}\n")).collect());
     }
 
+    /// The same with a time of its own.
+    pub(crate) fn put_at(&self, name: &str, modified: SystemTime) {
+        let rows = (0..ROWS).map(|row| format!("{name}/{row},0\n")).collect();
+        self.put_rows_at(name, rows, Some(modified));
+    }
+
     fn put_rows(&self, name: &str, rows: String) {
+        self.put_rows_at(name, rows, None);
+    }
+
+    fn put_rows_at(&self, name: &str, rows: String, modified: Option<SystemTime>) {
         let unfinished = self.workplace.path(&format!("unfinished-{name}"));
         fs::write(&unfinished, rows).unwrap();
+        if let Some(modified) = modified {
+            let file = fs::File::options().write(true).open(&unfinished).unwrap();
+            file.set_modified(modified).unwrap();
+        }
         fs::rename(unfinished, self.path(name)).unwrap();
     }
 

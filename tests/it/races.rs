@@ -207,6 +207,7 @@ fn jobs_at_the_same_time_on_bare_files_come_one_after_the_other() {
         assert!([3 * ROWS, 6 * ROWS].contains(&rows), "round {round}: {rows}");
         let replaces: [&[&str]; 2] = [&["--mode", "replace"]; 2];
         assert_eq!(all_at_once(&replaces), 3 * ROWS, "round {round}");
+        println!("round {round} of bare files");
     }
 }
 
@@ -246,5 +247,6 @@ fn jobs_at_the_same_time_come_one_after_the_other() {
             load.wait().succeeded();
         }
         assert_eq!(place.number("SELECT count(*) AS n FROM d.t"), 3 * ROWS, "round {round}");
+        println!("round {round}");
     }
 }
