@@ -8,6 +8,7 @@ use crate::exit::Exit;
 use crate::printer::Printer;
 use crate::progress::Drawing;
 use crate::status_line::StatusLine;
+use bucketload_engine::Result;
 use bucketload_engine::config::plan::JobPlan;
 use bucketload_engine::config::{Document, Node};
 use bucketload_engine::job::progress::Progress;
@@ -15,7 +16,6 @@ use bucketload_engine::job::replay::RejectFilter;
 use bucketload_engine::job::stop::{Stop, StopReason, replay_stoppable, run_stoppable};
 use bucketload_engine::table::OutputMode;
 use bucketload_engine::table::warehouse::TableName;
-use bucketload_engine::{Environment, Result};
 use bucketload_serve::ended::ending;
 use bucketload_serve::log::JobLogs;
 use bucketload_serve::record::{Recorder, state_error};
@@ -101,9 +101,13 @@ pub(super) async fn run_asked(
         table: target.table.clone(),
         config: shown(&document),
     };
-    let (service, recorder) = begin_record(global, job, &environment, &progress, &stop, logs, printer)
-        .await
-        .unzip();
+    let followed = Followed {
+        progress: &progress,
+        stop: &stop,
+        logs,
+        runtime: environment.io_runtime(),
+    };
+    let (service, recorder) = begin_record(global, job, &followed, printer).await.unzip();
     let span = recorder
         .as_ref()
         .map_or_else(Span::none, |recorder| recorder.span().clone());
@@ -153,17 +157,23 @@ fn apply_flags(document: &mut Document, arguments: &IssueArguments) {
     }
 }
 
+/// What the record of a job follows.
+struct Followed<'a> {
+    progress: &'a Arc<Progress>,
+    stop: &'a Stop,
+    logs: &'a JobLogs,
+    /// Where the record is written, beside the requests.
+    runtime: &'a Handle,
+}
+
 /// Begins the record of a job. A load does not fail for want of a record: its table is what counts, and it is told that there is none.
 async fn begin_record(
     global: &GlobalArguments,
     job: NewJob,
-    environment: &Environment,
-    progress: &Arc<Progress>,
-    stop: &Stop,
-    logs: &JobLogs,
+    followed: &Followed<'_>,
     printer: &Printer,
 ) -> Option<(Service, Recorder)> {
-    match begin(global, job, environment, progress, stop, logs).await {
+    match begin(global, job, followed).await {
         Ok(begun) => Some(begun),
         Err(error) => {
             printer.talk(&format!("warning: this job is not recorded: {error}"));
@@ -172,17 +182,16 @@ async fn begin_record(
     }
 }
 
-async fn begin(
-    global: &GlobalArguments,
-    job: NewJob,
-    environment: &Environment,
-    progress: &Arc<Progress>,
-    stop: &Stop,
-    logs: &JobLogs,
-) -> Result<(Service, Recorder)> {
+async fn begin(global: &GlobalArguments, job: NewJob, followed: &Followed<'_>) -> Result<(Service, Recorder)> {
+    let Followed {
+        progress,
+        stop,
+        logs,
+        runtime,
+    } = *followed;
     let state = state::open(global)?;
     state::tidy(&state, global).map_err(state_error)?;
-    let recorder = Recorder::begin(&state, job, progress, stop, logs, environment.io_runtime())
+    let recorder = Recorder::begin(&state, job, progress, stop, logs, runtime)
         .await
         .map_err(state_error)?;
     Ok((Service::new(state, logs.clone(), Timestamp::now, variable), recorder))

@@ -165,39 +165,56 @@ fn edits(text: &str, new: &[ExecEntry]) -> Option<Vec<Edit>> {
     let Shape::Map { style, place, entries } = top else {
         return None;
     };
-    let newline = if text.contains("\r\n") { "\r\n" } else { "\n" };
-    let Some((key, exec)) = top.entry("exec") else {
-        return match style {
-            StructureStyle::Block => {
-                let indent = column(text, entries.first()?.0.place().start);
-                let mut block = String::new();
-                if !text.ends_with('\n') {
-                    block.push_str(newline);
-                }
-                block.push_str(&format!("{:indent$}exec:{newline}", ""));
-                block.push_str(&lines(new, indent + INDENT, newline));
-                Some(vec![(text.len()..text.len(), block)])
-            }
-            StructureStyle::Flow => {
-                let exec = format!("\"exec\": {{{}}}", flow(new));
-                let last = entries.last().map(|(_, value)| value.place().end);
-                let addition = match (last, entries.first()) {
-                    (Some(last), Some((first, _))) => {
-                        // The room between two entries is that before the first one.
-                        let room = &text[place.start + 1..first.place().start];
-                        let room = if room.trim().is_empty() && !room.is_empty() {
-                            room
-                        } else {
-                            " "
-                        };
-                        (last..last, format!(",{room}{exec}"))
-                    }
-                    _ => (place.start + 1..place.start + 1, exec),
-                };
-                Some(vec![addition])
-            }
-        };
-    };
+    match top.entry("exec") {
+        None => Some(vec![new_section(text, *style, place, entries, new)?]),
+        Some((key, exec)) => into_section(text, *style, key, exec, new),
+    }
+}
+
+/// The line end of a text.
+fn newline(text: &str) -> &'static str {
+    if text.contains("\r\n") { "\r\n" } else { "\n" }
+}
+
+/// Puts a section `exec` at the end of a map.
+fn new_section(
+    text: &str,
+    style: StructureStyle,
+    place: &Range<usize>,
+    entries: &[(Shape, Shape)],
+    new: &[ExecEntry],
+) -> Option<Edit> {
+    let newline = newline(text);
+    if style == StructureStyle::Block {
+        let indent = column(text, entries.first()?.0.place().start);
+        let mut block = String::new();
+        if !text.ends_with('\n') {
+            block.push_str(newline);
+        }
+        block.push_str(&format!("{:indent$}exec:{newline}", ""));
+        block.push_str(&lines(new, indent + INDENT, newline));
+        return Some((text.len()..text.len(), block));
+    }
+    let exec = format!("\"exec\": {{{}}}", flow(new));
+    let last = entries.last().map(|(_, value)| value.place().end);
+    Some(match (last, entries.first()) {
+        (Some(last), Some((first, _))) => {
+            // The room between two entries is that before the first one.
+            let room = &text[place.start + 1..first.place().start];
+            let room = if room.trim().is_empty() && !room.is_empty() {
+                room
+            } else {
+                " "
+            };
+            (last..last, format!(",{room}{exec}"))
+        }
+        _ => (place.start + 1..place.start + 1, exec),
+    })
+}
+
+/// Changes what stands at `exec`, the value of `key` in a map of `style`.
+fn into_section(text: &str, style: StructureStyle, key: &Shape, exec: &Shape, new: &[ExecEntry]) -> Option<Vec<Edit>> {
+    let newline = newline(text);
     match exec {
         Shape::Map {
             style: exec_style,
@@ -229,7 +246,7 @@ fn edits(text: &str, new: &[ExecEntry]) -> Option<Vec<Edit>> {
             });
             Some(edits)
         }
-        Shape::Scalar { place, .. } if place.is_empty() && *style == StructureStyle::Block => {
+        Shape::Scalar { place, .. } if place.is_empty() && style == StructureStyle::Block => {
             let indent = column(text, key.place().start) + INDENT;
             Some(vec![after_line(
                 text,

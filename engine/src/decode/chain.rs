@@ -337,7 +337,7 @@ impl FileDecoder {
         if level >= MAX_DETECTED_LAYERS {
             let reason = format!("more than `{MAX_DETECTED_LAYERS}` layers of compression inside each other");
             return Err(DecodeError::Unsupported {
-                format: format_name(&options),
+                format: options.name(),
                 reason,
                 byte: self.file_byte + source.consumed as u64,
             });
@@ -428,9 +428,9 @@ impl FileDecoder {
                 Some(entry) if is_archive(outer) => format!("{reason} (at byte {byte} of entry `{entry}`)"),
                 Some(entry) => format!(
                     "{reason} (at byte {byte} of the {} data's content, in entry `{entry}`)",
-                    format_name(outer)
+                    outer.name()
                 ),
-                None => format!("{reason} (at byte {byte} of the {} data's content)", format_name(outer)),
+                None => format!("{reason} (at byte {byte} of the {} data's content)", outer.name()),
             }
         };
         match error {
@@ -466,16 +466,4 @@ fn build(options: &DecoderOptions) -> Box<dyn Decoder> {
 
 fn is_archive(options: &DecoderOptions) -> bool {
     matches!(options, DecoderOptions::Zip(_) | DecoderOptions::Tar(_))
-}
-
-fn format_name(options: &DecoderOptions) -> &'static str {
-    match options {
-        DecoderOptions::Gzip => "gzip",
-        DecoderOptions::Bzip2 => "bzip2",
-        DecoderOptions::Zstd => "zstd",
-        DecoderOptions::Xz => "xz",
-        DecoderOptions::Zlib => "zlib",
-        DecoderOptions::Zip(_) => "zip",
-        DecoderOptions::Tar(_) => "tar",
-    }
 }

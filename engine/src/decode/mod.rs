@@ -58,6 +58,21 @@ pub enum DecoderOptions {
     Tar(EntryOptions),
 }
 
+impl DecoderOptions {
+    /// The word of the configuration, and the name of the format in messages.
+    pub fn name(&self) -> &'static str {
+        match self {
+            DecoderOptions::Gzip => "gzip",
+            DecoderOptions::Bzip2 => "bzip2",
+            DecoderOptions::Zstd => "zstd",
+            DecoderOptions::Xz => "xz",
+            DecoderOptions::Zlib => "zlib",
+            DecoderOptions::Zip(_) => "zip",
+            DecoderOptions::Tar(_) => "tar",
+        }
+    }
+}
+
 /// Which entries of an archive are read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EntryOptions {

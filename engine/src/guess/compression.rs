@@ -5,8 +5,7 @@
 //! that holds a tar is two decoders.
 
 use super::GuessError;
-use crate::decode::{DecodeError, DecodeOptions, DecoderOptions, Event, FileDecoder};
-use std::io::Read;
+use crate::decode::{self, DecodeError, DecodeOptions, DecoderOptions, Event, FileDecoder};
 
 /// Decoded bytes kept of one sample. A sample of 32 KiB that holds nothing but blanks would else become 32 MiB.
 const MAX_DECODED_BYTES: usize = 1024 * 1024;
@@ -25,47 +24,14 @@ pub(crate) struct Decompressed {
     pub(crate) found: Vec<DecoderOptions>,
 }
 
-/// The word of the configuration for a decoder.
-pub(crate) fn name(decoder: &DecoderOptions) -> &'static str {
-    match decoder {
-        DecoderOptions::Gzip => "gzip",
-        DecoderOptions::Bzip2 => "bzip2",
-        DecoderOptions::Zstd => "zstd",
-        DecoderOptions::Xz => "xz",
-        DecoderOptions::Zlib => "zlib",
-        DecoderOptions::Zip(_) => "zip",
-        DecoderOptions::Tar(_) => "tar",
-    }
-}
-
-/// The format whose first bytes these are. An office document, which is a zip archive, is none.
+/// The format whose first bytes these are. An office document, which is a zip archive, is none; zlib, which a job never looks for, is
+/// one if its bytes can be read.
 pub(crate) fn detect(bytes: &[u8]) -> Option<DecoderOptions> {
-    if bytes.starts_with(&[0x1F, 0x8B]) {
-        return Some(DecoderOptions::Gzip);
+    match decode::detect(bytes) {
+        Some(DecoderOptions::Zip(_)) if is_office_document(bytes) => None,
+        None => is_zlib(bytes).then_some(DecoderOptions::Zlib),
+        found => found,
     }
-    if bytes.starts_with(b"BZh")
-        && matches!(bytes.get(3), Some(b'1'..=b'9'))
-        && bytes.get(4..10) == Some(&[0x31, 0x41, 0x59, 0x26, 0x53, 0x59])
-    {
-        return Some(DecoderOptions::Bzip2);
-    }
-    let is_zstd_skippable = matches!(bytes.first(), Some(0x50..=0x5F)) && bytes.get(1..4) == Some(&[0x2A, 0x4D, 0x18]);
-    if bytes.starts_with(&[0x28, 0xB5, 0x2F, 0xFD]) || is_zstd_skippable {
-        return Some(DecoderOptions::Zstd);
-    }
-    if bytes.starts_with(b"\xFD7zXZ\0") {
-        return Some(DecoderOptions::Xz);
-    }
-    if bytes.starts_with(b"PK\x03\x04") && !is_office_document(bytes) {
-        return Some(DecoderOptions::Zip(Default::default()));
-    }
-    if is_zlib(bytes) {
-        return Some(DecoderOptions::Zlib);
-    }
-    if bytes.get(257..262) == Some(b"ustar") {
-        return Some(DecoderOptions::Tar(Default::default()));
-    }
-    None
 }
 
 /// Whether these are zlib data. Their two first bytes alone may be text, so what they begin must be readable.
@@ -74,8 +40,8 @@ fn is_zlib(bytes: &[u8]) -> bool {
     if !matches!(bytes, [0x78, 0x01 | 0x9C | 0xDA, ..]) {
         return false;
     }
-    let head = read_head(flate2::read::ZlibDecoder::new(bytes));
-    head.is_complete || head.bytes.len() >= MIN_BYTES
+    let head = decoded_head(bytes, &DecoderOptions::Zlib);
+    head.is_ok_and(|head| head.is_complete || head.bytes.len() >= MIN_BYTES)
 }
 
 /// Whether a zip archive is a workbook or the like, whose entries are no tables.
@@ -101,12 +67,12 @@ pub(crate) fn decompress(
     };
     for decoder in seeded {
         let fits = matches!(decoder, DecoderOptions::Zlib)
-            || detect(&current.bytes).is_some_and(|found| name(&found) == name(decoder));
+            || detect(&current.bytes).is_some_and(|found| found.name() == decoder.name());
         if !fits {
             return Err(GuessError::cannot(format!(
                 "`in.decoders` lists `{}` but the bytes of `{key}` are not {}",
-                name(decoder),
-                name(decoder)
+                decoder.name(),
+                decoder.name()
             )));
         }
         let (bytes, is_whole) = decode_layer(key, decoder, &current.bytes, current.is_whole)?;
@@ -134,19 +100,9 @@ fn decode_layer(
     bytes: &[u8],
     is_whole: bool,
 ) -> Result<(Vec<u8>, bool), GuessError> {
-    let head = match decoder {
-        DecoderOptions::Gzip => read_head(flate2::read::MultiGzDecoder::new(bytes)),
-        DecoderOptions::Bzip2 => read_head(bzip2::read::MultiBzDecoder::new(bytes)),
-        DecoderOptions::Xz => read_head(liblzma::bufread::XzDecoder::new_multi_decoder(bytes)),
-        DecoderOptions::Zlib => read_head(flate2::read::ZlibDecoder::new(bytes)),
-        DecoderOptions::Zstd => match zstd::stream::read::Decoder::with_buffer(bytes) {
-            Ok(decoder) => read_head(decoder),
-            Err(_) => Head::default(),
-        },
-        DecoderOptions::Zip(_) | DecoderOptions::Tar(_) => archive_head(key, bytes, decoder)?,
-    };
+    let head = decoded_head(bytes, decoder).map_err(|error| GuessError::cannot(format!("`{key}`: {error}")))?;
     if head.bytes.is_empty() && !head.is_complete {
-        let name = name(decoder);
+        let name = decoder.name();
         return Err(GuessError::cannot(if is_whole {
             format!("`{key}` begins like {name} but cannot be decoded")
         } else {
@@ -168,26 +124,10 @@ struct Head {
     is_complete: bool,
 }
 
-fn read_head(mut reader: impl Read) -> Head {
-    let mut head = Head::default();
-    let mut buffer = [0_u8; 8 * 1024];
-    while head.bytes.len() < MAX_DECODED_BYTES {
-        match reader.read(&mut buffer) {
-            Ok(0) => {
-                head.is_complete = true;
-                break;
-            }
-            Ok(count) => head.bytes.extend_from_slice(&buffer[..count]),
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            // The cut end of the sample.
-            Err(_) => break,
-        }
-    }
-    head
-}
-
-/// The first wanted entry of an archive that has bytes, found by the decoder that the job will use.
-fn archive_head(key: &str, bytes: &[u8], options: &DecoderOptions) -> Result<Head, GuessError> {
+/// What the decoder of the job gives; of an archive the first wanted entry that has bytes.
+///
+/// **Errors**: the format has something that is not supported.
+fn decoded_head(bytes: &[u8], options: &DecoderOptions) -> Result<Head, DecodeError> {
     let mut decoder = FileDecoder::new(&DecodeOptions::Listed(vec![options.clone()]));
     let mut head = Head::default();
     let mut buffer = [0_u8; 8 * 1024];
@@ -200,9 +140,7 @@ fn archive_head(key: &str, bytes: &[u8], options: &DecoderOptions) -> Result<Hea
         };
         let progress = match progress {
             Ok(progress) => progress,
-            Err(error @ DecodeError::Unsupported { .. }) if head.bytes.is_empty() => {
-                return Err(GuessError::cannot(format!("`{key}`: {error}")));
-            }
+            Err(error @ DecodeError::Unsupported { .. }) if head.bytes.is_empty() => return Err(error),
             // The cut end of the sample.
             Err(_) => return Ok(head),
         };
@@ -294,7 +232,7 @@ mod tests {
     #[track_caller]
     fn check(compressed: &[u8], plain: &[u8], expected: &[&str]) {
         let whole = decompress("k", compressed, true, &[], &|_| false).unwrap();
-        let names: Vec<&str> = whole.found.iter().map(name).collect();
+        let names: Vec<&str> = whole.found.iter().map(DecoderOptions::name).collect();
         assert_eq!(names, expected);
         assert!(whole.is_whole);
         assert!(whole.bytes == plain);

@@ -100,16 +100,7 @@ pub(crate) fn decide(
         return Verdict::sure(true, format!("the first records of {num_files} files are equal"));
     }
     if num_rows == 0 {
-        // A header is all that a service writes which had nothing to say. A row of the same words would be a rare one.
-        let is_header = points(first, below) >= HEADER_POINTS && is_distinct(first);
-        return Verdict {
-            is_header,
-            reason: match is_header {
-                true => "nothing else is there, and it looks like names".to_owned(),
-                false => "there is only one record".to_owned(),
-            },
-            is_doubtful: is_header,
-        };
+        return alone(first, below);
     }
     let num_typed = below
         .iter()
@@ -138,6 +129,25 @@ pub(crate) fn decide(
             ),
         );
     }
+    by_looks(first, below, is_quoted_otherwise)
+}
+
+/// Decides about a record that is all there is. A service that had nothing to say writes a header; a row of the same words would be
+/// a rare one.
+fn alone(first: &[&str], below: &[Below<'_>]) -> Verdict {
+    let is_header = points(first, below) >= HEADER_POINTS && is_distinct(first);
+    Verdict {
+        is_header,
+        reason: match is_header {
+            true => "nothing else is there, and it looks like names".to_owned(),
+            false => "there is only one record".to_owned(),
+        },
+        is_doubtful: is_header,
+    }
+}
+
+/// Decides about texts above texts.
+fn by_looks(first: &[&str], below: &[Below<'_>], is_quoted_otherwise: bool) -> Verdict {
     let points = points(first, below) + if is_quoted_otherwise { QUOTING_POINTS } else { 0 };
     let is_header = points >= HEADER_POINTS && is_distinct(first);
     let reason = if is_header {

@@ -68,77 +68,103 @@ pub(crate) fn guess(
     options: &GuessOptions,
     doubts: &mut Vec<String>,
 ) -> Result<Option<GuessedParser>, GuessError> {
-    let mut found = Vec::new();
+    let mut found = find_all(samples, seed)?;
+    let num_json = found.iter().filter(|(_, found)| found.layout != Layout::None).count();
+    let is_asked_for = matches!(seed.parser_type.as_deref(), Some("json" | "jsonl"));
+    if num_json > 0
+        && let Some(doubt) = disagreement("", &layouts(&found))
+    {
+        doubts.push(format!("type: {doubt}"));
+    }
+    if num_json == 0 || (num_json * 2 <= samples.len() && !is_asked_for) {
+        return Ok(None);
+    }
+    found.retain(|(_, found)| found.layout != Layout::None);
+    doubts.extend(reject_doubt(&found));
+    let records = records(&found, seed, seed.flatten_json_array.unwrap_or(false));
+    let settings = settings(&found, records.len(), seed, options);
+    nested_array_doubt(&records, seed, doubts);
+    let columns = columns(&records, doubts).filter(|_| seed.num_columns.is_none());
+    let date_and_time = columns.as_ref().and_then(|columns| {
+        let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+        time::date_and_time(&names, true, |date, time| {
+            records
+                .iter()
+                .map(|record| {
+                    let text = |column: usize| record.get(names[column]).and_then(Value::as_str);
+                    (text(date), text(time))
+                })
+                .collect()
+        })
+    });
+    Ok(Some(GuessedParser {
+        format: format(&found, seed, options),
+        settings,
+        columns,
+        columns_note: format!("the keys of {}", num_of(records.len(), "record")),
+        num_records: records.len(),
+        date_and_time,
+    }))
+}
+
+/// What each sample holds, as values in a row or as one array inside an object.
+fn find_all<'s>(samples: &'s [TextSample], seed: &Seed) -> Result<Vec<(&'s TextSample, Found)>, GuessError> {
     let is_open = seed.root.is_none() && seed.flatten_json_array.is_none();
+    let mut found = Vec::with_capacity(samples.len());
     for sample in samples {
         let wrapped = if is_open { wrapped(sample) } else { None };
-        found.push((
-            sample,
-            match wrapped {
-                Some(wrapped) => wrapped,
-                None => find(sample)?,
-            },
-        ));
+        let of_sample = match wrapped {
+            Some(wrapped) => wrapped,
+            None => find(sample)?,
+        };
+        found.push((sample, of_sample));
     }
     // Arrays at different places cannot be read by one root.
-    let roots: Vec<Option<&str>> = found.iter().map(|(_, found)| found.root.as_deref()).collect();
-    if roots.iter().any(|root| *root != roots[0]) {
+    let is_one_root = found.windows(2).all(|pair| pair[0].1.root == pair[1].1.root);
+    if !is_one_root {
         for (sample, found) in found.iter_mut().filter(|(_, found)| found.root.is_some()) {
             *found = find(sample)?;
         }
     }
-    let is_json = |found: &Found| found.layout != Layout::None;
-    let num_json = found.iter().filter(|(_, found)| is_json(found)).count();
-    let is_asked_for = matches!(seed.parser_type.as_deref(), Some("json" | "jsonl"));
-    let told: Vec<(String, Layout)> = found
-        .iter()
-        .map(|(sample, found)| (sample.key.clone(), found.layout))
-        .collect();
-    if num_json == 0 || (num_json * 2 <= samples.len() && !is_asked_for) {
-        if num_json > 0
-            && let Some(doubt) = disagreement("", &told)
-        {
-            doubts.push(format!("type: {doubt}"));
-        }
-        return Ok(None);
-    }
-    if let Some(doubt) = disagreement("", &told) {
-        doubts.push(format!("type: {doubt}"));
-    }
-    found.retain(|(_, found)| is_json(found));
+    Ok(found)
+}
+
+fn layouts(found: &[(&TextSample, Found)]) -> Vec<(String, Layout)> {
+    let layouts = found.iter().map(|(sample, found)| (sample.key.clone(), found.layout));
+    layouts.collect()
+}
+
+fn reject_doubt(found: &[(&TextSample, Found)]) -> Option<String> {
+    let (first, _) = found.iter().find(|(_, found)| found.num_bad > 0)?;
     let num_bad: usize = found.iter().map(|(_, found)| found.num_bad).sum();
-    if num_bad > 0 {
-        let (sample, _) = found
-            .iter()
-            .find(|(_, found)| found.num_bad > 0)
-            .expect("some file has the bad ones counted");
-        doubts.push(format!(
-            "records that will be rejected: {num_bad} are not valid JSON, the first in `{}`",
-            sample.key
-        ));
-    }
-    let layouts: Vec<(String, Layout)> = found
-        .iter()
-        .map(|(sample, found)| (sample.key.clone(), found.layout))
-        .collect();
-    let layout = majority(&layouts).unwrap_or(Layout::Lines);
+    Some(format!(
+        "records that will be rejected: {num_bad} are not valid JSON, the first in `{}`",
+        first.key
+    ))
+}
+
+/// The type of the parser.
+fn format(found: &[(&TextSample, Found)], seed: &Seed, options: &GuessOptions) -> &'static str {
     let are_all_lines = found.iter().all(|(_, found)| found.layout == Layout::Lines);
-    let format = match seed.parser_type.as_deref() {
+    match seed.parser_type.as_deref() {
         Some("json") => "json",
         Some("jsonl") => "jsonl",
         _ if are_all_lines && options.has("jsonl") => "jsonl",
         _ => "json",
-    };
-    let is_flattened = seed.flatten_json_array.unwrap_or(false);
-    let records = records(&found, seed, is_flattened);
+    }
+}
+
+/// The keys of the parser but `columns`.
+fn settings(found: &[(&TextSample, Found)], num_records: usize, seed: &Seed, options: &GuessOptions) -> Vec<Setting> {
+    let layout = majority(&layouts(found)).unwrap_or(Layout::Lines);
     let num_files = num_of(found.len(), "sampled file");
     let mut settings = vec![Setting {
         key: "type",
-        value: Value::from(format),
+        value: Value::from(format(found, seed, options)),
         note: match layout {
-            Layout::Lines => format!("{} one a line in {num_files}", num_of(records.len(), "object")),
+            Layout::Lines => format!("{} one a line in {num_files}", num_of(num_records, "object")),
             Layout::Values | Layout::None => {
-                format!("{} over several lines in {num_files}", num_of(records.len(), "object"))
+                format!("{} over several lines in {num_files}", num_of(num_records, "object"))
             }
             Layout::Array => format!("an array of objects in {num_files}"),
             Layout::Wrapped => format!("an object that holds nothing but an array of objects in {num_files}"),
@@ -156,33 +182,10 @@ pub(crate) fn guess(
         settings.push(Setting {
             key: "flatten_json_array",
             value: Value::Bool(true),
-            note: format!("each of {} of the array is a record", num_of(records.len(), "element")),
+            note: format!("each of {} of the array is a record", num_of(num_records, "element")),
         });
     }
-    nested_array_doubt(&records, seed, doubts);
-    let columns = columns(&records, doubts);
-    let columns_note = format!("the keys of {}", num_of(records.len(), "record"));
-    let columns = columns.filter(|_| seed.num_columns.is_none());
-    let date_and_time = columns.as_ref().and_then(|columns| {
-        let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
-        time::date_and_time(&names, true, |date, time| {
-            records
-                .iter()
-                .map(|record| {
-                    let text = |column: usize| record.get(names[column]).and_then(Value::as_str);
-                    (text(date), text(time))
-                })
-                .collect()
-        })
-    });
-    Ok(Some(GuessedParser {
-        format,
-        settings,
-        columns,
-        columns_note,
-        num_records: records.len(),
-        date_and_time,
-    }))
+    settings
 }
 
 /// The objects that are records: `root` and `flatten_json_array` of the seed applied.

@@ -151,37 +151,7 @@ pub fn guess(samples: Vec<Sample>, seed: &Seed, options: &GuessOptions) -> Resul
         .collect();
     let (decoders, plain) = decompress_all(&samples, seed, options, &mut doubts)?;
     let (encoding, charset_note, texts) = decode_all(plain, seed, &mut doubts)?;
-    let newline = texts
-        .iter()
-        .map(|sample| newline::NewlineCounts::of(sample.text()))
-        .fold(newline::NewlineCounts::default(), newline::NewlineCounts::plus);
-
-    let parser_type = parser_type(seed)?;
-    let as_json = match parser_type {
-        Some("csv" | "tsv") => None,
-        None if !options.has("json") => None,
-        _ => json::guess(&texts, seed, options, &mut doubts)?,
-    };
-    let mut parser = match as_json {
-        Some(parser) => parser,
-        None => {
-            if let Some("json" | "jsonl") = parser_type {
-                let shown = shorten(texts[0].text());
-                return Err(GuessError::cannot(format!(
-                    "`in.parser.type` is `{}` but `{}` begins with `{shown}`",
-                    parser_type.unwrap_or_default(),
-                    texts[0].key
-                )));
-            }
-            if !options.has("csv") && !options.adds("csv_all_strings") && parser_type.is_none() {
-                return Err(GuessError::cannot(format!(
-                    "`{}` is no JSON, and the guess plugin `csv` is excluded",
-                    texts[0].key
-                )));
-            }
-            csv::guess(&texts, seed, options, newline, &mut doubts)?
-        }
-    };
+    let mut parser = guess_parser(&texts, seed, options, &mut doubts)?;
     let has_charset_key = parser.format == "csv" || encoding != encoding_rs::UTF_8;
     if has_charset_key {
         let charset = Setting {
@@ -202,6 +172,43 @@ pub fn guess(samples: Vec<Sample>, seed: &Seed, options: &GuessOptions) -> Resul
         doubts,
         sampled,
     })
+}
+
+/// JSON if the texts are that and nothing speaks against it, else CSV.
+fn guess_parser(
+    texts: &[TextSample],
+    seed: &Seed,
+    options: &GuessOptions,
+    doubts: &mut Vec<String>,
+) -> Result<GuessedParser, GuessError> {
+    let parser_type = parser_type(seed)?;
+    let as_json = match parser_type {
+        Some("csv" | "tsv") => None,
+        None if !options.has("json") => None,
+        _ => json::guess(texts, seed, options, doubts)?,
+    };
+    if let Some(parser) = as_json {
+        return Ok(parser);
+    }
+    let first = &texts[0];
+    match parser_type {
+        Some(named @ ("json" | "jsonl")) => Err(GuessError::cannot(format!(
+            "`in.parser.type` is `{named}` but `{}` begins with `{}`",
+            first.key,
+            shorten(first.text())
+        ))),
+        None if !options.has("csv") && !options.adds("csv_all_strings") => Err(GuessError::cannot(format!(
+            "`{}` is no JSON, and the guess plugin `csv` is excluded",
+            first.key
+        ))),
+        _ => {
+            let newlines = texts
+                .iter()
+                .map(|sample| newline::NewlineCounts::of(sample.text()))
+                .fold(newline::NewlineCounts::default(), newline::NewlineCounts::plus);
+            csv::guess(texts, seed, options, newlines, doubts)
+        }
+    }
 }
 
 fn unknown_plugins(options: &GuessOptions) -> Vec<String> {

@@ -4,7 +4,6 @@
 //! keys are added. The YAML is written by hand because no writer keeps comments; every text that could be read as something
 //! else is quoted.
 
-use super::compression;
 use super::shown::{is_unprintable, shorten};
 use super::{Guess, GuessedColumn};
 use crate::decode::DecoderOptions;
@@ -178,7 +177,7 @@ fn column(column: &GuessedColumn) -> Value {
 
 fn decoder(decoder: &DecoderOptions) -> Value {
     let mut entry = Map::new();
-    entry.insert("type".to_owned(), Value::from(compression::name(decoder)));
+    entry.insert("type".to_owned(), Value::from(decoder.name()));
     if let DecoderOptions::Zip(options) | DecoderOptions::Tar(options) = decoder
         && let Some(pattern) = &options.match_name
     {

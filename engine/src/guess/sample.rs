@@ -135,7 +135,7 @@ pub(super) fn decompress_all(
     doubts: &mut Vec<String>,
 ) -> Result<(GuessedDecoders, Vec<Plain>), GuessError> {
     let seeded = seed.decoders.clone().unwrap_or_default();
-    let is_excluded = |decoder: &DecoderOptions| !options.has(compression::name(decoder));
+    let is_excluded = |decoder: &DecoderOptions| !options.has(decoder.name());
     let mut plain = Vec::new();
     let mut found: Vec<(String, String)> = Vec::new();
     let mut decoders: Vec<Vec<DecoderOptions>> = Vec::new();
@@ -148,7 +148,7 @@ pub(super) fn decompress_all(
                 if head.bytes.is_empty() {
                     continue;
                 }
-                let names: Vec<&str> = head.found.iter().map(compression::name).collect();
+                let names: Vec<&str> = head.found.iter().map(DecoderOptions::name).collect();
                 found.push((
                     sample.key.clone(),
                     if names.is_empty() {

@@ -204,51 +204,14 @@ fn chosen(columns: &[GuessedColumn], num_records: usize, seed: &Seed, doubts: &m
             }
         },
     };
-    let setting = |key: &'static str, value: &str, note: String| {
-        vec![Setting {
-            key,
-            value: Value::from(value),
-            note,
-        }]
-    };
     match (objection, complete.split_first()) {
         // The seed lets the load choose.
         (None, _) if seed.output("time_column_fallback") == Some("first") => Vec::new(),
-        (objection, Some((first, others))) => {
-            if !others.is_empty() {
-                doubts.push(format!(
-                    "out.time_column: `{first}` was chosen because it comes first; timestamps too: {}",
-                    those(others, MAX_NAMED_COLUMNS)
-                ));
-            }
-            let which = if others.is_empty() {
-                "the only timestamp column with a value in every record"
-            } else {
-                "the first timestamp column with a value in every record"
-            };
-            let note = match objection {
-                Some(objection) => format!("{which}; {objection}"),
-                None => which.to_owned(),
-            };
-            setting("time_column", first, note)
-        }
-        (Some(objection), None) if seed.has_output("partition_by") => {
-            doubts.push(format!(
-                "out.partition_by: {objection}, and there is no timestamp column with a value in every record; the load \
-                 will fail without `partition_by: none` or another `time`"
-            ));
-            Vec::new()
-        }
-        (Some(objection), None) => {
-            doubts.push(format!(
-                "out.partition_by: {objection}, and there is no timestamp column with a value in every record, so that \
-                 there are no partitions; a filter could make a time"
-            ));
-            setting("partition_by", "none", objection)
-        }
+        (objection, Some((first, others))) => vec![time_column(first, others, objection, doubts)],
+        (Some(objection), None) => without_partitions(objection, seed, doubts).into_iter().collect(),
         (None, None) => {
-            let incomplete: Vec<&str> = timestamps.iter().map(|(_, name)| *name).collect();
-            if !incomplete.is_empty() {
+            if !timestamps.is_empty() {
+                let incomplete: Vec<&str> = timestamps.iter().map(|(_, name)| *name).collect();
                 doubts.push(format!(
                     "out.time_column: partitions are by the time of the load; timestamps without a value in some records, \
                      which would be rejected: {}",
@@ -258,6 +221,47 @@ fn chosen(columns: &[GuessedColumn], num_records: usize, seed: &Seed, doubts: &m
             Vec::new()
         }
     }
+}
+
+/// The setting that takes `first` of the timestamps that every record has; `objection` is what speaks against `time`.
+fn time_column(first: &str, others: &[&str], objection: Option<String>, doubts: &mut Vec<String>) -> Setting {
+    if !others.is_empty() {
+        doubts.push(format!(
+            "out.time_column: `{first}` was chosen because it comes first; timestamps too: {}",
+            those(others, MAX_NAMED_COLUMNS)
+        ));
+    }
+    let which = match others {
+        [] => "the only timestamp column with a value in every record",
+        _ => "the first timestamp column with a value in every record",
+    };
+    Setting {
+        key: "time_column",
+        value: Value::from(first),
+        note: match objection {
+            Some(objection) => format!("{which}; {objection}"),
+            None => which.to_owned(),
+        },
+    }
+}
+
+/// The setting that does without a time where `time` is none and nothing else is, unless the seed has partitions.
+fn without_partitions(objection: String, seed: &Seed, doubts: &mut Vec<String>) -> Option<Setting> {
+    let none_else = format!("{objection}, and there is no timestamp column with a value in every record");
+    if seed.has_output("partition_by") {
+        doubts.push(format!(
+            "out.partition_by: {none_else}; the load will fail without `partition_by: none` or another `time`"
+        ));
+        return None;
+    }
+    doubts.push(format!(
+        "out.partition_by: {none_else}, so that there are no partitions; a filter could make a time"
+    ));
+    Some(Setting {
+        key: "partition_by",
+        value: Value::from("none"),
+        note: objection,
+    })
 }
 
 /// The unit of an integer `time`, unless it is the load's own; as seconds the finer ones are beyond every calendar.

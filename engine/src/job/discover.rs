@@ -58,14 +58,20 @@ pub(super) async fn with_new_columns<'p>(
     extent: Extent,
 ) -> Result<Cow<'p, JobPlan>> {
     let mut names = NewNames::default();
+    let look = Look {
+        environment,
+        input,
+        budgets,
+        extent,
+    };
     match &plan.input.parser {
         Some(ParserOptions::Csv(options)) if options.on_new_columns == OnNewColumns::Add => {
             names.ignores_case = options.column_match == ColumnMatch::ByName { ignores_case: true };
             let finder = HeaderSearch::new(options, &plan.input.decode)?;
-            headers(environment, input, budgets, extent, finder, &mut names).await?;
+            headers(look, finder, &mut names).await?;
         }
         Some(ParserOptions::Json(options)) if options.on_new_columns == OnNewColumns::Add => {
-            members(environment, plan, options, input, budgets, extent, &mut names).await?;
+            members(look, plan, options, &mut names).await?;
             // Which partition saw a member first is chance.
             names.names.sort_unstable();
         }
@@ -126,15 +132,23 @@ impl NewNames {
     }
 }
 
-/// Adds the names in the headers of CSV files, in the order of the files.
-async fn headers(
-    environment: &Environment,
-    input: &OpenInput,
-    budgets: &Budgets,
+/// What is looked at, and on what that stands.
+#[derive(Clone, Copy)]
+struct Look<'a> {
+    environment: &'a Environment,
+    input: &'a OpenInput,
+    budgets: &'a Budgets,
     extent: Extent,
-    mut search: HeaderSearch,
-    names: &mut NewNames,
-) -> Result<()> {
+}
+
+/// Adds the names in the headers of CSV files, in the order of the files.
+async fn headers(look: Look<'_>, mut search: HeaderSearch, names: &mut NewNames) -> Result<()> {
+    let Look {
+        environment,
+        input,
+        extent,
+        ..
+    } = look;
     let num_files = match extent {
         Extent::Everything => usize::MAX,
         Extent::First { files, .. } => files,
@@ -158,7 +172,7 @@ async fn headers(
         let is_whole = head.len() as u64 == file.size_bytes;
         // A file that cannot be read says so, or is left out, when its rows are read.
         match search.push(&head, is_whole) {
-            Ok(false) if !is_whole => read_on(environment, input, budgets, file, &mut search).await?,
+            Ok(false) if !is_whole => read_on(look, file, &mut search).await?,
             _ => {}
         }
         for name in std::mem::take(&mut search.names) {
@@ -169,21 +183,15 @@ async fn headers(
 }
 
 /// Looks for headers in a whole file: an archive, or one that begins with very much else.
-async fn read_on(
-    environment: &Environment,
-    input: &OpenInput,
-    budgets: &Budgets,
-    file: SourceFile,
-    search: &mut HeaderSearch,
-) -> Result<()> {
+async fn read_on(look: Look<'_>, file: SourceFile, search: &mut HeaderSearch) -> Result<()> {
     search.begin();
-    let budget = Arc::new(ByteBudget::new(budgets.fetch_bytes));
+    let budget = Arc::new(ByteBudget::new(look.budgets.fetch_bytes));
     let mut files = fetch(
-        Arc::clone(&input.store),
+        Arc::clone(&look.input.store),
         std::iter::once(file),
-        input.fetch_options(),
+        look.input.fetch_options(),
         budget,
-        environment.io_runtime(),
+        look.environment.io_runtime(),
     );
     let Some(fetched) = files.next().await else {
         return Ok(());
@@ -292,15 +300,13 @@ impl HeaderSearch {
 struct Unreadable;
 
 /// Adds the names of members that no column takes.
-async fn members(
-    environment: &Environment,
-    plan: &JobPlan,
-    options: &JsonOptions,
-    input: &OpenInput,
-    budgets: &Budgets,
-    extent: Extent,
-    names: &mut NewNames,
-) -> Result<()> {
+async fn members(look: Look<'_>, plan: &JobPlan, options: &JsonOptions, names: &mut NewNames) -> Result<()> {
+    let Look {
+        environment,
+        input,
+        budgets,
+        extent,
+    } = look;
     let mut looking = plan.clone();
     looking.input.metadata_columns.clear();
     looking.input.parser = Some(ParserOptions::Json(JsonOptions {

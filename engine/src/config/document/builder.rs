@@ -47,6 +47,28 @@ enum OpenContent {
     },
 }
 
+impl OpenContent {
+    /// The value, once all of it is there. What was merged gives way to the map's own entries.
+    fn into_value(self) -> Value {
+        match self {
+            OpenContent::List(items) => Value::List(items),
+            OpenContent::Map {
+                mut entries,
+                mut lines,
+                merged,
+                ..
+            } => {
+                for (key, node) in merged {
+                    if lines.insert(key.name.clone(), key.line).is_none() {
+                        entries.push((key, node));
+                    }
+                }
+                Value::Map(entries)
+            }
+        }
+    }
+}
+
 /// Builds the tree from events, without recursion.
 struct Builder {
     file: Arc<str>,
@@ -85,27 +107,17 @@ impl Builder {
                 }
             }
             Event::Scalar(text, style, anchor, tag) => {
-                let is_quoted = style != ScalarStyle::Plain;
-                let suffix = tag
-                    .as_ref()
-                    .filter(|tag| tag.is_yaml_core_schema())
-                    .map(|tag| tag.suffix().to_owned());
-                let value = match (&tag, suffix.as_deref()) {
-                    (Some(_), Some("str")) => Value::String(Text {
-                        text: text.into_owned(),
-                        is_quoted: true,
-                        is_secret: false,
-                    }),
-                    (Some(_), Some(_)) => resolve_plain(&text),
-                    (Some(_), None) => return Err(self.fatal(line, column, "YAML tags are not supported")),
-                    (None, _) if is_quoted => Value::String(Text {
-                        text: text.into_owned(),
-                        is_quoted,
-                        is_secret: false,
-                    }),
-                    (None, _) => resolve_plain(&text),
+                let is_plain = style == ScalarStyle::Plain;
+                let value = match tag {
+                    None if is_plain => resolve_plain(&text),
+                    None => quoted(&text),
+                    Some(tag) if !tag.is_yaml_core_schema() => {
+                        return Err(self.fatal(line, column, "YAML tags are not supported"));
+                    }
+                    Some(tag) if tag.suffix() == "str" => quoted(&text),
+                    Some(_) => resolve_plain(&text),
                 };
-                self.complete(Node { value, line, column }, anchor, !is_quoted)?;
+                self.complete(Node { value, line, column }, anchor, is_plain)?;
             }
             Event::SequenceStart(_, anchor, _) => {
                 self.open.push(Open {
@@ -131,31 +143,12 @@ impl Builder {
             }
             Event::SequenceEnd | Event::MappingEnd => {
                 let open = self.open.pop().expect("an end follows its start");
-                let value = match open.content {
-                    OpenContent::List(items) => Value::List(items),
-                    OpenContent::Map {
-                        mut entries,
-                        mut lines,
-                        merged,
-                        ..
-                    } => {
-                        for (key, node) in merged {
-                            if lines.insert(key.name.clone(), key.line).is_none() {
-                                entries.push((key, node));
-                            }
-                        }
-                        Value::Map(entries)
-                    }
+                let node = Node {
+                    value: open.content.into_value(),
+                    line: open.line,
+                    column: open.column,
                 };
-                self.complete(
-                    Node {
-                        value,
-                        line: open.line,
-                        column: open.column,
-                    },
-                    open.anchor,
-                    false,
-                )?;
+                self.complete(node, open.anchor, false)?;
             }
             Event::Alias(anchor) => {
                 let Some(node) = self.anchors.get(&anchor).cloned() else {
@@ -275,6 +268,15 @@ fn merged_entries(node: Node) -> Vec<(Key, Node)> {
         Value::List(items) => items.into_iter().flat_map(merged_entries).collect(),
         _ => Vec::new(),
     }
+}
+
+/// Text that is text whatever it looks like.
+fn quoted(text: &str) -> Value {
+    Value::String(Text {
+        text: text.to_owned(),
+        is_quoted: true,
+        is_secret: false,
+    })
 }
 
 /// What a plain scalar means in the YAML 1.2 core schema.

@@ -44,39 +44,10 @@ pub(in crate::filter) fn compile(
     input: LogicalPlan,
     rule: &AddTimeRule,
 ) -> Result<LogicalPlan, FilterError> {
-    let schema = Arc::clone(input.schema());
     let names = column_names(&input);
-    let target_type = if rule.to_unit.is_some() {
-        ColumnType::Long
-    } else {
-        ColumnType::Timestamp
-    };
-    let constant = |micros: i64| -> Result<Expr, FilterError> {
-        match rule.to_unit {
-            None => {
-                let zone = Some(Arc::from("UTC"));
-                Ok(lit(ScalarValue::TimestampMicrosecond(Some(micros), zone)))
-            }
-            Some(unit) => match in_unit(i128::from(micros) * 1000, unit) {
-                Some(value) => Ok(lit(value)),
-                None => Err(stage.error(format!("the time of column `{}` does not fit its unit", rule.to_column))),
-            },
-        }
-    };
-    let conversion = |source: Option<(String, ColumnType)>, time_source: TimeSource| Conversion {
-        outputs: vec![(new_column_name(stage, &schema, 0), target_type)],
-        rule: ConversionRule::Time(TimeConversion {
-            column: source
-                .as_ref()
-                .map_or_else(|| rule.to_column.clone(), |(name, _)| name.clone()),
-            to_unit: rule.to_unit,
-            source: time_source,
-        }),
-        source,
-    };
     let (plan, time) = match &rule.source {
-        AddTimeSource::FixedTime(micros) => (input, constant(*micros)?),
-        AddTimeSource::UploadTime => (input, constant(stage.surroundings.started_micros)?),
+        AddTimeSource::FixedTime(micros) => (input, constant(stage, rule, *micros)?),
+        AddTimeSource::UploadTime => (input, constant(stage, rule, stage.surroundings.started_micros)?),
         AddTimeSource::IncrementalTime { from, to } => {
             if to < from {
                 return Err(stage.error("`to` is before `from`"));
@@ -86,11 +57,15 @@ pub(in crate::filter) fn compile(
                 in_unit(nanos, rule.to_unit.unwrap_or(UnixUnit::Micro)).is_some()
             };
             if !fits(*from) || !fits(*to) {
-                return Err(stage.error(format!("the time of column `{}` does not fit its unit", rule.to_column)));
+                return Err(does_not_fit(stage, rule));
             }
-            let conversion = conversion(None, TimeSource::Incremental { from: *from, to: *to });
-            let output = column(&conversion.outputs[0].0);
-            (convert(stage, input, vec![conversion], OnInvalid::Reject)?, output)
+            converted(
+                stage,
+                input,
+                rule,
+                None,
+                TimeSource::Incremental { from: *from, to: *to },
+            )?
         }
         AddTimeSource::FromColumn {
             name,
@@ -108,17 +83,16 @@ pub(in crate::filter) fn compile(
                     "from_column `{name}` is json, so `json_key` must name its member"
                 )));
             }
-            if source_type == ColumnType::Timestamp && rule.to_unit.is_none() {
-                (input, column(name))
-            } else {
-                let source = TimeSource::Column {
-                    unit: *unit,
-                    timestamp: timestamp.clone(),
-                    json_key: json_key.clone(),
-                };
-                let conversion = conversion(Some((name.clone(), source_type)), source);
-                let output = column(&conversion.outputs[0].0);
-                (convert(stage, input, vec![conversion], OnInvalid::Reject)?, output)
+            match (source_type, rule.to_unit) {
+                (ColumnType::Timestamp, None) => (input, column(name)),
+                _ => {
+                    let source = TimeSource::Column {
+                        unit: *unit,
+                        timestamp: timestamp.clone(),
+                        json_key: json_key.clone(),
+                    };
+                    converted(stage, input, rule, Some((name.clone(), source_type)), source)?
+                }
             }
         }
     };
@@ -136,6 +110,48 @@ pub(in crate::filter) fn compile(
     }
     outputs.push((rule.to_column.clone(), time));
     stage.project(plan, outputs)
+}
+
+/// The same time for every row.
+fn constant(stage: &Stage<'_>, rule: &AddTimeRule, micros: i64) -> Result<Expr, FilterError> {
+    let Some(unit) = rule.to_unit else {
+        let zone = Some(Arc::from("UTC"));
+        return Ok(lit(ScalarValue::TimestampMicrosecond(Some(micros), zone)));
+    };
+    let value = in_unit(i128::from(micros) * 1000, unit).ok_or_else(|| does_not_fit(stage, rule))?;
+    Ok(lit(value))
+}
+
+fn does_not_fit(stage: &Stage<'_>, rule: &AddTimeRule) -> FilterError {
+    stage.error(format!("the time of column `{}` does not fit its unit", rule.to_column))
+}
+
+/// The plan with a node that makes the time of each row, and the column that it stands in.
+fn converted(
+    stage: &Stage<'_>,
+    input: LogicalPlan,
+    rule: &AddTimeRule,
+    source: Option<(String, ColumnType)>,
+    time_source: TimeSource,
+) -> Result<(LogicalPlan, Expr), FilterError> {
+    let output = new_column_name(stage, input.schema(), 0);
+    let target_type = match rule.to_unit {
+        Some(_) => ColumnType::Long,
+        None => ColumnType::Timestamp,
+    };
+    let time = column(&output);
+    let conversion = Conversion {
+        outputs: vec![(output, target_type)],
+        rule: ConversionRule::Time(TimeConversion {
+            column: source
+                .as_ref()
+                .map_or_else(|| rule.to_column.clone(), |(name, _)| name.clone()),
+            to_unit: rule.to_unit,
+            source: time_source,
+        }),
+        source,
+    };
+    Ok((convert(stage, input, vec![conversion], OnInvalid::Reject)?, time))
 }
 
 fn source_type(stage: &Stage<'_>, input: &LogicalPlan, name: &str) -> Result<ColumnType, FilterError> {

@@ -35,49 +35,12 @@ pub(in crate::filter) fn compile(
 ) -> Result<LogicalPlan, FilterError> {
     let source = rule.json_column_name.as_str();
     let schema = Arc::clone(input.schema());
-    let source_type = match stage.column_type(&schema, source)? {
-        None => {
-            let reason = format!("column `{source}` of `json_column_name` doesn't exist in the schema");
-            return Err(stage.missing_column(reason, source, &schema));
-        }
-        Some(column_type @ (ColumnType::String | ColumnType::Json)) => column_type,
-        Some(other) => {
-            return Err(stage.error(format!(
-                "a column specified as `json_column_name` must be string or json: `{source}` is {}",
-                other.name()
-            )));
-        }
-    };
+    let source_type = source_type(stage, &input, source)?;
     if rule.expanded_columns.is_empty() {
         return Err(stage.error("`expanded_columns` is empty"));
     }
     let names = column_names(&input);
-    let mut columns = Vec::with_capacity(rule.expanded_columns.len());
-    let mut seen = HashSet::new();
-    for expanded in &rule.expanded_columns {
-        let name = &expanded.name;
-        if !seen.insert(name.as_str()) {
-            return Err(stage.error(format!(
-                "column config for `{name}` is duplicated at `expanded_columns`"
-            )));
-        }
-        if names.contains(name) && (name != source || rule.keep_expanding_json_column) {
-            return Err(stage.error_with_hint(
-                format!("output column `{name}` is duplicated: the input has a column of that name"),
-                Some(format!(
-                    "remove or rename the input's `{name}` by a filter before this one"
-                )),
-            ));
-        }
-        let path = JsonQuery::parse(&format!("{}{name}", rule.root))
-            .map_err(|reason| stage.error(format!("column `{name}`: {reason}")))?;
-        if expanded.column_type == ColumnType::Timestamp {
-            TimestampParser::new(&expanded.timestamp)
-                .map_err(|error| stage.error(format!("column `{name}`: {error}")))?;
-        }
-        columns.push((path, expanded.clone()));
-    }
-
+    let columns = checked_columns(stage, rule, &names)?;
     let outputs: Vec<(String, ColumnType)> = columns
         .iter()
         .enumerate()
@@ -109,6 +72,56 @@ pub(in crate::filter) fn compile(
     };
     let converted = convert(stage, input, vec![conversion], on_invalid)?;
     stage.project(converted, projected)
+}
+
+fn source_type(stage: &Stage<'_>, input: &LogicalPlan, source: &str) -> Result<ColumnType, FilterError> {
+    let schema = input.schema();
+    match stage.column_type(schema, source)? {
+        None => {
+            let reason = format!("column `{source}` of `json_column_name` doesn't exist in the schema");
+            Err(stage.missing_column(reason, source, schema))
+        }
+        Some(column_type @ (ColumnType::String | ColumnType::Json)) => Ok(column_type),
+        Some(other) => Err(stage.error(format!(
+            "a column specified as `json_column_name` must be string or json: `{source}` is {}",
+            other.name()
+        ))),
+    }
+}
+
+/// The columns with the paths that they are found by; `names` are those of the input.
+fn checked_columns(
+    stage: &Stage<'_>,
+    rule: &ExpandJsonRule,
+    names: &[String],
+) -> Result<Vec<(JsonQuery, ExpandedColumn)>, FilterError> {
+    let source = &rule.json_column_name;
+    let mut columns = Vec::with_capacity(rule.expanded_columns.len());
+    let mut seen = HashSet::new();
+    for expanded in &rule.expanded_columns {
+        let name = &expanded.name;
+        if !seen.insert(name.as_str()) {
+            return Err(stage.error(format!(
+                "column config for `{name}` is duplicated at `expanded_columns`"
+            )));
+        }
+        if names.contains(name) && (name != source || rule.keep_expanding_json_column) {
+            return Err(stage.error_with_hint(
+                format!("output column `{name}` is duplicated: the input has a column of that name"),
+                Some(format!(
+                    "remove or rename the input's `{name}` by a filter before this one"
+                )),
+            ));
+        }
+        let path = JsonQuery::parse(&format!("{}{name}", rule.root))
+            .map_err(|reason| stage.error(format!("column `{name}`: {reason}")))?;
+        if expanded.column_type == ColumnType::Timestamp {
+            TimestampParser::new(&expanded.timestamp)
+                .map_err(|error| stage.error(format!("column `{name}`: {error}")))?;
+        }
+        columns.push((path, expanded.clone()));
+    }
+    Ok(columns)
 }
 
 impl JsonConversion {
