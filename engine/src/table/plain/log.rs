@@ -1,9 +1,9 @@
 //! The log of a table of bare files: one numbered record for each commit, created only if its number is free.
 //!
 //! ```text
-//! _bucketload_log/00000000000000000100.checkpoint.json    the table after commit 100
-//! _bucketload_log/00000000000000000101.json               commit 101
-//! _bucketload_log/00000000000000000101.done               has been carried out
+//! _bucketload_log/_00000000000000000100.checkpoint.json    the table after commit 100
+//! _bucketload_log/_00000000000000000101.json               commit 101
+//! _bucketload_log/_00000000000000000101.done               has been carried out
 //! ```
 //!
 //! Every [`FOLD_EVERY`] commits a checkpoint is written, and what stands before the one before it goes; so a listing is one request, and a
@@ -21,8 +21,8 @@ use serde::de::DeserializeOwned;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// Where the log is, in the folder of its table. No reader looks into a folder whose name begins with an underscore, and none of its files
-/// are of Parquet.
+/// Where the log is, in the folder of its table. Engines pass over folders whose name begins with an underscore; scripts that look at the
+/// names of files alone pass over its files, whose names do too.
 pub(crate) const LOG_FOLDER: &str = "_bucketload_log";
 
 /// Commits after which a checkpoint is written: twice as many records, each with its note, are still one page of a listing.
@@ -100,7 +100,8 @@ impl Log {
             files: Vec::new(),
         };
         for path in paths {
-            let Some((number, kind)) = path.filename().and_then(|name| name.split_once('.')) else {
+            let name = path.filename().and_then(|name| name.strip_prefix('_'));
+            let Some((number, kind)) = name.and_then(|name| name.split_once('.')) else {
                 continue;
             };
             let Ok(number) = number.parse() else { continue };
@@ -121,7 +122,7 @@ impl Log {
     }
 
     fn path(&self, number: u64, kind: &str) -> Path {
-        Path::from_iter([LOG_FOLDER, &format!("{number:020}.{kind}")])
+        Path::from_iter([LOG_FOLDER, &format!("_{number:020}.{kind}")])
     }
 
     /// The number of the last commit; 0: there is none.
