@@ -3,10 +3,10 @@
 use crate::ended::found;
 use crate::service::Service;
 use bucketload_engine::config::plan::JobPlan;
-use bucketload_engine::job::committed::{Committed, CommittedPart, committed, unfinished};
+use bucketload_engine::job::committed::{Committed, CommittedPart, committed, give_up, unfinished};
 use bucketload_engine::job::progress::CommittedSteps;
 use bucketload_engine::table::warehouse::TableName;
-use bucketload_engine::{Environment, Error, Result};
+use bucketload_engine::{Blame, Environment, Error, Result};
 use bucketload_state::jobs::JobRecord;
 use bucketload_state::settle::Settled;
 use std::collections::HashSet;
@@ -47,7 +47,7 @@ pub(crate) async fn look_back(service: &Service, environment: &Environment, job:
         };
         match is_same_run {
             true => before.open.push((earlier, part)),
-            false => settle(service, &earlier, settled(part)).await?,
+            false => replace(service, environment, &earlier, part).await?,
         }
     }
     Ok(before)
@@ -80,7 +80,7 @@ pub(crate) async fn go_on(
             continue;
         }
         let has_part = part.is_some();
-        settle(service, &earlier, settled(part)).await?;
+        replace(service, environment, &earlier, part).await?;
         if !has_part || matches!(continued, Continued::Job(_)) {
             continue;
         }
@@ -120,8 +120,24 @@ async fn can_go_on(environment: &Environment, plan: &JobPlan, earlier: &JobRecor
     Ok(left.is_some_and(|left| (left.steps.total > 1 || left.has_files) && left.is_of(plan)))
 }
 
-fn settled(part: Option<CommittedPart>) -> Settled {
-    part.map_or(Settled::Nothing, |part| Settled::Part(part.next))
+/// Settles a job whose files another one loads now. Somebody who goes on with it by hand would load them once more, so nobody can.
+///
+/// **Errors**: somebody does just now; once that has ended, the table tells what became of it.
+async fn replace(
+    service: &Service,
+    environment: &Environment,
+    job: &JobRecord,
+    part: Option<CommittedPart>,
+) -> Result<()> {
+    let target = TableName::new(&job.job.database, &job.job.table)?;
+    if !give_up(environment, &target, &job.job.id).await? {
+        let message = format!("another process goes on with job `{}` of this schedule", job.job.id);
+        return Err(Error::new(Blame::Storage, message)
+            .with_hint("wait for its end; the next attempt sees what it has committed")
+            .retryable(true));
+    }
+    let settled = part.map_or(Settled::Nothing, |part| Settled::Part(part.next));
+    settle(service, job, settled).await
 }
 
 async fn settle(service: &Service, job: &JobRecord, settled: Settled) -> Result<()> {

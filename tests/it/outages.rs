@@ -2,6 +2,7 @@
 //!
 //! `OUTAGE_ROUNDS=100` makes the kills many.
 
+use crate::kept::Store;
 use crate::left::{FILES, StuckServer, documents, stuck_server, wait_until_stuck};
 use crate::schedules::{add_file, create, growing};
 use bucketload_state::State;
@@ -70,6 +71,39 @@ fn a_load_of_one_step_is_gone_on_with_if_it_was_stopped_and_begun_again_if_it_wa
             (workplace.num_rows(), workplace.number("SELECT sum(n) FROM d.t")),
             (FILES, 6)
         );
+    }
+}
+
+#[test]
+fn a_job_that_its_schedule_has_begun_anew_cannot_be_gone_on_with() {
+    for (store, reader) in [
+        (Store::new(""), "deltalake"),
+        (Store::new("  use_modified_time: true\n"), "deltalake"),
+        (Store::with_type("", "parquet"), "duckdb-folder"),
+    ] {
+        store.put("a", 0);
+        let run = |arguments: &[&str]| store.workplace.bucketload(arguments);
+        run(&["create", "s", "", "d", "t", store.job()]).run().succeeded();
+        let killed = run(&["run", "s", "--json"])
+            .env("BUCKETLOAD_CRASH_AT", "before_commit")
+            .run();
+        assert_eq!(killed.status, None, "{killed}");
+        let job = store.open_jobs("t").pop().expect("a job that left notes");
+        run(&["run", "s", "--json"]).run().succeeded();
+        run(&[
+            "issue",
+            store.job(),
+            "--database",
+            "d",
+            "--table",
+            "t",
+            "--resume",
+            &job,
+        ])
+        .run()
+        .exited_with(1)
+        .said(&["was removed", "its schedule has begun anew"]);
+        assert_eq!(store.count(reader, &["t".to_owned()]), [(10, 10)]);
     }
 }
 

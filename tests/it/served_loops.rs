@@ -27,7 +27,7 @@ const LONGEST_LIFE: Duration = Duration::from_secs(4);
 const NAMED_WITHIN: Duration = Duration::from_secs(2);
 
 /// How long the last server may take for what is left.
-const LAST_LIFE: Duration = Duration::from_secs(150);
+const LAST_LIFE: Duration = Duration::from_secs(300);
 
 /// How a schedule knows what is new.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,21 +142,28 @@ connection.commit()
     /// Something that a user does beside the server.
     fn beside(&self, numbers: &mut Numbers) -> Bucketload {
         let kind = numbers.one_of(&KINDS);
+        let (_, store) = self.inputs.iter().find(|(of, _)| *of == kind).unwrap();
         let ledger = &self.inputs[2].1;
-        let target = ["--database", "d", "--table", Kind::Ledger.name(), "--json"];
-        let issue = self.run(&["issue", ledger.job()]).args(target);
+        let issue = |store: &Store, kind: Kind| {
+            let target = ["--database", "d", "--table", kind.name(), "--json"];
+            self.run(&["issue", store.job()]).args(target)
+        };
         match numbers.below(6) {
-            0 => issue,
-            1 => issue.set("exec.commit_every=1 files"),
+            0 => issue(ledger, Kind::Ledger),
+            1 => issue(ledger, Kind::Ledger).set("exec.commit_every=1 files"),
             2 => self.run(&["query", &format!("SELECT count(*) FROM d.{}", kind.name())]),
             3 => self.run(&["vacuum", "--older-than", "0", "--json"]),
-            // Of a job that its schedule has begun anew, only the ledger knows that its files were loaded.
-            4 => match self.store().open_jobs(Kind::Ledger.name()).pop() {
-                Some(job) => issue.args(["--resume", &job]),
+            4 => match self.open_job(kind) {
+                Some(job) => issue(store, kind).args(["--resume", &job]),
                 None => self.run(&["jobs", "--json"]),
             },
             _ => self.run(&["run", kind.name(), "--json"]),
         }
+    }
+
+    /// A job of a kind that has left notes.
+    fn open_job(&self, kind: Kind) -> Option<String> {
+        self.store().open_jobs(kind.name()).pop()
     }
 
     /// Rows that are there, as the program itself sees them.

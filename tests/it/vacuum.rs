@@ -198,7 +198,7 @@ fn nobody_goes_on_with_a_job_that_is_being_removed() {
             .issuing("t", &["--resume", &job])
             .run()
             .exited_with(1)
-            .said(&["was removed by `vacuum`", "start a new job"]);
+            .said(&["was removed", "start a new job"]);
         assert_eq!(store.workplace.num_rows(), 0);
         // The next one takes up where it was stopped.
         vacuum(&store.workplace, &["d.t", "--older-than", "0"]);

@@ -162,6 +162,15 @@ impl Unfinished {
     }
 }
 
+/// Sees to it that nobody goes on with a dead job any more, because another one loads what it would have loaded: both would give the rows
+/// twice. `false`: another process goes on with it.
+///
+/// **Errors**: the store refused; what is there was written by another version, or is broken.
+pub async fn give_up(environment: &Environment, target: &TableName, job_id: &str) -> Result<bool> {
+    let notes = JobNotes::new(&environment.warehouse.table(target), job_id);
+    notes.give_up(environment.now()).await
+}
+
 /// Looks for what a job has left beside its table; `None`: nothing.
 ///
 /// **Errors**: the store refused; what is there was written by another version, or is broken.
@@ -171,6 +180,9 @@ pub async fn unfinished(environment: &Environment, target: &TableName, job_id: &
     let Some(record) = notes.read_record().await? else {
         return Ok(None);
     };
+    if notes.is_removed().await? {
+        return Ok(None);
+    }
     Ok(Some(Unfinished {
         steps: StepCounts {
             done: notes.num_steps().await?,

@@ -290,6 +290,28 @@ impl JobNotes {
         Ok(is_ours)
     }
 
+    /// Takes the job out of everybody's reach because another one loads what it would have loaded, its process being dead; `false`: another
+    /// process goes on with it.
+    pub(super) async fn give_up(&self, now: jiff::Timestamp) -> Result<bool> {
+        let claims = self.claims().await?;
+        if claims.is_removed || !claims.has_record {
+            return Ok(true);
+        }
+        if claims.num_takeovers > 0
+            && let Some(record) = self.read_record().await?
+            && record.is_running(now)
+            && !record.process.is_this()
+        {
+            return Ok(false);
+        }
+        self.begin_removal(claims, true).await
+    }
+
+    /// Whether the job is out of everybody's reach.
+    pub(super) async fn is_removed(&self) -> Result<bool> {
+        Ok(self.claims().await?.is_removed)
+    }
+
     /// What processes have said of the job.
     pub(super) async fn claims(&self) -> Result<Claims> {
         let notes = notes_in(&self.store).await.map_err(|error| self.failed(error))?;
@@ -401,8 +423,9 @@ fn taken_over(job_id: &str) -> Error {
 }
 
 fn removed(job_id: &str) -> Error {
-    Error::new(Blame::Storage, format!("job {job_id} was removed by `vacuum`"))
-        .with_hint("start a new job; nothing more is committed here")
+    Error::new(Blame::Storage, format!("job {job_id} was removed")).with_hint(
+        "`vacuum` took it away, or its schedule has begun anew; start a new job, nothing more is committed here",
+    )
 }
 
 /// All notes beside a table.
