@@ -130,8 +130,10 @@ async fn replace(
     part: Option<CommittedPart>,
 ) -> Result<()> {
     let target = TableName::new(&job.job.database, &job.job.table)?;
-    if !give_up(environment, &target, &job.job.id).await? {
-        let message = format!("another process goes on with job `{}` of this schedule", job.job.id);
+    let is_given_up = give_up(environment, &target, &job.job.id).await?;
+    // Whoever went on with it may have come to its end since the table was asked.
+    if !is_given_up || matches!(committed(environment, &target, &job.job.id).await?, Committed::All(_)) {
+        let message = format!("another process has gone on with job `{}` of this schedule", job.job.id);
         return Err(Error::new(Blame::Storage, message)
             .with_hint("wait for its end; the next attempt sees what it has committed")
             .retryable(true));
