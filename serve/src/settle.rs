@@ -3,7 +3,7 @@
 use crate::ended::found;
 use crate::service::Service;
 use bucketload_engine::config::plan::JobPlan;
-use bucketload_engine::job::committed::{Committed, CommittedPart, committed, give_up, unfinished};
+use bucketload_engine::job::committed::{Committed, committed, give_up, unfinished};
 use bucketload_engine::job::progress::CommittedSteps;
 use bucketload_engine::table::warehouse::TableName;
 use bucketload_engine::{Blame, Environment, Error, Result};
@@ -21,8 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) struct Before {
     /// The job for the same scheduled time that had committed; this one is another attempt at it.
     pub(crate) done: Option<String>,
-    /// Jobs for the same scheduled time that had not committed, or in part.
-    open: Vec<(JobRecord, Option<CommittedPart>)>,
+    /// Jobs for the same scheduled time that had not committed, or only in part.
+    open: Vec<JobRecord>,
 }
 
 /// Asks the table about jobs of the same schedule that did not end well. Those for the same scheduled time stay open.
@@ -33,21 +33,17 @@ pub(crate) async fn look_back(service: &Service, environment: &Environment, job:
     for earlier in service.ask(move |state| state.unsettled(schedule_id)).await? {
         let target = TableName::new(&earlier.job.database, &earlier.job.table)?;
         let is_same_run = earlier.run.as_ref().map(|earlier| earlier.scheduled) == Some(run.scheduled);
-        let part = match committed(environment, &target, &earlier.job.id).await? {
-            Committed::All(report) => {
-                tracing::info!(job_id = earlier.job.id, "the table shows that this job has committed");
-                if is_same_run && job.attempt > 1 {
-                    before.done = Some(earlier.job.id.clone());
-                }
-                settle(service, &earlier, Settled::All(report)).await?;
-                continue;
+        if let Committed::All(report) = committed(environment, &target, &earlier.job.id).await? {
+            tracing::info!(job_id = earlier.job.id, "the table shows that this job has committed");
+            if is_same_run && job.attempt > 1 {
+                before.done = Some(earlier.job.id.clone());
             }
-            Committed::Part(part) => Some(part),
-            Committed::Nothing | Committed::Unknown => None,
-        };
+            settle(service, &earlier, Settled::All(report)).await?;
+            continue;
+        }
         match is_same_run {
-            true => before.open.push((earlier, part)),
-            false => replace(service, environment, &earlier, part).await?,
+            true => before.open.push(earlier),
+            false => drop(replace(service, environment, &earlier).await?),
         }
     }
     Ok(before)
@@ -74,13 +70,12 @@ pub(crate) async fn go_on(
 ) -> Result<Continued> {
     let mut continued = Continued::Anew;
     // The latest has gone furthest: it has gone on with those before it, if it could.
-    for (earlier, part) in before.open.into_iter().rev() {
+    for earlier in before.open.into_iter().rev() {
         if matches!(continued, Continued::Anew) && can_go_on(environment, plan, &earlier).await? {
             continued = Continued::Job(earlier.job.id.clone());
             continue;
         }
-        let has_part = part.is_some();
-        replace(service, environment, &earlier, part).await?;
+        let has_part = replace(service, environment, &earlier).await?;
         if !has_part || matches!(continued, Continued::Job(_)) {
             continue;
         }
@@ -120,26 +115,27 @@ async fn can_go_on(environment: &Environment, plan: &JobPlan, earlier: &JobRecor
     Ok(left.is_some_and(|left| (left.steps.total > 1 || left.has_files) && left.is_of(plan)))
 }
 
-/// Settles a job whose files another one loads now. Somebody who goes on with it by hand would load them once more, so nobody can.
+/// Settles a job whose files another one loads now; gives whether some of its steps are committed. Somebody who goes on with it by hand
+/// would load them once more, so nobody can.
 ///
-/// **Errors**: somebody does just now; once that has ended, the table tells what became of it.
-async fn replace(
-    service: &Service,
-    environment: &Environment,
-    job: &JobRecord,
-    part: Option<CommittedPart>,
-) -> Result<()> {
+/// **Errors**: somebody does just now, or has; the next attempt sees in the table what became of it.
+async fn replace(service: &Service, environment: &Environment, job: &JobRecord) -> Result<bool> {
     let target = TableName::new(&job.job.database, &job.job.table)?;
     let is_given_up = give_up(environment, &target, &job.job.id).await?;
-    // Whoever went on with it may have come to its end since the table was asked.
-    if !is_given_up || matches!(committed(environment, &target, &job.job.id).await?, Committed::All(_)) {
-        let message = format!("another process has gone on with job `{}` of this schedule", job.job.id);
-        return Err(Error::new(Blame::Storage, message)
-            .with_hint("wait for its end; the next attempt sees what it has committed")
-            .retryable(true));
-    }
-    let settled = part.map_or(Settled::Nothing, |part| Settled::Part(part.next));
-    settle(service, job, settled).await
+    // Only now: whoever went on with it until then may have committed more.
+    let settled = match committed(environment, &target, &job.job.id).await? {
+        Committed::Part(part) if is_given_up => Settled::Part(part.next),
+        Committed::Nothing | Committed::Unknown if is_given_up => Settled::Nothing,
+        _ => {
+            let message = format!("another process has gone on with job `{}` of this schedule", job.job.id);
+            return Err(Error::new(Blame::Storage, message)
+                .with_hint("wait for its end; the next attempt sees what it has committed")
+                .retryable(true));
+        }
+    };
+    let has_part = matches!(settled, Settled::Part(_));
+    settle(service, job, settled).await?;
+    Ok(has_part)
 }
 
 async fn settle(service: &Service, job: &JobRecord, settled: Settled) -> Result<()> {
