@@ -6,12 +6,17 @@ use bucketload_tests::bucket::Bucket;
 use bucketload_tests::bucketload::{Bucketload, Workplace};
 use bucketload_tests::proxy::{Answer, Fault, Proxy, RequestKind};
 use bucketload_tests::servers::{self, ACCESS_KEY, REGION, SECRET_KEY};
+use bucketload_tests::wait::wait_until;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 const ROUNDS: usize = 2;
 
 /// Rows of each of the files.
 const ROWS: i64 = 2;
+
+/// How long a load of them may take.
+const LONGEST_LOAD: Duration = Duration::from_secs(60);
 
 /// A warehouse in a bucket, and three files on disk to be loaded.
 struct Place {
@@ -148,6 +153,46 @@ fn a_commit_of_which_nothing_is_known_says_so_and_is_found() {
     let resumed = place.issue(&direct, &["--resume", job]).run().succeeded().json();
     assert_eq!(resumed["files"]["read"], 0, "{resumed}");
     assert_eq!(place.number("SELECT count(*) AS n FROM d.t"), 4 * ROWS);
+}
+
+/// Loads three files, and while the commit is on its way another job does so from beginning to end.
+#[test]
+fn a_commit_that_another_one_comes_before_stands_on_what_it_left() {
+    const APPEND: &[&str] = &[];
+    const REPLACE: &[&str] = &["--mode", "replace"];
+    const ON_NEW_DATA: &[&str] = &["--mode", "replace_on_new_data"];
+    const LEDGER: &[&str] = &["--set", "in.incremental=ledger"];
+    for is_there in [false, true] {
+        for first in [APPEND, REPLACE, ON_NEW_DATA, LEDGER] {
+            for late in [APPEND, REPLACE, ON_NEW_DATA, LEDGER] {
+                let place = Place::new();
+                let direct = place.bucket.server().endpoint();
+                let what = format!("{late:?} after {first:?}, table is there: {is_there}");
+                if is_there {
+                    let one = ["--set", "in.path_match_pattern=f0"];
+                    place.issue(&direct, &one).run().succeeded();
+                }
+                let proxy =
+                    Proxy::start(place.bucket.server().address()).with_fault(RequestKind::Commit, Fault::Hold, 1);
+                let waiting = place.issue(&proxy.endpoint(), late).spawn();
+                assert!(wait_until(LONGEST_LOAD, || proxy.num_held() == 1), "{what}");
+                place.issue(&direct, first).run().succeeded();
+                let num_first = place.number("SELECT count(*) AS n FROM d.t");
+                proxy.release();
+                let finished = waiting.wait();
+                let expected = if late == LEDGER {
+                    finished.exited_with(1).said(&["in the meantime"]);
+                    num_first
+                } else {
+                    finished.succeeded();
+                    if late == APPEND { num_first + 3 * ROWS } else { 3 * ROWS }
+                };
+                assert_eq!(place.number("SELECT count(*) AS n FROM d.t"), expected, "{what}");
+                let num_listed = place.number("SELECT count(*) AS n FROM d.t__files");
+                assert_eq!(num_listed * ROWS, expected, "{what}");
+            }
+        }
+    }
 }
 
 fn rounds() -> usize {

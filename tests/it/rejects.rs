@@ -384,7 +384,8 @@ fn many_long_records_are_all_kept() {
     let report = workplace.issue(&job(&workplace, &long), &["--set", "exec.memory_limit=128MiB"]);
     assert_eq!(report["rows"]["rejected"], 40);
     assert_eq!(
-        workplace.number("SELECT count(DISTINCT record) FROM d.t__rejects WHERE record_bytes = length(record)"),
+        workplace
+            .number("SELECT count(DISTINCT left(record, 4)) FROM d.t__rejects WHERE record_bytes = length(record)"),
         40
     );
 }

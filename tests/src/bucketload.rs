@@ -19,10 +19,19 @@ use tempfile::TempDir;
 /// Longer than any test needs on a machine whose cores are all taken; reached only by a program that hangs.
 const TIME_LIMIT: Duration = Duration::from_secs(180);
 
-/// A temporary folder with a warehouse and a state file of a test's own.
+/// A temporary folder with a warehouse and a state file of a test's own. With `KEEP_FOLDERS=1` a failed test leaves it and says where.
 #[derive(Debug)]
 pub struct Workplace {
     folder: TempDir,
+}
+
+impl Drop for Workplace {
+    fn drop(&mut self) {
+        if std::thread::panicking() && std::env::var_os("KEEP_FOLDERS").is_some() {
+            self.folder.disable_cleanup(true);
+            println!("kept {}", self.folder.path().display());
+        }
+    }
 }
 
 impl Workplace {

@@ -212,7 +212,11 @@ impl PreparedCommit<'_> {
             actions.push(Action::Txn(Transaction::new(number.application, number.version)));
         }
         let properties = CommitProperties::default().with_metadata([(BOOKKEEPING_KEY.to_owned(), bookkeeping)]);
-        let builder = CommitBuilder::from(properties).with_actions(actions);
+        // What was planned on one version of the table stands on no other. The library would go on by itself: where there was no table it
+        // would put this load after whatever has come first, without a look at it.
+        let builder = CommitBuilder::from(properties)
+            .with_max_retries(0)
+            .with_actions(actions);
         let operation = DeltaOperation::Write {
             mode: if self.load.mode == OutputMode::Append {
                 SaveMode::Append
@@ -316,6 +320,7 @@ pub(super) async fn merge_files(
         predicate: None,
     };
     let finished = CommitBuilder::default()
+        .with_max_retries(0)
         .with_actions(actions)
         .build(Some(snapshot.snapshot()), table.table.log_store(), operation)
         .await;
