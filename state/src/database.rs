@@ -18,7 +18,7 @@ const APPLICATION_ID: i32 = 0x626c_6f64;
 
 /// What each version adds to the one before. The number of those applied is the file's `user_version`; a migration that was released is
 /// never changed. `compat/` keeps a file of each earlier version.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     // 1: jobs
     "CREATE TABLE jobs (
         id TEXT PRIMARY KEY,
@@ -87,6 +87,10 @@ const MIGRATIONS: [&str; 4] = [
     CREATE INDEX jobs_by_end ON jobs (ended_ms);
     CREATE INDEX jobs_unsettled ON jobs (created_ms, id) WHERE NOT is_settled;
     CREATE INDEX job_names_by_job ON job_names (job_id);",
+    // 5: which run has said last where to go on from
+    "ALTER TABLE schedules ADD COLUMN num_begun INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE schedules ADD COLUMN told_by INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE jobs ADD COLUMN run_number INTEGER NOT NULL DEFAULT 0;",
 ];
 
 /// An open state file. Every method is one transaction; all of them block, for milliseconds as a rule and for ten seconds at most.
@@ -312,7 +316,9 @@ pub(crate) fn broken(what: String) -> rusqlite::Error {
 mod tests {
     use super::*;
     use crate::jobs::{JobStatus, NewJob, Origin};
+    use crate::settle::Settled;
     use rusqlite::OptionalExtension;
+    use serde_json::json;
 
     #[test]
     fn a_file_is_made_with_its_folder_and_opened_again() {
@@ -448,6 +454,20 @@ mod tests {
         assert_eq!(state.job("0194-attempt").unwrap().job.id, "0193-success");
         assert_eq!(state.schedule("nightly").unwrap().id, 1);
         assert_eq!(state.unasked().unwrap()[0].job.id, "0192-killed");
+    }
+
+    #[test]
+    fn a_file_of_version_4_knows_where_to_go_on_from() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.db");
+        std::fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/compat/version-4.db"), &path).unwrap();
+        let state = State::open(&path).unwrap();
+        let last_path = || state.schedule("nightly").unwrap().config_diff["in"]["last_path"].clone();
+        assert_eq!(last_path(), "logs/b");
+        // What a job of that time turns out to have committed still counts, as long as no later run has said more.
+        let settled = Settled::Part(json!({"in": {"last_path": "logs/c"}}));
+        state.settle_job("0192-killed", &settled, Timestamp::now()).unwrap();
+        assert_eq!(last_path(), "logs/c");
     }
 
     #[test]

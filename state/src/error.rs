@@ -90,6 +90,7 @@ impl StateError {
         matches!(
             self,
             StateError::NoJob(_)
+                | StateError::JobRuns(_)
                 | StateError::NoSchedule(_)
                 | StateError::ScheduleExists(_)
                 | StateError::ScheduleName(_)

@@ -309,9 +309,20 @@ impl State {
                     now
                 ],
             )?;
-            match num_begun {
-                0 => Err(StateError::JobRuns(job.id.clone()).into()),
-                _ => Ok(()),
+            if num_begun == 0 {
+                return Err(StateError::JobRuns(job.id.clone()).into());
+            }
+            let sql = "SELECT other.schedule_name, other.id FROM jobs other JOIN jobs ON jobs.schedule_id = other.schedule_id \
+                       WHERE jobs.id = ?1 AND other.id <> ?1 AND other.status = 'running'";
+            let busy = transaction.query_row(sql, [&job.id], |row| Ok((row.get(0)?, row.get(1)?)));
+            match busy.optional()? {
+                Some((name, job_id)) => Err(StateError::ScheduleBusy {
+                    name,
+                    job_id,
+                    status: JobStatus::Running,
+                }
+                .into()),
+                None => Ok(()),
             }
         })
     }

@@ -128,7 +128,9 @@ impl State {
             if num_running >= max_running {
                 return Ok(None);
             }
-            let sql = "SELECT id FROM jobs WHERE status = 'queued' AND (not_before_ms <= ?1 OR not_before_ms > ?2) \
+            // Somebody may be going on by hand with an earlier job of the schedule, which loads what this one would load.
+            let sql = "SELECT id FROM jobs WHERE status = 'queued' AND (not_before_ms <= ?1 OR not_before_ms > ?2) AND NOT EXISTS \
+                       (SELECT 1 FROM jobs other WHERE other.schedule_id = jobs.schedule_id AND other.status = 'running') \
                        ORDER BY created_ms, id LIMIT 1";
             let latest = now.saturating_add(LONGEST_WAIT).unwrap_or(Timestamp::MAX);
             let next: Option<String> = transaction
@@ -243,8 +245,10 @@ pub(crate) struct LiveJob {
     scheduled: Option<Timestamp>,
 }
 
+/// **Shape**: one that is running, if there are two: somebody goes on with an earlier one by hand, and the other waits.
 pub(crate) fn live_job(connection: &Connection, schedule_id: i64) -> rusqlite::Result<Option<LiveJob>> {
-    let sql = "SELECT id, status = 'queued', scheduled_ms FROM jobs WHERE schedule_id = ?1 AND status IN ('queued', 'running') LIMIT 1";
+    let sql = "SELECT id, status = 'queued', scheduled_ms FROM jobs WHERE schedule_id = ?1 AND status IN ('queued', 'running') \
+               ORDER BY status DESC LIMIT 1";
     let live = connection.prepare(sql)?.query_row([schedule_id], |row| {
         Ok(LiveJob {
             id: row.get(0)?,
@@ -259,9 +263,11 @@ pub(crate) fn live_job(connection: &Connection, schedule_id: i64) -> rusqlite::R
 }
 
 fn begin(connection: &Connection, id: &str, owner: &str, now: Timestamp) -> rusqlite::Result<JobRecord> {
+    let sql = "UPDATE schedules SET num_begun = num_begun + 1 WHERE id = (SELECT schedule_id FROM jobs WHERE id = ?1)";
+    connection.execute(sql, [id])?;
     connection.execute(
-        "UPDATE jobs SET status = 'running', owner = ?2, started_ms = ?3, seen_ms = ?3, is_settled = 0 \
-         WHERE id = ?1",
+        "UPDATE jobs SET status = 'running', owner = ?2, started_ms = ?3, seen_ms = ?3, is_settled = 0, \
+         run_number = coalesce((SELECT num_begun FROM schedules WHERE schedules.id = schedule_id), 0) WHERE id = ?1",
         params![id, owner, millis(now)],
     )?;
     Ok(find(connection, id)?.expect("it is queued"))
@@ -277,9 +283,8 @@ pub(crate) fn follow_up(
     let Some(run) = &record.run else { return Ok(()) };
     if record.status == JobStatus::Success
         && let Some(next) = record.report.as_ref().and_then(|report| report.get("next"))
-        && next.is_object()
     {
-        schedules::add_difference(connection, run.schedule_id, next)?;
+        schedules::add_difference(connection, record, next)?;
     }
     // Whoever cancelled a job that failed on the way does not want another.
     let Some(retry) = retry.filter(|_| !record.is_cancelled) else {

@@ -2,7 +2,7 @@
 
 use crate::database::{State, TransactionError, broken, instant, json, millis};
 use crate::error::{StateError, StateResult};
-use crate::jobs::JobStatus;
+use crate::jobs::{JobRecord, JobStatus};
 use crate::queue::live_job;
 use crate::timing::{CatchUp, Timing};
 use jiff::Timestamp;
@@ -177,16 +177,27 @@ pub(crate) fn by_id(connection: &Connection, id: i64) -> rusqlite::Result<Option
         .optional()
 }
 
-/// Puts what a run left for the next one over what is there already: maps are merged, anything else is replaced.
-pub(crate) fn add_difference(connection: &Connection, id: i64, next: &Value) -> rusqlite::Result<()> {
-    let Some(schedule) = by_id(connection, id)? else {
+/// Puts what a job left for the next run over what is there already: maps are merged, anything else is replaced.
+///
+/// A run that began later has gone further: after its word, and after that of whoever updated the schedule since, the job's does not
+/// count. Somebody may go on by hand with a job whose schedule has long since gone on.
+pub(crate) fn add_difference(connection: &Connection, job: &JobRecord, next: &Value) -> rusqlite::Result<()> {
+    let Some(run) = job.run.as_ref().filter(|_| next.is_object()) else {
         return Ok(());
     };
+    let number: i64 = connection.query_row("SELECT run_number FROM jobs WHERE id = ?1", [&job.job.id], |row| {
+        row.get(0)
+    })?;
+    let sql = "UPDATE schedules SET told_by = ?2 WHERE id = ?1 AND told_by <= ?2";
+    if connection.execute(sql, [run.schedule_id, number])? == 0 {
+        return Ok(());
+    }
+    let schedule = by_id(connection, run.schedule_id)?.expect("it was just changed");
     let mut difference = schedule.config_diff;
     merge(&mut difference, next);
     connection.execute(
         "UPDATE schedules SET config_diff = ?2 WHERE id = ?1",
-        params![id, difference.to_string()],
+        params![run.schedule_id, difference.to_string()],
     )?;
     Ok(())
 }
@@ -347,6 +358,8 @@ fn forget_ends(connection: &Connection, schedule: &Schedule) -> Result<(), Trans
         .into());
     }
     let sql = "UPDATE jobs SET is_settled = 1 WHERE schedule_id = ?1 AND status IN ('error', 'killed')";
+    connection.execute(sql, [schedule.id])?;
+    let sql = "UPDATE schedules SET (num_begun, told_by) = (num_begun + 1, num_begun + 1) WHERE id = ?1";
     connection.execute(sql, [schedule.id])?;
     Ok(())
 }

@@ -75,9 +75,8 @@ impl State {
             let report = match settled {
                 Settled::Nothing => return Ok(()),
                 Settled::Part(next) => {
-                    let run = find(transaction, id)?.and_then(|job| job.run);
-                    if let Some(run) = run.filter(|_| next.is_object()) {
-                        schedules::add_difference(transaction, run.schedule_id, next)?;
+                    if let Some(record) = find(transaction, id)? {
+                        schedules::add_difference(transaction, &record, next)?;
                     }
                     return Ok(());
                 }
@@ -125,8 +124,8 @@ impl State {
     /// **Errors**: one of the two is gone, or the new one has ended meanwhile.
     pub fn go_on_with(&self, id: &str, earlier: &str, now: Timestamp) -> StateResult<JobRecord> {
         self.transaction(|transaction| {
-            let sql = "UPDATE jobs SET (status, owner, attempt, queued_ms, is_cancelled) = \
-                       (SELECT status, owner, attempt, queued_ms, is_cancelled FROM jobs WHERE id = ?1), \
+            let sql = "UPDATE jobs SET (status, owner, attempt, run_number, queued_ms, is_cancelled) = \
+                       (SELECT status, owner, attempt, run_number, queued_ms, is_cancelled FROM jobs WHERE id = ?1), \
                        seen_ms = ?3, ended_ms = NULL, error = NULL, report = NULL, progress = NULL, is_settled = 0 \
                        WHERE id = ?2 AND EXISTS (SELECT 1 FROM jobs WHERE id = ?1 AND status = 'running')";
             if transaction.execute(sql, params![id, earlier, millis(now)])? == 0 {

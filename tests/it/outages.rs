@@ -108,6 +108,30 @@ fn a_job_that_its_schedule_has_begun_anew_cannot_be_gone_on_with() {
 }
 
 #[test]
+fn a_job_that_is_gone_on_with_long_after_it_committed_leaves_its_schedule_where_it_is() {
+    for (store, reader) in [
+        (Store::new(""), "deltalake"),
+        (Store::with_type("", "parquet"), "duckdb-folder"),
+    ] {
+        store.put("a", 0);
+        let run = |arguments: &[&str]| store.workplace.bucketload(arguments);
+        run(&["create", "s", "", "d", "t", store.job()]).run().succeeded();
+        let killed = run(&["run", "s", "--json"])
+            .env("BUCKETLOAD_CRASH_AT", "after_commit")
+            .run();
+        assert_eq!(killed.status, None, "{killed}");
+        let job = store.open_jobs("t").pop().expect("a job that left notes");
+        store.put("b", 0);
+        run(&["run", "s", "--json"]).run().succeeded();
+        let target = ["--database", "d", "--table", "t", "--resume", &job];
+        run(&["issue", store.job()]).args(target).run().succeeded();
+        store.put("c", 0);
+        run(&["run", "s", "--json"]).run().succeeded();
+        assert_eq!(store.count(reader, &["t".to_owned()]), [(30, 30)]);
+    }
+}
+
+#[test]
 fn a_server_that_is_frozen_for_a_day_keeps_its_job_and_loses_no_run() {
     let workplace = Workplace::new();
     let StuckServer {

@@ -8,7 +8,6 @@ use crate::exit::Exit;
 use crate::printer::Printer;
 use crate::progress::Drawing;
 use crate::status_line::StatusLine;
-use bucketload_engine::Result;
 use bucketload_engine::config::plan::JobPlan;
 use bucketload_engine::config::{Document, Node};
 use bucketload_engine::job::progress::Progress;
@@ -16,6 +15,7 @@ use bucketload_engine::job::replay::RejectFilter;
 use bucketload_engine::job::stop::{Stop, StopReason, replay_stoppable, run_stoppable};
 use bucketload_engine::table::OutputMode;
 use bucketload_engine::table::warehouse::TableName;
+use bucketload_engine::{Blame, Result};
 use bucketload_serve::ended::ending;
 use bucketload_serve::log::JobLogs;
 use bucketload_serve::record::{Recorder, state_error};
@@ -107,7 +107,7 @@ pub(super) async fn run_asked(
         logs,
         runtime: environment.io_runtime(),
     };
-    let (service, recorder) = begin_record(global, job, &followed, printer).await.unzip();
+    let (service, recorder) = begin_record(global, job, &followed, printer).await?.unzip();
     let span = recorder
         .as_ref()
         .map_or_else(Span::none, |recorder| recorder.span().clone());
@@ -167,17 +167,20 @@ struct Followed<'a> {
 }
 
 /// Begins the record of a job. A load does not fail for want of a record: its table is what counts, and it is told that there is none.
+///
+/// **Errors**: the record says that another process has the job, or another job of its schedule, which may load the same files.
 async fn begin_record(
     global: &GlobalArguments,
     job: NewJob,
     followed: &Followed<'_>,
     printer: &Printer,
-) -> Option<(Service, Recorder)> {
+) -> Result<Option<(Service, Recorder)>> {
     match begin(global, job, followed).await {
-        Ok(begun) => Some(begun),
+        Ok(begun) => Ok(Some(begun)),
+        Err(error) if error.blame() == Blame::Config => Err(error),
         Err(error) => {
             printer.talk(&format!("warning: this job is not recorded: {error}"));
-            None
+            Ok(None)
         }
     }
 }
