@@ -109,16 +109,14 @@ fn a_job_that_its_schedule_has_begun_anew_cannot_be_gone_on_with() {
 
 #[test]
 fn a_job_that_is_gone_on_with_long_after_it_committed_leaves_its_schedule_where_it_is() {
-    for (store, reader) in [
-        (Store::new(""), "deltalake"),
-        (Store::with_type("", "parquet"), "duckdb-folder"),
+    for (store, place, reader) in [
+        (Store::new(""), "after_commit", "deltalake"),
+        (Store::with_type("", "parquet"), "after_record", "duckdb-folder"),
     ] {
         store.put("a", 0);
         let run = |arguments: &[&str]| store.workplace.bucketload(arguments);
         run(&["create", "s", "", "d", "t", store.job()]).run().succeeded();
-        let killed = run(&["run", "s", "--json"])
-            .env("BUCKETLOAD_CRASH_AT", "after_commit")
-            .run();
+        let killed = run(&["run", "s", "--json"]).env("BUCKETLOAD_CRASH_AT", place).run();
         assert_eq!(killed.status, None, "{killed}");
         let job = store.open_jobs("t").pop().expect("a job that left notes");
         store.put("b", 0);
