@@ -202,25 +202,32 @@ impl Origins {
             self.blank = Some(Arc::clone(&blank));
             return Ok(blank.slice(0, num_rows));
         }
-        let blank = self.blank.take();
-        let origins = std::mem::replace(
-            self,
-            Origins {
-                blank,
-                ..Origins::default()
-            },
-        );
+        let origins = std::mem::take(self);
+        // Batches are alike, and nothing need grow anew.
+        let room = origins.rows.len();
+        *self = Origins {
+            rows: Vec::with_capacity(room),
+            keys: Vec::with_capacity(room),
+            lines: Vec::with_capacity(room),
+            bytes: Vec::with_capacity(room),
+            records: Vec::with_capacity(room),
+            num_text_bytes: Vec::with_capacity(room),
+            blank: origins.blank,
+            ..Origins::default()
+        };
+        let mut text = origins.text;
+        let texts = text.finish(None);
+        self.text = text;
         let keys = Int32Array::from(origins.keys);
         let files: StringArray = origins.files.iter().map(|(file, _)| Some(file.as_ref())).collect();
         let headers: StringArray = origins.files.iter().map(|(_, header)| header.as_deref()).collect();
-        let mut text = origins.text;
         let columns: Vec<ArrayRef> = vec![
             Arc::new(DictionaryArray::try_new(keys.clone(), Arc::new(files))?),
             Arc::new(DictionaryArray::try_new(keys, Arc::new(headers))?),
             Arc::new(Int64Array::from(origins.lines)),
             Arc::new(Int64Array::from(origins.bytes)),
             Arc::new(Int64Array::from(origins.records)),
-            Arc::new(text.finish(None)),
+            Arc::new(texts),
             Arc::new(Int64Array::from(origins.num_text_bytes)),
         ];
         let known: ArrayRef = Arc::new(StructArray::try_new(FIELDS.clone(), columns, None)?);

@@ -77,6 +77,8 @@ struct Row {
     num_fields: u32,
     /// Ordinal among the records of the block, from 1.
     record: u32,
+    /// Line ends of the block before it; those inside of quotes are not counted.
+    num_lines: u32,
 }
 
 /// A record of a block that is a reject, for the number of its fields.
@@ -206,9 +208,7 @@ impl CsvParser {
             rows: &self.rows,
             kept_rows: &kept_rows,
             input: &reader.input,
-            automaton: &reader.automaton,
-            counted_to: 0,
-            num_lines: 0,
+            lines: Lines::new(text, &self.index, &reader.automaton),
             scratch: &mut self.scratch,
         };
         let refused = reader.rows.append_run(&mut run)?;
@@ -227,14 +227,11 @@ impl CsvParser {
         rejected.sort_by_key(|(row, _)| row.record);
 
         let cuts = self.index.cuts();
-        let mut counted_to = 0;
-        let mut num_lines = 0;
+        let mut lines = Lines::new(text, &self.index, &reader.automaton);
         for (row, refusal) in rejected {
             let start = cuts[row.first_cut as usize] as usize;
             let end = cuts[(row.first_cut + row.num_fields) as usize] as usize - 1;
-            num_lines += reader.automaton.num_line_ends(&text[counted_to..start]);
-            counted_to = start;
-            let position = reader.input.position(start, num_lines, u64::from(row.record));
+            let position = reader.input.position(start, lines.before(&row, start), u64::from(row.record));
             reader.rows.reject(position, refusal, &text[start..end]);
         }
         Ok(())
@@ -394,6 +391,7 @@ impl Walk<'_> {
                 first_cut: walked.last_cut as u32,
                 num_fields: num_fields as u32,
                 record: walked.num_records as u32 + 1,
+                num_lines: walked.num_lines as u32,
             };
             let refusal = if num_fields == self.dialect.num_fields {
                 None
@@ -418,6 +416,37 @@ impl Walk<'_> {
     }
 }
 
+/// Says how many lines of a block come before a row.
+struct Lines<'a> {
+    text: &'a str,
+    /// Counts line ends if some of them are inside of quotes, where the walk over the block does not see them.
+    automaton: Option<&'a Automaton>,
+    /// Lines counted so far, from the start of the block on, and up to where.
+    num_lines: u64,
+    counted_to: usize,
+}
+
+impl<'a> Lines<'a> {
+    fn new(text: &'a str, index: &Index, automaton: &'a Automaton) -> Lines<'a> {
+        Lines {
+            text,
+            automaton: index.has_quoted_line_end().then_some(automaton),
+            num_lines: 0,
+            counted_to: 0,
+        }
+    }
+
+    /// Line ends before a row, which begins at `start`. Asked for in the order of the rows.
+    fn before(&mut self, row: &Row, start: usize) -> u64 {
+        let Some(automaton) = self.automaton else {
+            return u64::from(row.num_lines);
+        };
+        self.num_lines += automaton.num_line_ends(&self.text[self.counted_to..start]);
+        self.counted_to = start;
+        self.num_lines
+    }
+}
+
 /// The rows of a block.
 struct BlockRun<'a> {
     /// The unread text, of which the block is the beginning.
@@ -429,10 +458,7 @@ struct BlockRun<'a> {
     /// Room for those of the rows that are left.
     kept_rows: &'a OnceCell<Vec<Row>>,
     input: &'a Input,
-    automaton: &'a Automaton,
-    /// Lines counted so far, from the start of the block on, and up to where.
-    counted_to: usize,
-    num_lines: u64,
+    lines: Lines<'a>,
     /// Holds a field whose text differs from the file's.
     scratch: &'a mut Vec<u8>,
 }
@@ -471,9 +497,8 @@ impl Run for BlockRun<'_> {
         let start = self.cuts[row.first_cut as usize] as usize;
         let end = self.cuts[(row.first_cut + row.num_fields) as usize] as usize - 1;
         let text = self.input.unread();
-        self.num_lines += self.automaton.num_line_ends(&text[self.counted_to..start]);
-        self.counted_to = start;
-        let position = self.input.position(start, self.num_lines, u64::from(row.record));
+        let num_lines = self.lines.before(&row, start);
+        let position = self.input.position(start, num_lines, u64::from(row.record));
         (position, &text[start..end])
     }
 }
