@@ -9,10 +9,12 @@
 //! whole record and not just its first line; surplus columns are cut like all others.
 //!
 //! Reading order: this file (options), `automaton` (where records and fields begin and end), `input` (the text of a file, and positions
-//! in it), `header` (which field is which column), `rows` (records into batches) with `rescue` and `run`, `reference`, then `index` and
-//! `parser`, the fast way.
+//! in it), `header` (which field is which column), `rows` (records into batches) with `rescue` and `run`, `reference`, then the
+//! fast way: `dialect`, `index`, `walk`, `block` and `parser`.
 
 mod automaton;
+mod block;
+mod dialect;
 mod header;
 mod index;
 mod input;
@@ -23,6 +25,7 @@ mod rows;
 mod run;
 #[cfg(test)]
 mod tests;
+mod walk;
 
 use super::columns::ColumnOptions;
 use super::drift::{OnBadValue, OnNewColumns, rescued_column};
