@@ -10,7 +10,7 @@ use bucketload_benches::reading::batches;
 use bucketload_benches::records::{Order, Records, Shape};
 use bucketload_engine::write::column::{ColumnEncoder, ColumnHistory, PageCompressor};
 use bucketload_engine::write::encoding::{Compression, writer_properties};
-use bucketload_engine::write::partition::Rows;
+use bucketload_engine::write::rows::Rows;
 use bucketload_engine::write::writer::PartitionedWriter;
 use criterion::{Criterion, Throughput};
 use object_store::memory::InMemory;

@@ -38,6 +38,7 @@ pub mod write {
     pub mod column;
     pub mod encoding;
     pub mod partition;
+    pub mod rows;
     mod scratch;
 }
 

@@ -3,7 +3,7 @@
 use super::column::{ColumnEncoder, ColumnHistory, PageCompressor, Place};
 use super::encoding::{Compression, writer_properties};
 use super::pages::LibraryPages;
-use super::partition::Rows;
+use super::rows::Rows;
 use super::scratch::{Scratch, ScratchStream};
 use super::sort::SortedRows;
 use super::statistics::delta_statistics;

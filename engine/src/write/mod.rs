@@ -5,7 +5,7 @@
 //! lists it, so nobody sees it, until the driver commits the manifest that [`exec::WriteExec`] returns. A partition that is run
 //! again leaves files under other names, and the first ones stay unlisted.
 //!
-//! Reading order: [`partition`] (which rows belong where), [`encoding`], `column` (one column of a row group), [`statistics`], `file`
+//! Reading order: [`rows`] and [`partition`] (which rows belong where), [`encoding`], `column` (one column of a row group), [`statistics`], `file`
 //! (one open file), `sort`, `scratch`, `pages` and `overflow` (what memory has no room for), `uploads`, [`writer`]
 //! (all open files of a plan partition), `untimed` (rows without a time, as rejects), [`exec`] and [`node`] (the writer as DataFusion sees it).
 
@@ -17,6 +17,7 @@ pub mod node;
 mod overflow;
 mod pages;
 pub mod partition;
+pub mod rows;
 mod scratch;
 mod sort;
 pub mod statistics;

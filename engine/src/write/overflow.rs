@@ -6,7 +6,8 @@
 //! for each time its partitions must be divided, and that is the price of any order of the rows.
 
 use super::WriteError;
-use super::partition::{PartitionKey, Rows};
+use super::partition::PartitionKey;
+use super::rows::Rows;
 use super::scratch::{Scratch, ScratchReader, ScratchStream};
 use arrow::array::{RecordBatch, UInt32Array};
 use arrow::compute::{concat_batches, take_record_batch};

@@ -6,6 +6,7 @@
 //! Most batches lie in one partition altogether, and that shows at their least and greatest time. Otherwise a counting sort brings
 //! the numbers of the rows into partition order. The rows themselves stay where they are: the encoders take them from the batch.
 
+use super::rows::Rows;
 use arrow::array::{Array, ArrayRef, TimestampMicrosecondArray};
 use arrow::compute::{max, min};
 use arrow::error::ArrowError;
@@ -284,71 +285,6 @@ impl Parts {
             start = *end;
             (*key, rows)
         })
-    }
-}
-
-/// Some rows of a batch, in input order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rows<'a> {
-    /// Neighbours.
-    Run {
-        /// Index of the first.
-        start: usize,
-        /// How many.
-        num_rows: usize,
-    },
-    /// Any rows, by index.
-    Listed(&'a [u32]),
-}
-
-impl<'a> Rows<'a> {
-    /// Rows in ascending order, as a run if they are one.
-    pub fn of(rows: &'a [u32]) -> Rows<'a> {
-        match (rows.first(), rows.last()) {
-            (Some(first), Some(last)) if (last - first) as usize + 1 == rows.len() => Rows::Run {
-                start: *first as usize,
-                num_rows: rows.len(),
-            },
-            _ => Rows::Listed(rows),
-        }
-    }
-
-    /// How many there are.
-    pub fn num_rows(&self) -> usize {
-        match self {
-            Rows::Run { num_rows, .. } => *num_rows,
-            Rows::Listed(rows) => rows.len(),
-        }
-    }
-
-    /// The row at `index`.
-    pub fn row(&self, index: usize) -> usize {
-        match self {
-            Rows::Run { start, .. } => start + index,
-            Rows::Listed(rows) => rows[index] as usize,
-        }
-    }
-
-    /// The first of them, at most `limit`.
-    pub fn first(self, limit: usize) -> Rows<'a> {
-        match self {
-            Rows::Run { start, num_rows } => Rows::Run {
-                start,
-                num_rows: num_rows.min(limit),
-            },
-            Rows::Listed(rows) => Rows::Listed(&rows[..rows.len().min(limit)]),
-        }
-    }
-
-    /// Those after the first `num_taken`.
-    pub fn after(self, num_taken: usize) -> Rows<'a> {
-        match self {
-            Rows::Run { start, num_rows } => Rows::Run {
-                start: start + num_taken,
-                num_rows: num_rows - num_taken,
-            },
-            Rows::Listed(rows) => Rows::Listed(&rows[num_taken..]),
-        }
     }
 }
 

@@ -4,7 +4,7 @@
 
 use super::WriteError;
 use super::column::Place;
-use super::partition::Rows;
+use super::rows::Rows;
 use arrow::array::{RecordBatch, TimestampMicrosecondArray, UInt32Array};
 use arrow::compute::take_record_batch;
 

@@ -31,7 +31,7 @@ pub use chunk::EncodedColumn;
 pub use history::ColumnHistory;
 pub use page::PageCompressor;
 
-use super::partition::Rows;
+use super::rows::Rows;
 use super::scratch::ScratchStream;
 use arrow::array::Array;
 use arrow::datatypes::{DataType, TimeUnit};

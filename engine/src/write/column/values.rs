@@ -10,7 +10,7 @@ use super::hybrid::{code_width, write_codes};
 use super::kinds::{Kind, ValueOf};
 use super::levels::Levels;
 use super::{PAGE_BYTES, PAGE_ROWS, Place};
-use crate::write::partition::Rows;
+use crate::write::rows::Rows;
 use arrow::array::{Array, AsArray};
 use parquet::basic::{BoundaryOrder, Encoding};
 
