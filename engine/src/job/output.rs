@@ -164,25 +164,13 @@ fn with_storable_types(rows: DataFrame) -> Result<DataFrame> {
         .map(|field| {
             let column = Expr::Column(Column::from_name(field.name()));
             match storable_type(field.data_type()) {
-                Some(data_type) => storable(column, field.data_type(), data_type).alias(field.name()),
+                Some(data_type) => cast(column, data_type).alias(field.name()),
                 None => column,
             }
         })
         .collect();
     rows.select(columns)
         .map_err(|error| Error::internal("cannot cast the output's columns").caused_by(error))
-}
-
-/// Casts a column to a type that a table can hold.
-fn storable(column: Expr, found: &DataType, wanted: DataType) -> Expr {
-    match (found, &wanted) {
-        // Without a zone it is UTC. Said directly, each value would be put into the zone with the help of a calendar.
-        (DataType::Timestamp(_, None), DataType::Timestamp(unit, Some(_))) => {
-            let number = cast(cast(column, DataType::Timestamp(*unit, None)), DataType::Int64);
-            cast(number, wanted)
-        }
-        _ => cast(column, wanted),
-    }
 }
 
 /// The rule that adds the configured constant or counted time, unless a `time` column of the data is preferred.

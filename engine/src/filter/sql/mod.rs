@@ -16,6 +16,7 @@ use super::rules::hidden::is_hidden;
 use super::rules::{SqlRule, SqlText};
 use super::{FilterError, Stage, functions, unqualified, values};
 use crate::parse::columns::ColumnType;
+use arrow::datatypes::DataType;
 use datafusion::catalog::{
     CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList, MemorySchemaProvider,
 };
@@ -24,7 +25,7 @@ use datafusion::common::{DataFusionError, ScalarValue};
 use datafusion::datasource::ViewTable;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::simplify::SimplifyContext;
-use datafusion::logical_expr::{Cast, Expr, LogicalPlan};
+use datafusion::logical_expr::{Expr, LogicalPlan, cast};
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::prelude::{SQLOptions, SessionContext};
 use datafusion::sql::parser::Statement;
@@ -207,7 +208,7 @@ fn in_our_types(stage: &Stage<'_>, plan: LogicalPlan) -> Result<LogicalPlan, Fil
         let mut expr = super::column(field.name());
         if *field.data_type() != column_type.data_type() {
             is_changed = true;
-            expr = Expr::Cast(Cast::new(Box::new(expr), column_type.data_type()));
+            expr = cast_to(expr, field.data_type(), column_type.data_type());
             if column_type == ColumnType::Json {
                 expr = functions::as_json(expr);
             }
@@ -218,5 +219,17 @@ fn in_our_types(stage: &Stage<'_>, plan: LogicalPlan) -> Result<LogicalPlan, Fil
         stage.project(plan, outputs)
     } else {
         Ok(plan)
+    }
+}
+
+/// Casts what a query gives to the type of its column.
+fn cast_to(expr: Expr, found: &DataType, wanted: DataType) -> Expr {
+    match (found, &wanted) {
+        // Without a zone it is UTC. Said directly, each value would be put into the zone with the help of a calendar.
+        (DataType::Timestamp(_, None), DataType::Timestamp(unit, Some(_))) => {
+            let number = cast(cast(expr, DataType::Timestamp(*unit, None)), DataType::Int64);
+            cast(number, wanted)
+        }
+        _ => cast(expr, wanted),
     }
 }
