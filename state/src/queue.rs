@@ -5,8 +5,9 @@
 
 use crate::database::{State, TransactionError, instant, millis};
 use crate::error::{StateError, StateResult};
-use crate::jobs::{JobRecord, JobStatus, Origin, Retry, find};
+use crate::jobs::{JobRecord, JobStatus, Origin, Retry, ScheduledRun, find};
 use crate::schedules::{self, Schedule};
+use crate::settle::rename;
 use crate::timing::{LONGEST_WAIT, TimingError};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -273,6 +274,15 @@ fn begin(connection: &Connection, id: &str, owner: &str, now: Timestamp) -> rusq
     Ok(find(connection, id)?.expect("it is queued"))
 }
 
+/// Further attempts at a run that are queued.
+fn waiting_attempts(connection: &Connection, run: &ScheduledRun) -> rusqlite::Result<Vec<String>> {
+    let sql = "SELECT id FROM jobs WHERE schedule_id = ?1 AND scheduled_ms = ?2 AND status = 'queued' AND attempt > 1";
+    connection
+        .prepare(sql)?
+        .query_map([run.schedule_id, millis(run.scheduled)], |row| row.get(0))?
+        .collect()
+}
+
 /// What follows from the end of a job for its schedule: where the next run goes on, and another try.
 pub(crate) fn follow_up(
     connection: &Connection,
@@ -281,10 +291,14 @@ pub(crate) fn follow_up(
     now: Timestamp,
 ) -> Result<(), TransactionError> {
     let Some(run) = &record.run else { return Ok(()) };
-    if record.status == JobStatus::Success
-        && let Some(next) = record.report.as_ref().and_then(|report| report.get("next"))
-    {
-        schedules::add_difference(connection, record, next)?;
+    if record.status == JobStatus::Success {
+        if let Some(next) = record.report.as_ref().and_then(|report| report.get("next")) {
+            schedules::add_difference(connection, record, next)?;
+        }
+        // Somebody has gone on with it by hand: an attempt that still waits would load once more what is there.
+        for attempt in waiting_attempts(connection, run)? {
+            rename(connection, &attempt, &record.job.id)?;
+        }
     }
     // Whoever cancelled a job that failed on the way does not want another.
     let Some(retry) = retry.filter(|_| !record.is_cancelled) else {

@@ -138,7 +138,7 @@ impl State {
 }
 
 /// Makes the id of a job, and all its other names, names of another.
-fn rename(connection: &Connection, id: &str, other: &str) -> rusqlite::Result<()> {
+pub(crate) fn rename(connection: &Connection, id: &str, other: &str) -> rusqlite::Result<()> {
     connection.execute("UPDATE job_names SET job_id = ?2 WHERE job_id = ?1", [id, other])?;
     connection.execute("DELETE FROM jobs WHERE id = ?1", [id])?;
     connection.execute("INSERT INTO job_names (name, job_id) VALUES (?1, ?2)", [id, other])?;

@@ -6,6 +6,7 @@ use crate::kept::Store;
 use crate::left::{FILES, StuckServer, documents, stuck_server, wait_until_stuck};
 use crate::schedules::{add_file, create, growing};
 use bucketload_state::State;
+use bucketload_state::history::JobFilter;
 use bucketload_state::schedules::ScheduleChange;
 use bucketload_tests::api::Api;
 use bucketload_tests::bucket::Bucket;
@@ -127,6 +128,36 @@ fn a_job_that_is_gone_on_with_long_after_it_committed_leaves_its_schedule_where_
         run(&["run", "s", "--json"]).run().succeeded();
         assert_eq!(store.count(reader, &["t".to_owned()]), [(30, 30)]);
     }
+}
+
+#[test]
+fn a_run_that_succeeds_by_hand_is_not_tried_again() {
+    let store = Store::new("  incremental: false\n");
+    store.put("a", 0);
+    let run = |arguments: &[&str]| store.workplace.bucketload(arguments);
+    let state = State::open(&store.workplace.path("state.db")).unwrap();
+    run(&["create", "s", "0 0 1 1 *", "d", "t", store.job()])
+        .run()
+        .succeeded();
+    // The last run that was due is of this year's first day, and nobody has looked since the year before.
+    store
+        .workplace
+        .change_state("UPDATE schedules SET considered_ms = considered_ms - 370 * 86400000");
+    let killed = run(&["serve", "--once"])
+        .env("BUCKETLOAD_CRASH_AT", "before_commit")
+        .run();
+    assert_eq!(killed.status, None, "{killed}");
+    let job = store.open_jobs("t").pop().expect("a job that left notes");
+    // Whoever looks finds it dead, and another attempt is queued.
+    run(&["jobs"]).run().succeeded();
+    let target = ["--database", "d", "--table", "t", "--resume", &job];
+    run(&["issue", store.job()]).args(target).run().succeeded();
+    store.workplace.change_state("UPDATE jobs SET not_before_ms = 0");
+    run(&["serve", "--once"]).run().succeeded();
+    assert_eq!(store.count("deltalake", &["t".to_owned()]), [(10, 10)]);
+    let jobs = state.jobs(&JobFilter::default()).unwrap();
+    assert_eq!(jobs.len(), 1, "{jobs:?}");
+    assert_eq!(jobs[0].job.id, job);
 }
 
 #[test]

@@ -69,3 +69,30 @@ fn a_job_that_is_gone_on_with_by_hand_and_its_schedule_wait_for_each_other() {
     assert!(busy.contains(&second.id), "{busy}");
     assert_eq!(server.job(&first.id).unwrap().status, JobStatus::Error);
 }
+
+#[test]
+fn an_attempt_that_waits_is_over_once_its_run_has_succeeded_by_hand() {
+    let site = Site::new();
+    let state = site.process();
+    let now = at(BEGIN);
+    state.create_schedule(&nightly("a"), now).unwrap();
+    state.enqueue_run("a", None, now).unwrap();
+    let first = state.claim_job(1, now).unwrap().unwrap().job;
+    let again = Retry { at: now, attempt: 2 };
+    state.finish_job(&first.id, &failed(Some(again)), &[], now).unwrap();
+    let filter = JobFilter::default();
+    let waiting = state.jobs(&filter).unwrap().into_iter();
+    let waiting = waiting.map(|job| job.job.id).find(|id| *id != first.id).unwrap();
+    state.begin_job(&first, now).unwrap();
+    state.finish_job(&first.id, &succeeded(json!({})), &[], now).unwrap();
+    assert_eq!(state.claim_job(1, now).unwrap(), None);
+    assert_eq!(
+        state.job(&waiting).unwrap().job.id,
+        first.id,
+        "it is another name of it"
+    );
+    // A run that somebody asks for is one of its own, whatever its time.
+    let scheduled = state.job(&first.id).unwrap().run.unwrap().scheduled;
+    state.enqueue_run("a", Some(scheduled), now).unwrap();
+    assert!(state.claim_job(1, now).unwrap().is_some());
+}
