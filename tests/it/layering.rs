@@ -56,12 +56,16 @@ const KERNELS: &[Kernel] = &[
         may_know: &["position", "pattern", "source::file", "source::cursor"],
     },
     Kernel {
+        module: "write::rows",
+        may_know: &[],
+    },
+    Kernel {
         module: "write::partition",
-        may_know: &["position", "parse::columns"],
+        may_know: &["position", "parse::columns", "write::rows"],
     },
     Kernel {
         module: "write::column",
-        may_know: &["append", "write::partition", "write::encoding", "write::scratch"],
+        may_know: &["append", "write::rows", "write::encoding", "write::scratch"],
     },
     Kernel {
         module: "write::encoding",
