@@ -411,12 +411,19 @@ mod tests {
         );
     }
 
-    #[test]
-    fn a_file_of_version_1_keeps_its_jobs() {
+    /// A copy of the file that is kept of a version, opened.
+    fn kept(version: u32) -> (tempfile::TempDir, State) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state.db");
-        std::fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/compat/version-1.db"), &path).unwrap();
+        let compat = Path::new(env!("CARGO_MANIFEST_DIR")).join("compat");
+        std::fs::copy(compat.join(format!("version-{version}.db")), &path).unwrap();
         let state = State::open(&path).unwrap();
+        (folder, state)
+    }
+
+    #[test]
+    fn a_file_of_version_1_keeps_its_jobs() {
+        let (_folder, state) = kept(1);
         let done = state.job("0190-success").unwrap();
         assert_eq!(
             (done.status, done.num_records(), done.attempt),
@@ -433,10 +440,7 @@ mod tests {
 
     #[test]
     fn a_file_of_version_2_keeps_its_schedules() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("state.db");
-        std::fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/compat/version-2.db"), &path).unwrap();
-        let state = State::open(&path).unwrap();
+        let (_folder, state) = kept(2);
         let schedule = state.schedule("nightly").unwrap();
         assert_eq!(schedule.definition.cron, "0 2 * * *");
         let unsettled = state.unsettled(schedule.id).unwrap();
@@ -447,10 +451,7 @@ mod tests {
 
     #[test]
     fn a_file_of_version_3_keeps_the_names_of_jobs() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("state.db");
-        std::fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/compat/version-3.db"), &path).unwrap();
-        let state = State::open(&path).unwrap();
+        let (_folder, state) = kept(3);
         assert_eq!(state.job("0194-attempt").unwrap().job.id, "0193-success");
         assert_eq!(state.schedule("nightly").unwrap().id, 1);
         assert_eq!(state.unasked().unwrap()[0].job.id, "0192-killed");
@@ -458,10 +459,7 @@ mod tests {
 
     #[test]
     fn a_file_of_version_4_knows_where_to_go_on_from() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("state.db");
-        std::fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/compat/version-4.db"), &path).unwrap();
-        let state = State::open(&path).unwrap();
+        let (_folder, state) = kept(4);
         let last_path = || state.schedule("nightly").unwrap().config_diff["in"]["last_path"].clone();
         assert_eq!(last_path(), "logs/b");
         // What a job of that time turns out to have committed still counts, as long as no later run has said more.

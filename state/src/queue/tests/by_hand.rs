@@ -4,6 +4,16 @@ use super::*;
 use crate::jobs::NewJob;
 use crate::schedules::ScheduleChange;
 
+/// A job of the schedule `a` that has failed; another attempt is queued.
+fn failed_and_tried_again(state: &State, now: Timestamp) -> NewJob {
+    state.create_schedule(&nightly("a"), now).unwrap();
+    state.enqueue_run("a", None, now).unwrap();
+    let job = state.claim_job(1, now).unwrap().unwrap().job;
+    let again = Retry { at: now, attempt: 2 };
+    state.finish_job(&job.id, &failed(Some(again)), &[], now).unwrap();
+    job
+}
+
 #[test]
 fn a_job_that_is_gone_on_with_late_does_not_take_its_schedule_back() {
     let site = Site::new();
@@ -54,11 +64,7 @@ fn a_job_that_is_gone_on_with_by_hand_and_its_schedule_wait_for_each_other() {
     let site = Site::new();
     let (server, by_hand) = (site.process(), site.process());
     let now = at(BEGIN);
-    server.create_schedule(&nightly("a"), now).unwrap();
-    server.enqueue_run("a", None, now).unwrap();
-    let first = server.claim_job(1, now).unwrap().unwrap().job;
-    let again = Retry { at: now, attempt: 2 };
-    server.finish_job(&first.id, &failed(Some(again)), &[], now).unwrap();
+    let first = failed_and_tried_again(&server, now);
     by_hand.begin_job(&first, now).unwrap();
     assert_eq!(server.claim_job(2, now).unwrap(), None, "the other attempt waits");
     let busy = server.enqueue_run("a", None, now).unwrap_err().to_string();
@@ -75,11 +81,7 @@ fn an_attempt_that_waits_is_over_once_its_run_has_succeeded_by_hand() {
     let site = Site::new();
     let state = site.process();
     let now = at(BEGIN);
-    state.create_schedule(&nightly("a"), now).unwrap();
-    state.enqueue_run("a", None, now).unwrap();
-    let first = state.claim_job(1, now).unwrap().unwrap().job;
-    let again = Retry { at: now, attempt: 2 };
-    state.finish_job(&first.id, &failed(Some(again)), &[], now).unwrap();
+    let first = failed_and_tried_again(&state, now);
     let filter = JobFilter::default();
     let waiting = state.jobs(&filter).unwrap().into_iter();
     let waiting = waiting.map(|job| job.job.id).find(|id| *id != first.id).unwrap();
