@@ -19,9 +19,46 @@ pub(crate) fn append(out: &mut Vec<u8>, source: &[u8], length: usize) {
     }
 }
 
+/// Appends `piece`, behind which there may be nothing to read.
+#[inline]
+pub(crate) fn append_whole(out: &mut Vec<u8>, piece: &[u8]) {
+    out.reserve(piece.len());
+    match piece.len() {
+        33..=64 => append_overlapping::<32>(out, piece),
+        16..=32 => append_overlapping::<16>(out, piece),
+        8..=15 => append_overlapping::<8>(out, piece),
+        4..=7 => append_overlapping::<4>(out, piece),
+        _ => out.extend_from_slice(piece),
+    }
+}
+
+/// Appends a piece as its first and its last `N` bytes, which leave nothing between them. There is room for it.
+#[inline]
+fn append_overlapping<const N: usize>(out: &mut Vec<u8>, piece: &[u8]) {
+    let spare = &mut out.spare_capacity_mut()[..piece.len()];
+    if let (Some(first), Some(last)) = (piece.first_chunk::<N>(), piece.last_chunk::<N>()) {
+        spare[..N].write_copy_of_slice(first);
+        spare[piece.len() - N..].write_copy_of_slice(last);
+        // SAFETY: the piece has from N to 2 N bytes, all of which were written just now.
+        unsafe { out.set_len(out.len() + piece.len()) };
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pieces_of_every_length_are_appended_whole() {
+        let source: Vec<u8> = (0..200).collect();
+        let mut out = Vec::new();
+        let mut expected = Vec::new();
+        for length in 0..source.len() {
+            append_whole(&mut out, &source[..length]);
+            expected.extend_from_slice(&source[..length]);
+            assert_eq!(out, expected, "{length}");
+        }
+    }
 
     #[test]
     fn what_is_appended_does_not_depend_on_the_way() {

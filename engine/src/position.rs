@@ -19,6 +19,25 @@ pub struct Position {
     pub record: u64,
 }
 
+/// A [`Position`] without its file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PlaceInFile {
+    pub(crate) line: u64,
+    pub(crate) byte: u64,
+    pub(crate) record: u64,
+}
+
+impl Position {
+    /// The same without the file.
+    pub(crate) fn place(&self) -> PlaceInFile {
+        PlaceInFile {
+            line: self.line,
+            byte: self.byte,
+            record: self.record,
+        }
+    }
+}
+
 impl fmt::Display for Position {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} line {}, byte {}", self.file, self.line, self.byte)

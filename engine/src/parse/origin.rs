@@ -7,10 +7,13 @@
 //! The writer rejects rows without a time. Where the time is a column of the file, the parser sees which rows these will be, and says of
 //! those alone where they come from: all other rows have a null, which costs next to nothing.
 
-use super::columns::texts::Texts;
+mod record_texts;
+
+pub(super) use record_texts::SharedText;
+
 use super::condition::keep_values;
 use super::reject::RecordText;
-use crate::position::Position;
+use crate::position::{PlaceInFile, Position};
 use arrow::array::{
     Array, ArrayRef, AsArray, DictionaryArray, Int32Array, Int64Array, StringArray, StructArray, UInt32Array,
     new_null_array,
@@ -18,7 +21,8 @@ use arrow::array::{
 use arrow::compute::take;
 use arrow::datatypes::{DataType, Field, Fields, Int32Type, Int64Type, Schema};
 use arrow::error::ArrowError;
-use std::ops::RangeInclusive;
+use record_texts::RecordTexts;
+use std::ops::{Range, RangeInclusive};
 use std::sync::{Arc, LazyLock};
 
 /// Name of the column. Where a file has a column of that name, rows come without their origins.
@@ -32,7 +36,7 @@ static FIELDS: LazyLock<Fields> = LazyLock::new(|| {
         Field::new("line", DataType::Int64, true),
         Field::new("byte", DataType::Int64, true),
         Field::new("record", DataType::Int64, true),
-        Field::new("text", DataType::Utf8, true),
+        Field::new("text", DataType::Utf8View, true),
         Field::new("text_bytes", DataType::Int64, true),
     ])
 });
@@ -116,34 +120,55 @@ pub(super) struct Origins {
     lines: Vec<i64>,
     bytes: Vec<i64>,
     records: Vec<i64>,
-    text: Texts,
+    texts: RecordTexts,
     num_text_bytes: Vec<i64>,
     /// The column of rows without origins, as long as any batch needed it so far.
     blank: Option<ArrayRef>,
 }
 
 impl Origins {
-    /// Adds the origin of the next row: `text` is what is kept of the `num_text_bytes` bytes of its record.
-    pub(super) fn push(&mut self, position: &Position, header: Option<&Arc<str>>, text: &str, num_text_bytes: u64) {
-        let is_last = |(file, known): &(Arc<str>, Option<Arc<str>>)| {
-            Arc::ptr_eq(file, &position.file)
-                && match (known, header) {
-                    (Some(known), Some(header)) => Arc::ptr_eq(known, header),
+    /// Says that the next rows are those of a file.
+    pub(super) fn begin_file(&mut self, file: &Arc<str>, header: Option<&Arc<str>>) {
+        let is_last = |(last, last_header): &(Arc<str>, Option<Arc<str>>)| {
+            Arc::ptr_eq(last, file)
+                && match (last_header, header) {
+                    (Some(last_header), Some(header)) => Arc::ptr_eq(last_header, header),
                     (None, None) => true,
                     _ => false,
                 }
         };
         if !self.files.last().is_some_and(is_last) {
-            self.files.push((Arc::clone(&position.file), header.cloned()));
+            self.files.push((Arc::clone(file), header.cloned()));
         }
+    }
+
+    /// Adds the origin of the next row: `text` is what is kept of the `num_text_bytes` bytes of its record.
+    pub(super) fn push(&mut self, place: PlaceInFile, text: &str, num_text_bytes: u64) {
+        self.texts.push(text);
+        self.push_place(place, num_text_bytes);
+    }
+
+    /// Holds a text that has records of the next rows.
+    pub(super) fn share(&mut self, text: &Arc<String>) -> SharedText {
+        self.texts.share(text)
+    }
+
+    /// Adds the origin of the next row, whose record stands at `record` of a shared text.
+    #[inline]
+    pub(super) fn push_shared(&mut self, place: PlaceInFile, text: SharedText, record: Range<usize>) {
+        self.texts.push_part(text, record.start, record.len());
+        self.push_place(place, record.len() as u64);
+    }
+
+    #[inline]
+    fn push_place(&mut self, place: PlaceInFile, num_text_bytes: u64) {
         let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         self.rows.push(self.num_rows);
         self.num_rows += 1;
         self.keys.push(self.files.len() as i32 - 1);
-        self.lines.push(signed(position.line));
-        self.bytes.push(signed(position.byte));
-        self.records.push(signed(position.record));
-        self.text.push(text.into());
+        self.lines.push(signed(place.line));
+        self.bytes.push(signed(place.byte));
+        self.records.push(signed(place.record));
         self.num_text_bytes.push(signed(num_text_bytes));
     }
 
@@ -177,7 +202,7 @@ impl Origins {
         ] {
             keep_values(numbers, first_known, &still_known);
         }
-        self.text.keep_rows(first_known, &still_known);
+        self.texts.keep_rows(first_known, &still_known);
         self.num_rows = (first + kept.len()) as u32;
     }
 
@@ -188,7 +213,7 @@ impl Origins {
 
     /// Bytes of text held.
     pub(super) fn text_bytes(&self) -> usize {
-        self.text.num_bytes()
+        self.texts.num_bytes()
     }
 
     /// The column of the rows added so far; the next batch begins.
@@ -196,6 +221,7 @@ impl Origins {
         let num_rows = self.num_rows as usize;
         if self.rows.is_empty() {
             self.num_rows = 0;
+            self.files.clear();
             let is_enough = |blank: &&ArrayRef| blank.len() >= num_rows;
             let blank = self.blank.as_ref().filter(is_enough).cloned();
             let blank = blank.unwrap_or_else(|| new_null_array(&DataType::Struct(FIELDS.clone()), num_rows));
@@ -212,12 +238,10 @@ impl Origins {
             bytes: Vec::with_capacity(room),
             records: Vec::with_capacity(room),
             num_text_bytes: Vec::with_capacity(room),
+            texts: RecordTexts::with_capacity(room),
             blank: origins.blank,
             ..Origins::default()
         };
-        let mut text = origins.text;
-        let texts = text.finish(None);
-        self.text = text;
         let keys = Int32Array::from(origins.keys);
         let files: StringArray = origins.files.iter().map(|(file, _)| Some(file.as_ref())).collect();
         let headers: StringArray = origins.files.iter().map(|(_, header)| header.as_deref()).collect();
@@ -227,7 +251,7 @@ impl Origins {
             Arc::new(Int64Array::from(origins.lines)),
             Arc::new(Int64Array::from(origins.bytes)),
             Arc::new(Int64Array::from(origins.records)),
-            Arc::new(texts),
+            Arc::new(origins.texts.finish()),
             Arc::new(Int64Array::from(origins.num_text_bytes)),
         ];
         let known: ArrayRef = Arc::new(StructArray::try_new(FIELDS.clone(), columns, None)?);
@@ -273,7 +297,7 @@ impl Origin {
         if origins.num_columns() != FIELDS.len() || origins.is_null(row) {
             return None;
         }
-        let text = origins.column(5).as_string_opt::<i32>()?;
+        let text = origins.column(5).as_string_view_opt()?;
         let kept = text.is_valid(row).then(|| text.value(row).to_owned())?;
         Some(Origin {
             position: Position {
@@ -328,9 +352,13 @@ mod tests {
         let (first, second): (Arc<str>, Arc<str>) = (Arc::from("a"), Arc::from("b"));
         let header: Arc<str> = Arc::from("x,y");
         let mut origins = Origins::default();
-        origins.push(&position(&first, 2), None, "1,2", 3);
-        origins.push(&position(&second, 3), Some(&header), "", 0);
-        origins.push(&position(&second, 4), Some(&header), "3,4", 3);
+        origins.begin_file(&first, None);
+        origins.push(position(&first, 2).place(), "1,2", 3);
+        origins.begin_file(&second, Some(&header));
+        origins.push(position(&second, 3).place(), "", 0);
+        origins.begin_file(&second, Some(&header));
+        let text = origins.share(&Arc::new("1,2\n3,4\n".to_owned()));
+        origins.push_shared(position(&second, 4).place(), text, 4..7);
         let column = origins.finish().unwrap();
         assert_eq!(column.data_type(), origin_field().data_type());
         let expected = Origin {
@@ -355,7 +383,8 @@ mod tests {
         assert_eq!((blank.len(), blank.null_count()), (3, 3));
         assert_eq!(blank.data_type(), origin_field().data_type());
         origins.pass(1);
-        origins.push(&position(&file, 2), None, "x", 1);
+        origins.begin_file(&file, None);
+        origins.push(position(&file, 2).place(), "x", 1);
         origins.pass(2);
         let column = origins.finish().unwrap();
         let known: Vec<bool> = (0..4).map(|row| Origin::of_row(&column, row).is_some()).collect();

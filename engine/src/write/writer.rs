@@ -16,6 +16,7 @@ use arrow::datatypes::SchemaRef;
 use jiff::tz::TimeZone;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -57,6 +58,14 @@ pub struct WriteOptions {
 /// Batches after which a file that got none of their rows is taken to be complete. Where rows come in the order of their time,
 /// it is; where they do not, all open files get rows all the time.
 const IDLE_BATCHES: u64 = 32;
+
+/// The same for a file that holds one in so many bytes of the memory: it is worth freeing early, and large enough should it not have
+/// been complete.
+const IDLE_BATCHES_IF_LARGE: u64 = 8;
+const MAX_IDLE_FILES: usize = 32;
+
+/// Of the memory, in hundredths, what pages may take once some of them were set aside: room for the batches that come next.
+const HELD_PERCENT: usize = 90;
 
 /// Memory that an open file needs for each column at least: a page of some hundred values, and a dictionary.
 const MIN_COLUMN_BYTES: usize = 16 * 1024;
@@ -118,6 +127,14 @@ struct OpenFile {
     unsorted: SortBuffer,
     /// When it was last written to, counted in batches.
     last_used: u64,
+    /// How many files were opened before it.
+    number: usize,
+}
+
+impl OpenFile {
+    fn held_bytes(&self) -> usize {
+        self.writer.held_bytes() + self.unsorted.held_bytes()
+    }
 }
 
 impl PartitionedWriter {
@@ -267,6 +284,7 @@ impl PartitionedWriter {
     /// The file of a partition, opened if it is not.
     fn open_file(&mut self, key: PartitionKey, batch: &RecordBatch) -> Result<&mut OpenFile, WriteError> {
         if !self.open.contains_key(&key) {
+            let number = self.num_files;
             let writer = FileWriter::new(
                 Arc::clone(&self.store),
                 self.next_path(key),
@@ -279,6 +297,7 @@ impl PartitionedWriter {
                 writer,
                 unsorted: SortBuffer::default(),
                 last_used: self.clock,
+                number,
             };
             self.open.insert(key, open_file);
         }
@@ -310,14 +329,29 @@ impl PartitionedWriter {
                 break;
             }
         }
+        if self.held_bytes() > limit {
+            self.set_pages_aside(limit / 100 * HELD_PERCENT)?;
+        }
+        Ok(())
+    }
+
+    /// Sets pages aside until no more than `max_bytes` are held. The file opened last is the first: where rows come in the order of their
+    /// time, it is completed last, and the pages that are needed soonest stay in memory.
+    fn set_pages_aside(&mut self, max_bytes: usize) -> Result<(), WriteError> {
+        let mut keys: Vec<PartitionKey> = self.open.keys().copied().collect();
+        keys.sort_unstable_by_key(|key| Reverse(self.open[key].number));
+        let mut held_bytes = self.held_bytes();
         for has_open_pages in [false, true] {
-            if self.held_bytes() <= limit {
-                break;
-            }
-            for open_file in self.open.values_mut() {
-                open_file
-                    .writer
-                    .set_aside(has_open_pages, &self.scratch, &mut self.compressor)?;
+            for key in &keys {
+                if held_bytes <= max_bytes {
+                    return Ok(());
+                }
+                let Some(OpenFile { writer, .. }) = self.open.get_mut(key) else {
+                    continue;
+                };
+                held_bytes -= writer.held_bytes();
+                writer.set_aside(has_open_pages, &self.scratch, &mut self.compressor)?;
+                held_bytes += writer.held_bytes();
             }
         }
         Ok(())
@@ -348,19 +382,21 @@ impl PartitionedWriter {
     }
 
     fn held_bytes(&self) -> usize {
-        self.open
-            .values()
-            .map(|open_file| open_file.writer.held_bytes() + open_file.unsorted.held_bytes())
-            .sum()
+        self.open.values().map(OpenFile::held_bytes).sum()
     }
 
     /// Completes the file written to longest ago, if that is long ago. Says whether there was one.
     async fn complete_oldest_idle(&mut self) -> Result<bool, WriteError> {
+        let min_large_bytes = self.options.max_held_bytes / MAX_IDLE_FILES;
         let oldest = self
             .open
             .iter()
+            .filter(|(_, open_file)| {
+                let num_batches = self.clock - open_file.last_used;
+                num_batches >= IDLE_BATCHES
+                    || (num_batches >= IDLE_BATCHES_IF_LARGE && open_file.held_bytes() >= min_large_bytes)
+            })
             .min_by_key(|(_, open_file)| open_file.last_used)
-            .filter(|(_, open_file)| self.clock - open_file.last_used >= IDLE_BATCHES)
             .map(|(key, _)| *key);
         match oldest {
             Some(key) => self.complete(key).await.map(|()| true),

@@ -7,8 +7,10 @@ use super::input::Input;
 use super::run::Run;
 use super::walk::Row;
 use crate::parse::columns::writer::{ColumnWriter, FieldText, Fields};
-use crate::position::Position;
+use crate::position::PlaceInFile;
 use std::cell::OnceCell;
+use std::ops::Range;
+use std::sync::Arc;
 
 /// Says how many lines of a block come before a row.
 pub(super) struct Lines<'a> {
@@ -86,14 +88,22 @@ impl Run for BlockRun<'_> {
         self.rows = self.kept_rows.get_or_init(kept_rows);
     }
 
-    fn origin(&mut self, row_index: usize) -> (Position, &str) {
+    fn origin(&mut self, row_index: usize) -> (PlaceInFile, Range<usize>) {
         let row = self.rows[row_index];
         let start = self.cuts[row.first_cut as usize] as usize;
         let end = self.cuts[(row.first_cut + row.num_fields) as usize] as usize - 1;
-        let text = self.input.unread();
         let num_lines = self.lines.before(&row, start);
-        let position = self.input.position(start, num_lines, u64::from(row.record));
-        (position, &text[start..end])
+        let place = self.input.place(start, num_lines, u64::from(row.record));
+        let (_, unread) = self.input.shared();
+        (place, unread + start..unread + end)
+    }
+
+    fn text(&self) -> &Arc<String> {
+        self.input.shared().0
+    }
+
+    fn file(&self) -> &Arc<str> {
+        self.input.file()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::automaton::Automaton;
 use crate::parse::charset::{Malformed, Transcoder};
-use crate::position::Position;
+use crate::position::{PlaceInFile, Position};
 use encoding_rs::Encoding;
 use std::sync::Arc;
 
@@ -13,7 +13,8 @@ const RETRY_BYTES: usize = 4 * 1024;
 /// One file at a time, as text.
 pub(super) struct Input {
     transcoder: Transcoder,
-    text: String,
+    /// Shared with batches whose rows say what their records were. It is changed only while it is not.
+    text: Arc<String>,
     /// Everything before it in `text` has been read.
     start: usize,
     /// Offset of `text` in the text of the file.
@@ -35,7 +36,7 @@ impl Input {
     pub(super) fn new(charset: &'static Encoding) -> Input {
         Input {
             transcoder: Transcoder::new(charset),
-            text: String::new(),
+            text: Arc::default(),
             start: 0,
             text_offset: 0,
             is_complete: true,
@@ -50,8 +51,7 @@ impl Input {
 
     pub(super) fn begin(&mut self, file: Arc<str>, header_lines: u64) {
         self.transcoder.begin();
-        self.text.clear();
-        self.start = 0;
+        self.drop_text();
         self.text_offset = 0;
         self.is_complete = false;
         self.retry_length = 0;
@@ -65,13 +65,14 @@ impl Input {
     pub(super) fn push(&mut self, chunk: &[u8]) {
         if !self.has_failed {
             self.forget_read_text();
-            self.transcoder.decode(chunk, &mut self.text);
+            self.transcoder.decode(chunk, Arc::make_mut(&mut self.text));
         }
     }
 
     pub(super) fn finish(&mut self) {
         if !self.has_failed {
-            self.transcoder.finish(&mut self.text);
+            self.forget_read_text();
+            self.transcoder.finish(Arc::make_mut(&mut self.text));
         }
         self.is_complete = true;
         self.retry_length = 0;
@@ -85,8 +86,7 @@ impl Input {
     /// Drops the file: what is left of it cannot be read.
     pub(super) fn fail(&mut self) {
         self.has_failed = true;
-        self.text.clear();
-        self.start = 0;
+        self.drop_text();
         self.header_lines_left = 0;
     }
 
@@ -94,6 +94,16 @@ impl Input {
     pub(super) fn unread(&self) -> &str {
         let unread = &self.text[self.start..];
         if unread.len() < self.retry_length { "" } else { unread }
+    }
+
+    /// The text that holds the unread text, and where it begins there. It stays what it is as long as it is held.
+    pub(super) fn shared(&self) -> (&Arc<String>, usize) {
+        (&self.text, self.start)
+    }
+
+    /// The file's name.
+    pub(super) fn file(&self) -> &Arc<str> {
+        &self.file
     }
 
     /// Nothing comes after the unread text.
@@ -131,14 +141,24 @@ impl Input {
 
     /// The place in the file of the unread byte at `offset`, `num_lines` lines and `num_records` records (the one that begins
     /// there included) after the start of the unread text.
-    pub(super) fn position(&self, offset: usize, num_lines: u64, num_records: u64) -> Position {
-        Position {
-            file: Arc::clone(&self.file),
+    pub(super) fn place(&self, offset: usize, num_lines: u64, num_records: u64) -> PlaceInFile {
+        PlaceInFile {
             line: self.line + num_lines,
             byte: self
                 .transcoder
                 .source_offset(self.text_offset + (self.start + offset) as u64),
             record: self.num_records + num_records,
+        }
+    }
+
+    /// The same with the file.
+    pub(super) fn position(&self, offset: usize, num_lines: u64, num_records: u64) -> Position {
+        let PlaceInFile { line, byte, record } = self.place(offset, num_lines, num_records);
+        Position {
+            file: Arc::clone(&self.file),
+            line,
+            byte,
+            record,
         }
     }
 
@@ -148,9 +168,23 @@ impl Input {
     }
 
     fn forget_read_text(&mut self) {
-        self.text.drain(..self.start);
-        self.text_offset += self.start as u64;
+        let read = self.start;
+        match Arc::get_mut(&mut self.text) {
+            Some(text) => drop(text.drain(..read)),
+            None => {
+                let mut text = String::with_capacity(self.text.capacity());
+                text.push_str(&self.text[read..]);
+                self.text = Arc::new(text);
+            }
+        }
+        self.text_offset += read as u64;
         self.transcoder.forget_before(self.text_offset);
         self.start = 0;
+    }
+
+    /// Drops the text, read and unread.
+    fn drop_text(&mut self) {
+        self.start = self.text.len();
+        self.forget_read_text();
     }
 }

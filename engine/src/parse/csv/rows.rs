@@ -308,9 +308,11 @@ impl Rows {
                 }
                 None => true,
             };
-            match is_wanted {
-                true => origins.push(&position, self.header.as_ref(), RecordText::cut(raw), raw.len() as u64),
-                false => origins.pass(1),
+            if is_wanted {
+                origins.begin_file(&position.file, self.header.as_ref());
+                origins.push(position.place(), RecordText::cut(raw), raw.len() as u64);
+            } else {
+                origins.pass(1);
             }
         }
         if let Some(record_numbers) = &mut self.record_numbers {

@@ -6,10 +6,14 @@ use crate::parse::ParseError;
 use crate::parse::columns::writer::ColumnWriter;
 use crate::parse::condition::keep_values;
 use crate::parse::drift::{OnBadValue, OnNewColumns};
-use crate::parse::origin::TimeSource;
+use crate::parse::origin::{Origins, TimeSource};
 use crate::parse::reject::RecordText;
-use crate::position::Position;
+use crate::position::PlaceInFile;
+use std::ops::Range;
 use std::sync::Arc;
+
+/// Text whose records are wanted is held as a whole if one in so many of them is a row; of fewer, copies are held.
+const MAX_FOUND_PER_SHARED_ROW: usize = 2;
 
 /// Fields of many records that are known to be rows: right in number, and cut well.
 pub(super) trait Run {
@@ -31,8 +35,14 @@ pub(super) trait Run {
     /// Leaves the rows that `kept` lists, ascending; they are counted anew. Called once at most.
     fn keep(&mut self, kept: &[usize]);
 
-    /// Where the row's record begins, and its text. Asked for in the order of the rows.
-    fn origin(&mut self, row_index: usize) -> (Position, &str);
+    /// Where the row's record begins, and where its text is in [`Run::text`]. Asked for in the order of the rows.
+    fn origin(&mut self, row_index: usize) -> (PlaceInFile, Range<usize>);
+
+    /// The text that holds the records.
+    fn text(&self) -> &Arc<String>;
+
+    /// The file's name.
+    fn file(&self) -> &Arc<str>;
 }
 
 /// A row of a run that a field rejects.
@@ -60,6 +70,7 @@ impl Rows {
             self.judge()?;
         }
         let first_row = self.num_rows;
+        let num_found = run.num_rows();
         let mut bad_values = Vec::new();
         let early_order = Arc::clone(&self.early_order);
         let mut refused = self.append_columns(run, &early_order, &mut bad_values);
@@ -101,35 +112,39 @@ impl Rows {
         if let Some(record_numbers) = &mut self.record_numbers {
             record_numbers.extend((0..run.num_rows()).map(|row_index| run.record_number(row_index) as i64));
         }
-        self.append_origins(run, first_row);
+        self.append_origins(run, first_row, num_found);
         Ok(refused)
     }
 
-    /// Says where the rows of a run come from, which are those from `first_row` on.
-    fn append_origins(&mut self, run: &mut dyn Run, first_row: usize) {
+    /// Says where the rows of a run come from, which are those from `first_row` on; `num_found` were found, of which some may be left out.
+    fn append_origins(&mut self, run: &mut dyn Run, first_row: usize, num_found: usize) {
         let Some(origins) = &mut self.origins else { return };
-        let untimed = (self.time_source.as_ref())
-            .map(|TimeSource { column, usable }| self.columns[*column].writer.unusable_rows(first_row, usable));
-        if untimed.as_ref().is_some_and(Vec::is_empty) {
-            return origins.pass(run.num_rows());
-        }
-        let mut untimed = untimed.map(|rows| rows.into_iter().peekable());
-        for row_index in 0..run.num_rows() {
-            let is_wanted = match &mut untimed {
-                Some(untimed) => untimed.next_if_eq(&(first_row + row_index)).is_some(),
-                None => true,
-            };
-            if !is_wanted {
-                origins.pass(1);
-                continue;
+        let header = self.header.as_ref();
+        let num_rows = run.num_rows();
+        let copy = |origins: &mut Origins, run: &mut dyn Run, row_index: usize| {
+            let (place, record) = run.origin(row_index);
+            let record = &run.text()[record];
+            origins.begin_file(run.file(), header);
+            origins.push(place, RecordText::cut(record), record.len() as u64);
+        };
+        if let Some(TimeSource { column, usable }) = &self.time_source {
+            let mut next = 0;
+            for row in self.columns[*column].writer.unusable_rows(first_row, usable) {
+                let row_index = row - first_row;
+                origins.pass(row_index - next);
+                copy(origins, run, row_index);
+                next = row_index + 1;
             }
-            let (position, text) = run.origin(row_index);
-            origins.push(
-                &position,
-                self.header.as_ref(),
-                RecordText::cut(text),
-                text.len() as u64,
-            );
+            origins.pass(num_rows - next);
+        } else if num_rows * MAX_FOUND_PER_SHARED_ROW < num_found || run.text().len() > RecordText::MAX_BYTES {
+            (0..num_rows).for_each(|row_index| copy(origins, run, row_index));
+        } else {
+            origins.begin_file(run.file(), header);
+            let text = origins.share(run.text());
+            for row_index in 0..num_rows {
+                let (place, record) = run.origin(row_index);
+                origins.push_shared(place, text, record);
+            }
         }
     }
 

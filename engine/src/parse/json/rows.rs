@@ -12,7 +12,7 @@ use crate::parse::drift::{OnBadValue, RESCUED_COLUMN_NAME};
 use crate::parse::origin::{Origins, TimeSource};
 use crate::parse::reject::{RecordText, Reject, RejectCode};
 use crate::parse::{ParseError, Parsed};
-use crate::position::Position;
+use crate::position::{PlaceInFile, Position};
 use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{Schema, SchemaRef};
 use std::collections::VecDeque;
@@ -160,14 +160,19 @@ impl Rows {
                         origins.pass(1);
                     } else {
                         let (place, record) = reject();
-                        let position = Position {
-                            file: Arc::clone(&self.file),
+                        let place = PlaceInFile {
                             line: place.line,
                             byte: place.byte,
                             record: self.num_records,
                         };
-                        let RecordText { kept, num_bytes } = RecordText::of_bytes(record);
-                        origins.push(&position, None, &kept, num_bytes);
+                        origins.begin_file(&self.file, None);
+                        match simdutf8::basic::from_utf8(record) {
+                            Ok(text) => origins.push(place, RecordText::cut(text), text.len() as u64),
+                            Err(_) => {
+                                let RecordText { kept, num_bytes } = RecordText::of_bytes(record);
+                                origins.push(place, &kept, num_bytes);
+                            }
+                        }
                     }
                 }
             }

@@ -156,7 +156,7 @@ impl Chunk {
             });
         }
         let mut encodings = vec![Encoding::RLE, Encoding::PLAIN];
-        for encoding in [Encoding::RLE_DICTIONARY, Encoding::PLAIN] {
+        for encoding in [Encoding::RLE_DICTIONARY, Encoding::DELTA_BINARY_PACKED, Encoding::PLAIN] {
             let count = self.pages.iter().filter(|page| page.encoding == encoding).count();
             if count > 0 {
                 encoding_stats.push(PageEncodingStats {

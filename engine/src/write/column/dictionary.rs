@@ -19,10 +19,8 @@ pub(super) struct Dictionary<K> {
     places: Vec<Place>,
     /// The values in plain encoding, in the order of their codes.
     entries: Vec<u8>,
-    /// Where each of them begins.
-    starts: Vec<u32>,
-    /// The page that each was last seen in.
-    last_pages: Vec<u32>,
+    /// One for each of them.
+    known: Vec<Known>,
     page: u32,
     max_bytes: usize,
     kind: PhantomData<K>,
@@ -37,13 +35,21 @@ struct Place {
 
 const NOBODY: u32 = u32::MAX;
 
+/// What is known of a value.
+#[derive(Clone, Copy)]
+struct Known {
+    /// Where it begins among the entries.
+    start: u32,
+    /// The page that it was last seen in.
+    last_page: u32,
+}
+
 impl<K> Default for Dictionary<K> {
     fn default() -> Dictionary<K> {
         Dictionary {
             places: Vec::new(),
             entries: Vec::new(),
-            starts: Vec::new(),
-            last_pages: Vec::new(),
+            known: Vec::new(),
             page: 0,
             max_bytes: MAX_DICTIONARY_BYTES,
             kind: PhantomData,
@@ -55,7 +61,7 @@ impl<K: Kind> Dictionary<K> {
     /// The code of a value, which is added if it is new. The first time in a page, the value widens `bounds`.
     #[inline]
     pub(super) fn code(&mut self, value: ValueOf<'_, K>, bounds: &mut K::Bounds) -> u32 {
-        if self.starts.len() * 2 >= self.places.len() {
+        if self.known.len() * 2 >= self.places.len() {
             self.grow();
         }
         let hash = (K::hash(value) >> 32) as u32;
@@ -67,13 +73,15 @@ impl<K: Kind> Dictionary<K> {
                 bounds.add(value);
                 return self.add(value, hash, at);
             }
-            if place.hash == hash && K::is_same(self.value(place.code), value) {
-                let last_page = &mut self.last_pages[place.code as usize];
-                if *last_page != self.page {
-                    *last_page = self.page;
-                    bounds.add(value);
+            if place.hash == hash {
+                let known = &mut self.known[place.code as usize];
+                if K::is_same(K::plain(&self.entries, known.start as usize), value) {
+                    if known.last_page != self.page {
+                        known.last_page = self.page;
+                        bounds.add(value);
+                    }
+                    return place.code;
                 }
-                return place.code;
             }
             at = (at + 1) & mask;
         }
@@ -82,12 +90,12 @@ impl<K: Kind> Dictionary<K> {
     /// The value of a code that this dictionary gave.
     #[inline]
     pub(super) fn value(&self, code: u32) -> ValueOf<'_, K> {
-        K::plain(&self.entries, self.starts[code as usize] as usize)
+        K::plain(&self.entries, self.known[code as usize].start as usize)
     }
 
     /// Number of values.
     pub(super) fn len(&self) -> usize {
-        self.starts.len()
+        self.known.len()
     }
 
     /// The values in plain encoding: the body of the dictionary page.
@@ -119,15 +127,17 @@ impl<K: Kind> Dictionary<K> {
     pub(super) fn held_bytes(&self) -> usize {
         self.places.capacity() * size_of::<Place>()
             + self.entries.capacity()
-            + (self.starts.capacity() + self.last_pages.capacity()) * size_of::<u32>()
+            + self.known.capacity() * size_of::<Known>()
     }
 
     #[cold]
     fn add(&mut self, value: ValueOf<'_, K>, hash: u32, at: usize) -> u32 {
-        let code = self.starts.len() as u32;
+        let code = self.known.len() as u32;
         self.places[at] = Place { hash, code };
-        self.starts.push(self.entries.len() as u32);
-        self.last_pages.push(self.page);
+        self.known.push(Known {
+            start: self.entries.len() as u32,
+            last_page: self.page,
+        });
         K::put(value, &mut self.entries);
         code
     }

@@ -3,9 +3,11 @@
 //! **Source**: `Encodings.md`, plain encoding.
 
 use super::bounds::{Bounds, DoubleBounds, LongBounds, TextBounds};
-use crate::append::{STEP_BYTES, append};
+use super::delta::write_deltas;
+use crate::append::{STEP_BYTES, append, append_whole};
 use arrow::array::{Array, AsArray, PrimitiveArray, StringArray};
 use arrow::datatypes::{DataType, Float64Type, Int64Type, TimestampMicrosecondType};
+use parquet::basic::Encoding;
 use std::ops::Range;
 
 /// How the values of one type are read from a batch and written to a page.
@@ -42,6 +44,12 @@ pub(super) trait Kind: 'static {
     /// Whether two values are written alike.
     fn is_same(value: ValueOf<'_, Self>, other: ValueOf<'_, Self>) -> bool;
 
+    /// Appends the values of a page, which are in plain encoding, as they take least room, and says in which encoding.
+    fn close_page(plain: &[u8], body: &mut Vec<u8>) -> Encoding {
+        body.extend_from_slice(plain);
+        Encoding::PLAIN
+    }
+
     /// Whether the first of these values, in plain encoding, are digests in hexadecimal digits.
     fn has_digests(_entries: &[u8]) -> bool {
         false
@@ -54,7 +62,15 @@ pub(super) type ValueOf<'a, K> = <<K as Kind>::Bounds as Bounds>::Value<'a>;
 /// Spreads the bits of a number over all of them: the multiplier is odd and has no pattern, and the upper half of the
 /// product depends on every bit of the number.
 fn mix(number: u64) -> u64 {
-    let product = u128::from(number ^ 0x9E37_79B9_7F4A_7C15) * 0xD6E8_FEB8_6659_FD93_u128;
+    fold(number ^ FIRST_MASK, 0xD6E8_FEB8_6659_FD93)
+}
+
+/// Keeps numbers that files are full of, such as zero, from becoming the factor zero.
+const FIRST_MASK: u64 = 0x9E37_79B9_7F4A_7C15;
+
+/// Both halves of a product in one.
+fn fold(number: u64, other: u64) -> u64 {
+    let product = u128::from(number) * u128::from(other);
     (product as u64) ^ ((product >> 64) as u64)
 }
 
@@ -79,6 +95,9 @@ fn eight(bytes: &[u8], start: usize) -> [u8; 8] {
 
 /// Whole numbers, and instants in microseconds.
 pub(super) struct Long;
+
+/// Numbers are written by their distances if these take one in so many bytes at most: more than that, compression may do as well.
+const MIN_SAVED_BY_DELTAS: usize = 2;
 
 impl Kind for Long {
     type Values<'a> = &'a [i64];
@@ -123,6 +142,19 @@ impl Kind for Long {
 
     fn plain(bytes: &[u8], start: usize) -> i64 {
         i64::from_le_bytes(eight(bytes, start))
+    }
+
+    fn close_page(plain: &[u8], body: &mut Vec<u8>) -> Encoding {
+        let (values, _) = plain.as_chunks::<8>();
+        let values: Vec<i64> = values.iter().map(|value| i64::from_le_bytes(*value)).collect();
+        let start = body.len();
+        write_deltas(&values, body);
+        if (body.len() - start) * MIN_SAVED_BY_DELTAS <= plain.len() {
+            return Encoding::DELTA_BINARY_PACKED;
+        }
+        body.truncate(start);
+        body.extend_from_slice(plain);
+        Encoding::PLAIN
     }
 
     #[inline]
@@ -220,7 +252,7 @@ impl Kind for Text {
     #[inline]
     fn put(value: &[u8], page: &mut Vec<u8>) {
         page.extend_from_slice(&(value.len() as u32).to_le_bytes());
-        page.extend_from_slice(value);
+        append_whole(page, value);
     }
 
     fn put_run(
@@ -249,7 +281,12 @@ impl Kind for Text {
     fn hash(value: &[u8]) -> u64 {
         let mut hash = value.len() as u64;
         let mut rest = value;
-        while let Some((eight, after)) = rest.split_first_chunk() {
+        while let Some((sixteen, after)) = rest.split_first_chunk::<16>() {
+            let number = u128::from_le_bytes(*sixteen);
+            hash = fold(number as u64 ^ FIRST_MASK, (number >> 64) as u64 ^ hash);
+            rest = after;
+        }
+        if let Some((eight, after)) = rest.split_first_chunk() {
             hash = mix(hash ^ u64::from_le_bytes(*eight));
             rest = after;
         }

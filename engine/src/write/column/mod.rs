@@ -8,7 +8,7 @@
 //!
 //! What is not decided here: when a row group ends (see `file`), which rows come (see `partition`).
 //!
-//! Reading order: [`page`] (what a page is on disk), [`snappy`], [`levels`] (nulls), [`hybrid`] (small numbers), [`bounds`] (least and greatest
+//! Reading order: [`page`] (what a page is on disk), [`snappy`], [`levels`] (nulls), [`hybrid`] (small numbers), [`delta`] (numbers near each other), [`bounds`] (least and greatest
 //! value), [`kinds`] (the types), [`dictionary`], [`history`] (of columns in earlier files), [`values`] (the open page), [`chunk`] (the finished
 //! pages).
 //!
@@ -16,6 +16,7 @@
 
 mod bounds;
 mod chunk;
+mod delta;
 mod dictionary;
 mod history;
 mod hybrid;

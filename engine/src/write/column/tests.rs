@@ -115,18 +115,18 @@ fn values_that_are_nearly_all_new_are_plain() {
         (0..50_000).map(|row| format!("id{row}")),
     )));
     assert_eq!(page_encodings(&metadata), [Encoding::PLAIN]);
-    let (metadata, _) = check(Arc::new(Int64Array::from_iter_values(0..50_000)));
+    let (metadata, _) = check(Arc::new(Float64Array::from_iter_values((0..50_000).map(f64::from))));
     assert_eq!(page_encodings(&metadata), [Encoding::PLAIN]);
-    let (metadata, _) = check(Arc::new(Int64Array::from_iter_values(0..10)));
+    let (metadata, _) = check(Arc::new(Float64Array::from_iter_values((0..10).map(f64::from))));
     assert_eq!(page_encodings(&metadata), [Encoding::PLAIN]);
 }
 
 #[test]
 fn a_column_that_was_plain_is_looked_at_for_a_shorter_time_in_the_next_file() {
     let history = ColumnHistory::default();
-    let encodings = |values: Vec<i64>| {
-        let batch =
-            RecordBatch::try_from_iter([("a", Arc::new(Int64Array::from(values)) as ArrayRef)]).expect("a batch");
+    let encodings = |values: Vec<i32>| {
+        let values = Float64Array::from_iter_values(values.into_iter().map(f64::from));
+        let batch = RecordBatch::try_from_iter([("a", Arc::new(values) as ArrayRef)]).expect("a batch");
         let rows = Rows::Run {
             start: 0,
             num_rows: batch.num_rows(),
@@ -193,6 +193,26 @@ fn one_value_needs_no_bits() {
     check(Arc::new(StringArray::from_iter_values((0..50_000).map(|_| "a"))));
     check(Arc::new(StringArray::from(vec!["a", "a", "a"])));
     check(Arc::new(StringArray::from(vec![Some(""), None, Some("")])));
+}
+
+#[test]
+fn numbers_near_each_other_are_written_by_their_distances() {
+    let encodings = |column: ArrayRef| page_encodings(&check(column).0);
+    let times = |step: i64| (0..50_000).map(move |row| 1_767_225_600_000_000 + row * step + row * row % 1_009);
+    let ordered = TimestampMicrosecondArray::from_iter_values(times(30_000)).with_timezone("UTC");
+    assert_eq!(encodings(Arc::new(ordered)), [Encoding::DELTA_BINARY_PACKED]);
+    let sparse = times(30_000)
+        .enumerate()
+        .map(|(row, time)| (row % 3 > 0).then_some(time));
+    assert_eq!(
+        encodings(Arc::new(Int64Array::from_iter(sparse))),
+        [Encoding::DELTA_BINARY_PACKED]
+    );
+    let scattered = (0..50_000_i64).map(|row| (row * row).wrapping_mul(0x9E37_79B9_7F4A_7C15_u64.cast_signed()));
+    assert_eq!(
+        encodings(Arc::new(Int64Array::from_iter_values(scattered))),
+        [Encoding::PLAIN]
+    );
 }
 
 #[test]

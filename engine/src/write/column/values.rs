@@ -261,9 +261,9 @@ where
         }
         let encoding = match self.choice {
             Choice::Plain => {
-                body.extend_from_slice(&self.plain);
+                let encoding = K::close_page(&self.plain, body);
                 self.plain.clear();
-                Encoding::PLAIN
+                encoding
             }
             Choice::Dictionary | Choice::Open => {
                 let width = code_width(self.dictionary.len());
@@ -282,7 +282,7 @@ where
         };
         ClosedPage {
             encoding,
-            is_doubtful: encoding == Encoding::PLAIN || self.dictionary.expects_digests(),
+            is_doubtful: encoding != Encoding::RLE_DICTIONARY || self.dictionary.expects_digests(),
             bounds: self.bounds.close_page(),
         }
     }
