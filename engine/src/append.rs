@@ -15,7 +15,7 @@ pub(crate) fn append(out: &mut Vec<u8>, source: &[u8], length: usize) {
             // SAFETY: `length` is at most STEP_BYTES, and that many bytes of spare capacity were initialised just now.
             unsafe { out.set_len(out.len() + length) };
         }
-        _ => out.extend_from_slice(&source[..length]),
+        _ => append_whole(out, &source[..length]),
     }
 }
 

@@ -26,8 +26,7 @@ use tokio::io::AsyncWriteExt;
 /// Bytes of one part of an upload. Files below it are one request; S3 allows 10,000 parts, so 80 GB a file.
 const PART_BYTES: usize = 8 * 1024 * 1024;
 
-/// Bytes of a piece in which finished pages wait for their upload: large enough to be handed on as it is, small enough that growing
-/// to it copies little.
+/// Bytes of a piece in which finished pages wait for their upload: large enough to be handed on as it is.
 const OUTLET_PIECE_BYTES: usize = 1024 * 1024;
 
 /// Parts of one file on their way to the store at a time; each is held in memory.
@@ -219,6 +218,7 @@ impl FileWriter {
             return Ok(());
         };
         self.num_row_groups += 1;
+        self.outlet.expect(row_group.encoded_bytes());
         let scratch = row_group.scratch.map(Arc::new);
         let mut output = self.output.next_row_group().map_err(WriteError::encode)?;
         for column in row_group.columns {
@@ -444,6 +444,8 @@ struct Outlet(Arc<Mutex<Waiting>>);
 struct Waiting {
     pieces: Vec<Vec<u8>>,
     num_bytes: usize,
+    /// Bytes that are known to come.
+    num_expected_bytes: usize,
 }
 
 impl Outlet {
@@ -451,8 +453,17 @@ impl Outlet {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).num_bytes
     }
 
+    /// Says that so many bytes will be written.
+    fn expect(&self, num_bytes: usize) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).num_expected_bytes = num_bytes;
+    }
+
     fn take(&self) -> Waiting {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let num_expected_bytes = waiting.num_expected_bytes;
+        let taken = std::mem::take(&mut *waiting);
+        waiting.num_expected_bytes = num_expected_bytes;
+        taken
     }
 }
 
@@ -461,12 +472,18 @@ impl Write for Outlet {
         let num_bytes = bytes.len();
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.num_bytes += num_bytes;
+        let num_expected_bytes = waiting.num_expected_bytes;
+        waiting.num_expected_bytes = num_expected_bytes.saturating_sub(num_bytes);
         while !bytes.is_empty() {
             let piece = match waiting.pieces.last_mut() {
                 Some(piece) if piece.len() < OUTLET_PIECE_BYTES => piece,
                 _ => waiting.pieces.push_mut(Vec::new()),
             };
             let (now, later) = bytes.split_at(bytes.len().min(OUTLET_PIECE_BYTES - piece.len()));
+            if now.len() > piece.capacity() - piece.len() {
+                // Grown to its size at once, not a little at a time, which would copy it again and again.
+                piece.reserve(now.len().max(num_expected_bytes.min(OUTLET_PIECE_BYTES - piece.len())));
+            }
             piece.extend_from_slice(now);
             bytes = later;
         }

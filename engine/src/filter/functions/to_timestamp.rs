@@ -170,7 +170,7 @@ mod tests {
 
     #[track_caller]
     fn check(texts: &[Option<String>]) {
-        let general = to_timestamp();
+        let general = to_timestamp(&ConfigOptions::default());
         let fast = ToTimestamp::new(Arc::clone(&general)).unwrap();
         assert_eq!(call(&fast, texts), call(general.inner().as_ref(), texts), "{texts:?}");
     }
@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn it_is_made_faster_once() {
-        let fast = ToTimestamp::new(to_timestamp()).unwrap();
+        let fast = ToTimestamp::new(to_timestamp(&ConfigOptions::default())).unwrap();
         assert!(ToTimestamp::new(Arc::new(ScalarUDF::new_from_impl(fast))).is_none());
     }
 

@@ -103,13 +103,20 @@ impl Texts {
 
     /// Of the rows from `first` on, leaves those whose indices, counted from there, `kept` lists, ascending.
     pub(crate) fn keep_rows(&mut self, first: usize, kept: &[usize]) {
-        let mut end = self.offsets[first] as usize;
-        for (place, row) in kept.iter().enumerate() {
-            let range = self.offsets[first + row] as usize..self.offsets[first + row + 1] as usize;
-            let length = range.len();
-            self.data.copy_within(range, end);
-            end += length;
-            self.offsets[first + place + 1] = end as i32;
+        let mut end = self.offsets[first];
+        let mut place = first;
+        // Neighbours move together.
+        for run in kept.chunk_by(|row, next| row + 1 == *next) {
+            let row = first + run[0];
+            let (start, run_end) = (self.offsets[row], self.offsets[row + run.len()]);
+            if start != end {
+                self.data.copy_within(start as usize..run_end as usize, end as usize);
+            }
+            for index in 1..=run.len() {
+                self.offsets[place + index] = self.offsets[row + index] - start + end;
+            }
+            end += run_end - start;
+            place += run.len();
         }
         self.truncate(first + kept.len());
     }

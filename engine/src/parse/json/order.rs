@@ -1,13 +1,17 @@
 //! Remembers in which order the members of an object came, because they mostly come in the same order again.
 //!
 //! One comparison of `"name":` with the text then says what a member is called and where it belongs, instead of a search for the end of
-//! the name and one for its place. What is remembered is a guess: whoever finds another member looks it up, and it is remembered instead.
+//! the name and one for its place. What is remembered is a guess: whoever finds another member looks it up, and it is remembered too. Of
+//! each turn a few are, since objects of a few kinds may stand at one place, such as the payloads of events.
 
 use super::wanted::NodeIndex;
 use std::ops::Range;
 
-/// Members of an object that are remembered; an object with more of them is hardly of one shape.
-const MAX_MEMBERS: usize = 4096;
+/// Turns of an object whose members are remembered; an object with more of them is hardly of one shape.
+const MAX_TURNS: usize = 4096;
+
+/// Members that are remembered of one turn.
+const MAX_KINDS: usize = 4;
 
 /// Bytes of the names that are remembered together.
 const MAX_KEYS_BYTES: usize = 256 * 1024;
@@ -15,8 +19,16 @@ const MAX_KEYS_BYTES: usize = 256 * 1024;
 /// The members of the objects that stood at one place.
 #[derive(Debug, Default)]
 pub(super) struct Order {
-    members: Vec<Member>,
+    turns: Vec<Turn>,
     keys: Vec<u8>,
+}
+
+/// What came in one turn.
+#[derive(Debug, Default)]
+struct Turn {
+    members: [Member; MAX_KINDS],
+    /// The one that the next new member takes the place of.
+    oldest: usize,
 }
 
 #[derive(Debug, Default)]
@@ -47,17 +59,19 @@ impl Order {
     /// The member at the beginning of `text`, if it is the one that comes as number `expected`, or the one behind that.
     #[inline]
     pub(super) fn known(&self, expected: usize, text: &[u8]) -> Option<Known> {
-        let members = self.members.get(expected..)?;
+        let turns = self.turns.get(expected..)?;
         let head = head_of(text);
-        for (skipped, member) in members.iter().take(2).enumerate() {
-            let key_bytes = member.key.len();
-            let is_likely = key_bytes > 0 && (head ^ member.head) & member.head_mask == 0;
-            if is_likely && (key_bytes <= HEAD_BYTES || text.starts_with(&self.keys[member.key.clone()])) {
-                return Some(Known {
-                    key_bytes,
-                    node: member.node,
-                    next: expected + skipped + 1,
-                });
+        for (skipped, turn) in turns.iter().take(2).enumerate() {
+            for member in &turn.members {
+                let key_bytes = member.key.len();
+                let is_likely = key_bytes > 0 && (head ^ member.head) & member.head_mask == 0;
+                if is_likely && (key_bytes <= HEAD_BYTES || text.starts_with(&self.keys[member.key.clone()])) {
+                    return Some(Known {
+                        key_bytes,
+                        node: member.node,
+                        next: expected + skipped + 1,
+                    });
+                }
             }
         }
         None
@@ -65,18 +79,20 @@ impl Order {
 
     /// Remembers that number `expected` is the member that begins with `key`, which is `"name":` without escapes and white space.
     pub(super) fn remember(&mut self, expected: usize, key: &[u8], node: Option<NodeIndex>) {
-        if expected >= MAX_MEMBERS {
+        if expected >= MAX_TURNS {
             return;
         }
         if self.keys.len() + key.len() > MAX_KEYS_BYTES {
             // Keys that came and went have used the room up.
-            self.members.clear();
+            self.turns.clear();
             self.keys.clear();
         }
-        while self.members.len() <= expected {
-            self.members.push(Member::default());
+        while self.turns.len() <= expected {
+            self.turns.push(Turn::default());
         }
-        let member = &mut self.members[expected];
+        let turn = &mut self.turns[expected];
+        let member = &mut turn.members[turn.oldest];
+        turn.oldest = (turn.oldest + 1) % MAX_KINDS;
         member.node = node;
         member.head = head_of(key);
         member.head_mask = u128::MAX >> (8 * HEAD_BYTES.saturating_sub(key.len()));
@@ -125,7 +141,25 @@ mod tests {
     }
 
     #[test]
-    fn the_last_member_at_a_number_counts() {
+    fn some_members_at_a_number_are_known_and_the_oldest_is_forgotten() {
+        let mut order = Order::default();
+        let key = |number: usize| format!("\"name{number}\":");
+        for number in 0..MAX_KINDS {
+            order.remember(0, key(number).as_bytes(), Some(number));
+        }
+        order.remember(1, b"\"next\":", None);
+        for number in 0..MAX_KINDS {
+            assert_eq!(known(&order, 0, &key(number)), Some((8, Some(number), 1)));
+        }
+        order.remember(0, b"\"new\":", None);
+        assert_eq!(known(&order, 0, &key(0)), None);
+        assert_eq!(known(&order, 0, &key(1)), Some((8, Some(1), 1)));
+        assert_eq!(known(&order, 0, "\"new\":"), Some((6, None, 1)));
+        assert_eq!(known(&order, 0, "\"next\":"), Some((7, None, 2)));
+    }
+
+    #[test]
+    fn members_of_any_length_at_a_number_are_known() {
         let mut order = Order::default();
         for (key, node) in [
             ("\"long\":", Some(1)),
@@ -137,7 +171,7 @@ mod tests {
             order.remember(0, key.as_bytes(), node);
             assert_eq!(known(&order, 0, key), Some((key.len(), node, 1)));
         }
-        for other in ["\"b\":", "\"of seventeen _\":", "\"of seventeen __\"", ""] {
+        for other in ["\"of seventeen _\":", "\"of seventeen __\"", ""] {
             assert_eq!(known(&order, 0, other), None, "{other}");
         }
     }
@@ -145,10 +179,10 @@ mod tests {
     #[test]
     fn memory_is_limited() {
         let mut order = Order::default();
-        for number in 0..2 * MAX_MEMBERS {
+        for number in 0..2 * MAX_TURNS {
             let key = format!("\"{}{number}\":", "x".repeat(number % 300));
             order.remember(number, key.as_bytes(), None);
         }
-        assert!(order.members.len() <= MAX_MEMBERS && order.keys.len() <= MAX_KEYS_BYTES);
+        assert!(order.turns.len() <= MAX_TURNS && order.keys.len() <= MAX_KEYS_BYTES);
     }
 }

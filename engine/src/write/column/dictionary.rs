@@ -10,6 +10,12 @@ const MAX_DICTIONARY_BYTES: usize = 512 * 1024;
 /// The same for values that no compression makes smaller, so that a dictionary is all there is to save bytes.
 pub(super) const MAX_DIGEST_DICTIONARY_BYTES: usize = 4 * 1024 * 1024;
 
+/// Places of a table that is larger than the second cache, or will be soon: looking a value up is waiting for memory.
+const MANY_PLACES: usize = 32 * 1024;
+
+/// Values that are looked up together there, so that they wait together.
+pub(super) const VALUES_TOGETHER: usize = 16;
+
 /// Places of a new table; a power of two.
 const FIRST_PLACES: usize = 64;
 
@@ -85,6 +91,39 @@ impl<K: Kind> Dictionary<K> {
             }
             at = (at + 1) & mask;
         }
+    }
+
+    /// Whether values are better looked up by [`Dictionary::known_codes`] first.
+    #[inline]
+    pub(super) fn is_large(&self) -> bool {
+        self.places.len() >= MANY_PLACES
+    }
+
+    /// The codes of values that were seen in this page and are found at once; `None` says nothing.
+    pub(super) fn known_codes(
+        &self,
+        values: &[Option<ValueOf<'_, K>>; VALUES_TOGETHER],
+    ) -> [Option<u32>; VALUES_TOGETHER] {
+        // Each step asks for what all values need next, before any of it is looked at.
+        let mask = self.places.len() - 1;
+        let places = values.map(|value| {
+            let hash = (K::hash(value?) >> 32) as u32;
+            let place = self.places[hash as usize & mask];
+            (place.hash == hash)
+                .then_some(place.code)
+                .filter(|code| *code != NOBODY)
+        });
+        let known = places.map(|code| code.map(|code| self.known[code as usize]));
+        let mut codes = [None; VALUES_TOGETHER];
+        for (index, code) in codes.iter_mut().enumerate() {
+            let (Some(value), Some(known)) = (values[index], known[index]) else {
+                continue;
+            };
+            if known.last_page == self.page && K::is_same(K::plain(&self.entries, known.start as usize), value) {
+                *code = places[index];
+            }
+        }
+        codes
     }
 
     /// The value of a code that this dictionary gave.

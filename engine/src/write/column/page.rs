@@ -16,7 +16,7 @@ pub(super) enum PageKind {
 }
 
 /// A column is stored without compression if that would save less than one in so many bytes: digests and random identifiers.
-const MIN_SAVED_SHARE: usize = 16;
+const MIN_SAVED_SHARE: usize = 8;
 
 /// Compresses bodies and writes headers. The room for both is kept from page to page; all columns of all open files of a
 /// writer share one.

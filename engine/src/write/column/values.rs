@@ -4,7 +4,7 @@
 //! saves nothing; that shows after a few thousand values, which are then written out and followed by plain ones.
 
 use super::bounds::{BooleanBounds, BoundBytes, Bounds, PageBounds};
-use super::dictionary::{Dictionary, MAX_DIGEST_DICTIONARY_BYTES};
+use super::dictionary::{Dictionary, MAX_DIGEST_DICTIONARY_BYTES, VALUES_TOGETHER};
 use super::history::ColumnHistory;
 use super::hybrid::{code_width, write_codes};
 use super::kinds::{Kind, ValueOf};
@@ -125,22 +125,53 @@ impl<K: Kind> TypedValues<K> {
         num_taken
     }
 
-    fn append_codes<'a>(&mut self, cells: impl Iterator<Item = Option<ValueOf<'a, K>>>, levels: &mut Levels) -> usize {
+    fn append_codes<'a>(
+        &mut self,
+        mut cells: impl Iterator<Item = Option<ValueOf<'a, K>>>,
+        levels: &mut Levels,
+    ) -> usize {
         let mut num_taken = 0;
-        for cell in cells {
+        while !self.dictionary.is_large() {
+            let Some(cell) = cells.next() else { return num_taken };
             num_taken += 1;
             levels.push(cell.is_some(), 1);
             if let Some(value) = cell {
                 let code = self.dictionary.code(value, self.bounds.page());
-                self.codes.push(code);
-                if self.dictionary.entries().len() >= PAGE_BYTES
-                    && (self.choice == Choice::Open || self.dictionary.is_full())
-                {
-                    break;
+                if !self.push_code(code) {
+                    return num_taken;
                 }
             }
         }
-        num_taken
+        loop {
+            let mut together = [None; VALUES_TOGETHER];
+            let mut num_cells = 0;
+            for (place, cell) in together.iter_mut().zip(&mut cells) {
+                *place = cell;
+                num_cells += 1;
+            }
+            let codes = self.dictionary.known_codes(&together);
+            for (cell, code) in together.into_iter().zip(codes).take(num_cells) {
+                num_taken += 1;
+                levels.push(cell.is_some(), 1);
+                if let Some(value) = cell {
+                    let code = code.unwrap_or_else(|| self.dictionary.code(value, self.bounds.page()));
+                    if !self.push_code(code) {
+                        return num_taken;
+                    }
+                }
+            }
+            if num_cells < VALUES_TOGETHER {
+                return num_taken;
+            }
+        }
+    }
+
+    /// Adds a code to the page. Says whether there is room for another.
+    #[inline]
+    fn push_code(&mut self, code: u32) -> bool {
+        self.codes.push(code);
+        let is_full = self.choice == Choice::Open || self.dictionary.is_full();
+        !is_full || self.dictionary.entries().len() < PAGE_BYTES
     }
 
     fn append_plain<'a>(&mut self, cells: impl Iterator<Item = Option<ValueOf<'a, K>>>, levels: &mut Levels) -> usize {

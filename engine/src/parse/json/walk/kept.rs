@@ -1,6 +1,7 @@
 //! Of an object or array, the text that has some members only.
 
 use super::{KEY_MARKS, Kind, Walker};
+use crate::append::append;
 use crate::parse::json::fault::{Expected, Fault};
 use crate::parse::json::wanted::{KeptText, NodeIndex, Slots, Wanted};
 use crate::parse::json::{MAX_DEPTH, text};
@@ -90,14 +91,13 @@ impl Walker<'_> {
         loop {
             let is_kept;
             if let Some(known) = out.order.known(turn, &self.text[self.at..]) {
-                let key = &self.text[self.at..self.at + known.key_bytes];
-                self.at += known.key_bytes;
                 turn = known.next;
                 is_kept = known.node.is_some();
                 if is_kept {
                     out.text.extend(separator);
-                    out.text.extend_from_slice(key);
+                    append(&mut out.text, &self.text[self.at..], known.key_bytes);
                 }
+                self.at += known.key_bytes;
             } else {
                 let start = self.at;
                 let name = self.member_name(expected)?;
@@ -156,7 +156,7 @@ impl Walker<'_> {
         self.skip(depth)?;
         let raw = &self.text[start..self.at];
         if self.is_compact && !text::has_control(raw) {
-            out.extend_from_slice(raw);
+            append(out, &self.text[start..], raw.len());
         } else {
             text::compact(raw, self.escapes, out);
         }
