@@ -113,9 +113,14 @@ impl Drop for DirectFile {
     }
 }
 
+/// How often the folder of a file is made. Another writer may make it at the same time, and one that tidies up may remove it again while
+/// it is empty.
+const MAX_FOLDERS_MADE: usize = 16;
+
 /// Makes an empty file beside `path`, under the first free name of those that [`object_store::local`] uses.
 fn create_staged(path: &Path) -> Result<(File, PathBuf)> {
     let mut number = 1;
+    let mut num_folders_made = 0;
     loop {
         let mut staged = path.as_os_str().to_owned();
         staged.push(format!("#{number}"));
@@ -124,7 +129,10 @@ fn create_staged(path: &Path) -> Result<(File, PathBuf)> {
             Ok(file) => return Ok((file, staged)),
             Err(error) => match (error.kind(), path.parent()) {
                 (ErrorKind::AlreadyExists, _) => number += 1,
-                (ErrorKind::NotFound, Some(folder)) if !folder.exists() => fs::create_dir_all(folder)?,
+                (ErrorKind::NotFound, Some(folder)) if num_folders_made < MAX_FOLDERS_MADE => {
+                    fs::create_dir_all(folder)?;
+                    num_folders_made += 1;
+                }
                 _ => return Err(error),
             },
         }
@@ -208,6 +216,33 @@ mod tests {
             .unwrap();
         file.publish().unwrap();
         assert!(fs::read(folder.path().join("file")).unwrap() == content);
+    }
+
+    #[test]
+    fn files_can_be_made_at_once_in_a_folder_that_is_not_there() {
+        const NUM_WRITERS: usize = 4;
+        let folder = tempfile::tempdir().unwrap();
+        let disk = Arc::new(Disk::default());
+        let begin = std::sync::Barrier::new(NUM_WRITERS);
+        // Says what went wrong only in the end: the others wait for each writer in every round.
+        let write = |writer: usize| -> Result<()> {
+            let mut result = Ok(());
+            for round in 0..1_000 {
+                begin.wait();
+                let path = folder.path().join(format!("date={round}/hour=0/file{writer}"));
+                result = result.and(DirectFile::create(path, Arc::clone(&disk)).map(drop));
+            }
+            result
+        };
+        std::thread::scope(|scope| {
+            let write = &write;
+            let writers: Vec<_> = (0..NUM_WRITERS)
+                .map(|writer| scope.spawn(move || write(writer)))
+                .collect();
+            for writer in writers {
+                writer.join().unwrap().unwrap();
+            }
+        });
     }
 
     #[test]
