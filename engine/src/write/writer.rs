@@ -104,8 +104,10 @@ pub struct PartitionedWriter {
     options: WriteOptions,
     partitioner: Partitioner,
     compressor: PageCompressor,
-    /// Of the columns of the files so far.
+    /// Of the columns of the files so far, and of the last batch that a file was opened for.
     histories: Arc<[ColumnHistory]>,
+    /// When that was, counted in batches.
+    looked_at: u64,
     plan_partition: usize,
     time_index: Option<usize>,
     scratch: Arc<Scratch>,
@@ -158,6 +160,7 @@ impl PartitionedWriter {
             partitioner: Partitioner::new(options.partition_by, timezone),
             compressor: PageCompressor::new(options.compression).map_err(WriteError::encode)?,
             histories: schema.fields().iter().map(|_| ColumnHistory::default()).collect(),
+            looked_at: 0,
             scratch: Arc::new(Scratch::new(options.scratch_folder.clone())),
             overflow: None,
             max_open_files: (max_held_bytes / (MIN_COLUMN_BYTES * schema.fields().len().max(1)))
@@ -284,6 +287,12 @@ impl PartitionedWriter {
     /// The file of a partition, opened if it is not.
     fn open_file(&mut self, key: PartitionKey, batch: &RecordBatch) -> Result<&mut OpenFile, WriteError> {
         if !self.open.contains_key(&key) {
+            if self.looked_at != self.clock {
+                self.looked_at = self.clock;
+                for (history, column) in self.histories.iter().zip(batch.columns()) {
+                    history.look_at(column.as_ref());
+                }
+            }
             let number = self.num_files;
             let writer = FileWriter::new(
                 Arc::clone(&self.store),

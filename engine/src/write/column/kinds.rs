@@ -50,6 +50,9 @@ pub(super) trait Kind: 'static {
         Encoding::PLAIN
     }
 
+    /// Values that tell whether a column holds digests.
+    const DIGESTS_LOOKED_AT: usize = 0;
+
     /// Whether the first of these values, in plain encoding, are digests in hexadecimal digits.
     fn has_digests(_entries: &[u8]) -> bool {
         false
@@ -221,9 +224,6 @@ pub(super) struct Text;
 /// Digits of the shortest digest, MD5.
 const MIN_DIGEST_DIGITS: usize = 32;
 
-/// Values that tell that a column holds digests.
-const DIGESTS_LOOKED_AT: usize = 16;
-
 /// The text of an array and where each value of it ends and the next begins.
 #[derive(Clone, Copy)]
 pub(super) struct TextValues<'a> {
@@ -301,9 +301,11 @@ impl Kind for Text {
         &bytes[start + 4..start + 4 + u32::from_le_bytes(length) as usize]
     }
 
+    const DIGESTS_LOOKED_AT: usize = 16;
+
     fn has_digests(entries: &[u8]) -> bool {
         let mut rest = entries;
-        for _ in 0..DIGESTS_LOOKED_AT {
+        for _ in 0..Text::DIGESTS_LOOKED_AT {
             if rest.is_empty() {
                 return false;
             }

@@ -1,7 +1,8 @@
 //! The values of the open page of a column, and which encoding they get.
 //!
-//! Every column begins with a dictionary. Where nearly every value is new, the dictionary costs more than all the rest and
-//! saves nothing; that shows after a few thousand values, which are then written out and followed by plain ones.
+//! A column begins with a dictionary, unless the batch at hand shows that it would not pay. Where nearly every value is new, the
+//! dictionary costs more than all the rest and saves nothing; that shows after a few thousand values at the latest, which are then
+//! written out and followed by plain ones.
 
 use super::bounds::{BooleanBounds, BoundBytes, Bounds, PageBounds};
 use super::dictionary::{Dictionary, MAX_DIGEST_DICTIONARY_BYTES, VALUES_TOGETHER};
@@ -97,11 +98,14 @@ impl<K: Kind> TypedValues<K> {
                 true => SAMPLE_VALUES_AFTER_PLAIN,
                 false => SAMPLE_VALUES,
             },
+            choice: match history.is_new() {
+                true => Choice::Plain,
+                false => Choice::Open,
+            },
             history,
             dictionary: Dictionary::default(),
             codes: Vec::new(),
             plain: Vec::new(),
-            choice: Choice::Open,
             num_coded: 0,
             is_dictionary_used: false,
             bounds: PageBounds::default(),
