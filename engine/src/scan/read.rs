@@ -78,14 +78,16 @@ impl PartitionReader {
             // Whether a file can be read does not depend on which of its rows are wanted.
             OnFileError::Skip => Some(Unpacker::new(&options, &output, batch_rows, None)?),
         };
+        let fetched = fetch(
+            Arc::clone(&services.store),
+            queue.files(),
+            options.fetch.clone(),
+            Arc::clone(&services.budget),
+            &services.io_runtime,
+        );
+        seat.share(fetched.spare());
         Ok(PartitionReader {
-            fetched: fetch(
-                Arc::clone(&services.store),
-                queue.files(),
-                options.fetch.clone(),
-                Arc::clone(&services.budget),
-                &services.io_runtime,
-            ),
+            fetched,
             seat,
             clock: Arc::default(),
             unpacker: Unpacker::new(&options, &output, batch_rows, wanted.condition.as_ref())?,
@@ -134,8 +136,13 @@ impl PartitionReader {
             }
             if self.current.is_none() {
                 let next = self.services.early_end.or_asked(self.fetched.next());
-                match self.clock.waiting(Lap::FetchWait, next).await.flatten() {
-                    Some(fetched) => self.open(fetched?).await?,
+                let next = self.clock.waiting(Lap::FetchWait, next).await.flatten().transpose()?;
+                let spare = || match self.services.early_end.is_asked() {
+                    false => self.seat.spare_file(),
+                    true => None,
+                };
+                match next.or_else(spare) {
+                    Some(fetched) => self.open(fetched).await?,
                     None => {
                         let rest = self.flush()?;
                         return Ok(rest.map(|parsed| self.hand_on(parsed)).transpose()?.flatten());

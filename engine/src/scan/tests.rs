@@ -21,6 +21,7 @@ use futures::StreamExt;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 use tokio::runtime::Handle;
 
 /// More than any window of requests reaches, so that it shows whether fetching stops.
@@ -332,6 +333,26 @@ async fn partitions_read_every_file_once() {
     assert_eq!(table.counters().num_files.load(Ordering::Relaxed), NUM_FILES as u64);
     let distinct = rows(&session, "SELECT count(DISTINCT number * 1000 + line) AS n FROM files").await;
     assert!(distinct.contains("| 1200 |"), "{distinct}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partition_takes_files_that_another_has_asked_for_and_not_begun() {
+    let (session, store, _) = session().await;
+    let plan = plan(&session, "SELECT number FROM files WHERE _file_size < 100").await;
+    // It begins to fetch, and nobody asks it for rows.
+    let _first = plan.execute(0, session.task_ctx()).unwrap();
+    while store.num_gets.load(Ordering::Relaxed) < 5 {
+        tokio::task::yield_now().await;
+    }
+    let mut second = plan.execute(1, session.task_ctx()).unwrap();
+    let batch = tokio::time::timeout(Duration::from_secs(60), second.next());
+    let batch = batch
+        .await
+        .expect("rows of the files that the first has")
+        .unwrap()
+        .unwrap();
+    assert_eq!(batch.num_rows(), 5 * NUM_ROWS);
+    assert_eq!(store.num_gets.load(Ordering::Relaxed), 5);
 }
 
 #[tokio::test(flavor = "multi_thread")]

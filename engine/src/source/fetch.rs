@@ -15,7 +15,6 @@
 mod fetched;
 mod traffic;
 
-use self::fetched::AbortOnDrop;
 use self::traffic::{Delivery, Piece, Ticket, Traffic};
 use super::budget::{ByteBudget, FetchedChunk, Share};
 use super::error::SourceError;
@@ -34,7 +33,7 @@ use std::sync::atomic::Ordering;
 use tokio::sync::mpsc;
 use tracing::Instrument;
 
-pub use self::fetched::{FetchedChunks, FetchedFile, FetchedFiles};
+pub use self::fetched::{FetchedChunks, FetchedFile, FetchedFiles, SpareFiles};
 
 /// Bytes asked for in one ranged read, and the size up to which a file is read whole and arrives in one piece. Small
 /// enough that a resumed read repeats little, large enough that request latency is hidden.
@@ -94,12 +93,7 @@ pub fn fetch(
         num_slow_downs_seen: 0,
         num_waits_seen: 0,
     };
-    FetchedFiles {
-        inlet,
-        traffic,
-        is_complete: false,
-        driver: AbortOnDrop(runtime.spawn(driver.run().in_current_span())),
-    }
+    FetchedFiles::new(inlet, traffic, runtime.spawn(driver.run().in_current_span()))
 }
 
 /// A file whose ranges are being asked for.

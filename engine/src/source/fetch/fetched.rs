@@ -6,8 +6,8 @@ use crate::source::error::SourceError;
 use crate::source::file::SourceFile;
 use futures::Stream;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -15,60 +15,103 @@ use tokio::task::JoinHandle;
 /// Files as they arrive, in the order they were asked for. They are to be consumed in that order: a file put aside unread
 /// may hold the bytes that the next one waits for.
 #[derive(Debug)]
-pub struct FetchedFiles {
+pub struct FetchedFiles(pub(super) Arc<Arriving>);
+
+/// The files of one consumer, for others that have none left.
+///
+/// While it lives, the fetch goes on: files that were taken here need not outlive their consumer.
+#[derive(Clone, Debug)]
+pub struct SpareFiles(Arc<Arriving>);
+
+/// Files that were asked for and not taken.
+#[derive(Debug)]
+pub(super) struct Arriving {
+    inlet: Mutex<Inlet>,
+    traffic: Arc<Traffic>,
+    driver: AbortOnDrop,
+}
+
+#[derive(Debug)]
+struct Inlet {
     /// Unbounded as a channel; bounded by the pieces that may lie ready, of which every file has at least one.
-    pub(super) inlet: mpsc::UnboundedReceiver<Delivery>,
-    pub(super) traffic: Arc<Traffic>,
-    pub(super) is_complete: bool,
-    pub(super) driver: AbortOnDrop,
+    deliveries: mpsc::UnboundedReceiver<Delivery>,
+    is_complete: bool,
 }
 
 impl FetchedFiles {
+    /// What `driver` delivers.
+    pub(super) fn new(
+        deliveries: mpsc::UnboundedReceiver<Delivery>,
+        traffic: Arc<Traffic>,
+        driver: JoinHandle<()>,
+    ) -> FetchedFiles {
+        FetchedFiles(Arc::new(Arriving {
+            inlet: Mutex::new(Inlet {
+                deliveries,
+                is_complete: false,
+            }),
+            traffic,
+            driver: AbortOnDrop(driver),
+        }))
+    }
+
     /// The next file, as soon as it has been asked for; its bytes come through [`FetchedFile::chunks`].
     ///
     /// **Errors**: fetching was stopped from outside, by the end of its runtime for instance.
     /// **Cancel**: safe.
     pub async fn next(&mut self) -> Option<Result<FetchedFile, SourceError>> {
-        std::future::poll_fn(|context| self.poll_next(context)).await
+        std::future::poll_fn(|context| self.0.poll_next(context)).await
     }
 
-    /// Like [`next`](Self::next), for a thread that may block.
-    pub fn blocking_next(&mut self) -> Option<Result<FetchedFile, SourceError>> {
-        if self.is_complete {
+    /// The same files for other consumers.
+    pub fn spare(&self) -> SpareFiles {
+        SpareFiles(Arc::clone(&self.0))
+    }
+}
+
+impl SpareFiles {
+    /// The next file, if one has been asked for and its consumer has not come to it. It is to be consumed at once, like any other.
+    pub fn take(&self) -> Option<FetchedFile> {
+        let mut inlet = self.0.inlet();
+        if inlet.is_complete {
             return None;
         }
-        self.traffic
-            .num_waits
-            .fetch_add(u64::from(self.inlet.is_empty()), Ordering::Relaxed);
-        let delivery = self.inlet.blocking_recv();
-        self.received(delivery)
+        match inlet.deliveries.try_recv().ok()? {
+            Delivery::File(file) => Some(file),
+            Delivery::End => {
+                // The consumer wakes as the channel closes, which the driver has no more use for.
+                inlet.is_complete = true;
+                None
+            }
+        }
+    }
+}
+
+impl Arriving {
+    fn inlet(&self) -> MutexGuard<'_, Inlet> {
+        self.inlet.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<FetchedFile, SourceError>>> {
-        if self.is_complete {
+    fn poll_next(&self, context: &mut Context<'_>) -> Poll<Option<Result<FetchedFile, SourceError>>> {
+        let mut inlet = self.inlet();
+        if inlet.is_complete {
             return Poll::Ready(None);
         }
-        match self.inlet.poll_recv(context) {
-            Poll::Ready(delivery) => Poll::Ready(self.received(delivery)),
+        match inlet.deliveries.poll_recv(context) {
+            Poll::Ready(Some(Delivery::File(file))) => Poll::Ready(Some(Ok(file))),
+            Poll::Ready(Some(Delivery::End)) => {
+                inlet.is_complete = true;
+                Poll::Ready(None)
+            }
+            // The driver says when it is done; if it did not, files are missing.
+            Poll::Ready(None) => {
+                inlet.is_complete = true;
+                self.driver.0.abort();
+                Poll::Ready(Some(Err(SourceError::Stopped)))
+            }
             Poll::Pending => {
                 self.traffic.num_waits.fetch_add(1, Ordering::Relaxed);
                 Poll::Pending
-            }
-        }
-    }
-
-    fn received(&mut self, delivery: Option<Delivery>) -> Option<Result<FetchedFile, SourceError>> {
-        match delivery {
-            Some(Delivery::File(file)) => Some(Ok(file)),
-            Some(Delivery::End) => {
-                self.is_complete = true;
-                None
-            }
-            // The driver says when it is done; if it did not, files are missing.
-            None => {
-                self.is_complete = true;
-                self.driver.0.abort();
-                Some(Err(SourceError::Stopped))
             }
         }
     }
@@ -98,32 +141,6 @@ impl FetchedChunks {
     /// The next bytes. **Cancel**: safe.
     pub async fn next(&mut self) -> Option<Result<FetchedChunk, SourceError>> {
         std::future::poll_fn(|context| self.poll_chunk(context)).await
-    }
-
-    /// Like [`next`](Self::next), for a thread that may block.
-    pub fn blocking_next(&mut self) -> Option<Result<FetchedChunk, SourceError>> {
-        loop {
-            if self.num_left_bytes == 0 {
-                return None;
-            }
-            let Some(piece) = &mut self.current else {
-                self.traffic
-                    .num_waits
-                    .fetch_add(u64::from(self.pieces.is_empty()), Ordering::Relaxed);
-                self.current = self.pieces.blocking_recv();
-                if self.current.is_none() {
-                    return self.stopped();
-                }
-                continue;
-            };
-            self.traffic
-                .num_waits
-                .fetch_add(u64::from(piece.chunks.is_empty()), Ordering::Relaxed);
-            let chunk = piece.chunks.blocking_recv();
-            if let Some(received) = self.received(chunk) {
-                return Some(received);
-            }
-        }
     }
 
     fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<FetchedChunk, SourceError>>> {

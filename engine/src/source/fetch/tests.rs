@@ -1,8 +1,10 @@
 use super::super::store::{ByteStream, ListPage, ListRequest};
 use super::*;
 use async_trait::async_trait;
+use futures::executor::block_on;
 use std::sync::Mutex;
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 /// Files whose bytes follow from their position; counts, holds back and cuts on request.
@@ -105,7 +107,7 @@ fn start(store: &Arc<Patterned>, files: Vec<SourceFile>, options: FetchOptions, 
         files.into_iter(),
         options,
         budget,
-        &tokio::runtime::Handle::current(),
+        &Handle::current(),
     )
 }
 
@@ -222,7 +224,7 @@ async fn a_consumer_waits_for_no_other() {
     // The first consumer is never asked for anything and holds the whole budget.
     let budget = Arc::new(ByteBudget::new(4_096));
     let store = Arc::new(Patterned::new(1_000));
-    let handle = tokio::runtime::Handle::current();
+    let handle = Handle::current();
     let idle = fetch(
         store.clone(),
         files(&[4_096, 4_096]).into_iter(),
@@ -266,7 +268,7 @@ async fn what_is_not_consumed_bounds_what_is_asked_for() {
         counted,
         options,
         budget,
-        &tokio::runtime::Handle::current(),
+        &Handle::current(),
     );
     eventually(|| store.num_requests() == 3).await;
     for _ in 0..100 {
@@ -355,7 +357,7 @@ async fn dropping_everything_cancels_everything() {
         ..Patterned::new(1_000)
     });
     let budget = Arc::new(ByteBudget::new(MIB));
-    let handle = tokio::runtime::Handle::current();
+    let handle = Handle::current();
     let fetched = fetch(
         store.clone(),
         files(&[100; 20]).into_iter(),
@@ -387,16 +389,70 @@ fn a_runtime_that_ends_is_an_error_and_not_an_end() {
         budget,
         runtime.handle(),
     );
-    let mut file = fetched.blocking_next().unwrap().unwrap();
-    assert_eq!(file.chunks.blocking_next().unwrap().unwrap().len(), 100);
-    assert!(file.chunks.blocking_next().is_none());
+    let mut file = block_on(fetched.next()).unwrap().unwrap();
+    assert_eq!(block_on(file.chunks.next()).unwrap().unwrap().len(), 100);
+    assert!(block_on(file.chunks.next()).is_none());
     runtime.shutdown_timeout(Duration::from_secs(5));
     let mut num_errors = 0;
-    while let Some(next) = fetched.blocking_next() {
+    while let Some(next) = block_on(fetched.next()) {
         match next {
-            Ok(mut file) => num_errors += usize::from(file.chunks.blocking_next().unwrap().is_err()),
+            Ok(mut file) => num_errors += usize::from(block_on(file.chunks.next()).unwrap().is_err()),
             Err(_) => num_errors += 1,
         }
     }
     assert_eq!(num_errors, 3, "two files without bytes, and no end");
+}
+
+#[tokio::test]
+async fn files_that_another_consumer_takes_are_not_given_again() {
+    let budget = Arc::new(ByteBudget::new(MIB));
+    let mut fetched = fetch(
+        Arc::new(Patterned::new(1_000)),
+        files(&[100; 10]).into_iter(),
+        FetchOptions::default(),
+        budget,
+        &Handle::current(),
+    );
+    let spare = fetched.spare();
+    let mut seen = Vec::new();
+    while let Some(file) = fetched.next().await {
+        for mut file in [Some(file.unwrap()), spare.take()].into_iter().flatten() {
+            assert_eq!(file.chunks.next().await.unwrap().unwrap().len(), 100);
+            seen.push(file.file.key.to_string());
+        }
+    }
+    assert!(spare.take().is_none());
+    seen.sort();
+    seen.dedup();
+    assert_eq!(seen.len(), 10);
+}
+
+#[tokio::test]
+async fn a_consumer_whose_last_files_another_takes_comes_to_its_end() {
+    let store = Arc::new(Patterned {
+        gate: Semaphore::new(0),
+        ..Patterned::new(1_000)
+    });
+    let budget = Arc::new(ByteBudget::new(MIB));
+    let options = FetchOptions::default();
+    let mut fetched = fetch(store.clone(), files(&[100; 3]).into_iter(), options, budget, &Handle::current());
+    let spare = fetched.spare();
+    let mut first = fetched.next().await.unwrap().unwrap();
+    let mut taken = Vec::new();
+    while taken.len() < 2 {
+        taken.extend(spare.take());
+        tokio::task::yield_now().await;
+    }
+    let waiting = tokio::spawn(async move { fetched.next().await.is_none() });
+    store.gate.add_permits(3);
+    assert!(first.chunks.next().await.unwrap().is_ok());
+    while !waiting.is_finished() {
+        assert!(spare.take().is_none());
+        tokio::task::yield_now().await;
+    }
+    assert!(waiting.await.unwrap());
+    // The consumer is gone; what was taken from it comes nevertheless.
+    for mut file in taken {
+        assert_eq!(file.chunks.next().await.unwrap().unwrap().len(), 100);
+    }
 }

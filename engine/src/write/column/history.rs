@@ -75,8 +75,8 @@ fn is_nearly_all_new<K: Kind>(array: &dyn Array) -> bool {
     let mut seen = Seen::new();
     let mut digests = Vec::new();
     let (mut num_values, mut num_repeated) = (0, 0);
-    for run in 0..NUM_RUNS {
-        let first = run * part_rows + RUN_OFFSETS[run] * (part_rows - run_rows) / 256;
+    for (run, offset) in RUN_OFFSETS.into_iter().enumerate() {
+        let first = run * part_rows + offset * (part_rows - run_rows) / 256;
         for row in (first..first + run_rows).filter(|row| array.is_valid(*row)) {
             let value = K::value(values, row);
             num_values += 1;
