@@ -13,6 +13,9 @@ pub(super) const MAX_DIGEST_DICTIONARY_BYTES: usize = 4 * 1024 * 1024;
 /// Places of a table that is larger than the second cache, or will be soon: looking a value up is waiting for memory.
 const MANY_PLACES: usize = 32 * 1024;
 
+/// The same of a table that was not used for a while, as others took its place in the caches.
+const MANY_COLD_PLACES: usize = 512;
+
 /// Values that are looked up together there, so that they wait together.
 pub(super) const VALUES_TOGETHER: usize = 16;
 
@@ -93,10 +96,10 @@ impl<K: Kind> Dictionary<K> {
         }
     }
 
-    /// Whether values are better looked up by [`Dictionary::known_codes`] first.
+    /// Whether values are better looked up by [`Dictionary::known_codes`] first. `is_cold`: it was not used for a while.
     #[inline]
-    pub(super) fn is_large(&self) -> bool {
-        self.places.len() >= MANY_PLACES
+    pub(super) fn is_slow(&self, is_cold: bool) -> bool {
+        self.places.len() >= if is_cold { MANY_COLD_PLACES } else { MANY_PLACES }
     }
 
     /// The codes of values that were seen in this page and are found at once; `None` says nothing.

@@ -25,6 +25,9 @@ const SAMPLE_VALUES_AFTER_PLAIN: usize = 512;
 /// with and without a dictionary cost the same.
 const MIN_VALUES_PER_ENTRY: usize = 2;
 
+/// Fewer rows than this of a batch say that it has rows of many files, whose dictionaries take turns in the caches.
+const MIN_WARM_ROWS: usize = 1024;
+
 /// The values of one column, page by page.
 pub(super) trait PageValues: Send {
     /// Takes some of `rows`, from the first on and at least one, and says how many. Their levels go to `levels`.
@@ -112,14 +115,19 @@ impl<K: Kind> TypedValues<K> {
         }
     }
 
-    /// Appends as many cells as the page has room for, and says how many. `None` is a null.
-    fn append_cells<'a>(&mut self, cells: impl Iterator<Item = Option<ValueOf<'a, K>>>, levels: &mut Levels) -> usize {
+    /// Appends as many cells as the page has room for, and says how many. `None` is a null. `is_cold`: those before came long ago.
+    fn append_cells<'a>(
+        &mut self,
+        cells: impl Iterator<Item = Option<ValueOf<'a, K>>>,
+        levels: &mut Levels,
+        is_cold: bool,
+    ) -> usize {
         let num_taken = match self.choice {
             Choice::Plain => self.append_plain(cells.take(PAGE_ROWS - levels.num_rows()), levels),
-            Choice::Dictionary => self.append_codes(cells.take(PAGE_ROWS - levels.num_rows()), levels),
+            Choice::Dictionary => self.append_codes(cells.take(PAGE_ROWS - levels.num_rows()), levels, is_cold),
             Choice::Open => {
                 let room = (PAGE_ROWS - levels.num_rows()).min(self.sample_values - self.codes.len());
-                self.append_codes(cells.take(room), levels)
+                self.append_codes(cells.take(room), levels, is_cold)
             }
         };
         let is_sampled = self.codes.len() >= self.sample_values || self.dictionary.entries().len() >= PAGE_BYTES;
@@ -133,9 +141,10 @@ impl<K: Kind> TypedValues<K> {
         &mut self,
         mut cells: impl Iterator<Item = Option<ValueOf<'a, K>>>,
         levels: &mut Levels,
+        is_cold: bool,
     ) -> usize {
         let mut num_taken = 0;
-        while !self.dictionary.is_large() {
+        while !self.dictionary.is_slow(is_cold) {
             let Some(cell) = cells.next() else { return num_taken };
             num_taken += 1;
             levels.push(cell.is_some(), 1);
@@ -242,6 +251,8 @@ where
     fn append(&mut self, array: &dyn Array, rows: Rows<'_>, levels: &mut Levels) -> usize {
         let values = K::values(array);
         let nulls = array.nulls().filter(|nulls| nulls.null_count() > 0);
+        // The other rows of the batch go to other files.
+        let is_cold = rows.num_rows() < MIN_WARM_ROWS;
         match (rows, nulls) {
             (Rows::Run { start, num_rows }, None) if self.choice == Choice::Plain => {
                 let num_rows = num_rows.min(PAGE_ROWS - levels.num_rows());
@@ -256,22 +267,24 @@ where
                 num_taken
             }
             (Rows::Run { start, num_rows }, None) => {
-                self.append_cells((start..start + num_rows).map(|row| Some(K::value(values, row))), levels)
+                let cells = (start..start + num_rows).map(|row| Some(K::value(values, row)));
+                self.append_cells(cells, levels, is_cold)
             }
-            (Rows::Run { start, num_rows }, Some(nulls)) => self.append_cells(
-                (start..start + num_rows).map(|row| nulls.is_valid(row).then(|| K::value(values, row))),
-                levels,
-            ),
+            (Rows::Run { start, num_rows }, Some(nulls)) => {
+                let cells = (start..start + num_rows).map(|row| nulls.is_valid(row).then(|| K::value(values, row)));
+                self.append_cells(cells, levels, is_cold)
+            }
             (Rows::Listed(rows), None) => {
-                self.append_cells(rows.iter().map(|row| Some(K::value(values, *row as usize))), levels)
+                let cells = rows.iter().map(|row| Some(K::value(values, *row as usize)));
+                self.append_cells(cells, levels, is_cold)
             }
-            (Rows::Listed(rows), Some(nulls)) => self.append_cells(
-                rows.iter().map(|row| {
+            (Rows::Listed(rows), Some(nulls)) => {
+                let cells = rows.iter().map(|row| {
                     let row = *row as usize;
                     nulls.is_valid(row).then(|| K::value(values, row))
-                }),
-                levels,
-            ),
+                });
+                self.append_cells(cells, levels, is_cold)
+            }
         }
     }
 
@@ -283,7 +296,7 @@ where
             let is_valid = nulls.is_none_or(|nulls| nulls.is_valid(row));
             is_valid.then(|| K::value(*values, row))
         });
-        self.append_cells(cells, levels)
+        self.append_cells(cells, levels, false)
     }
 
     fn is_full(&self) -> bool {
