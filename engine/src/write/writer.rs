@@ -339,29 +339,32 @@ impl PartitionedWriter {
             }
         }
         if self.held_bytes() > limit {
-            self.set_pages_aside(limit / 100 * HELD_PERCENT)?;
+            self.set_full_pages_aside(limit / 100 * HELD_PERCENT)?;
+        }
+        if self.held_bytes() > limit {
+            for open_file in self.open.values_mut() {
+                let has_open_pages = true;
+                open_file
+                    .writer
+                    .set_aside(has_open_pages, &self.scratch, &mut self.compressor)?;
+            }
         }
         Ok(())
     }
 
-    /// Sets pages aside until no more than `max_bytes` are held. The file opened last is the first: where rows come in the order of their
-    /// time, it is completed last, and the pages that are needed soonest stay in memory.
-    fn set_pages_aside(&mut self, max_bytes: usize) -> Result<(), WriteError> {
-        let mut keys: Vec<PartitionKey> = self.open.keys().copied().collect();
-        keys.sort_unstable_by_key(|key| Reverse(self.open[key].number));
+    /// Sets pages aside until no more than `max_bytes` are held, or all are. The file opened last is the first: where rows come in the
+    /// order of their time, it is completed last, and the pages that are needed soonest stay in memory.
+    fn set_full_pages_aside(&mut self, max_bytes: usize) -> Result<(), WriteError> {
         let mut held_bytes = self.held_bytes();
-        for has_open_pages in [false, true] {
-            for key in &keys {
-                if held_bytes <= max_bytes {
-                    return Ok(());
-                }
-                let Some(OpenFile { writer, .. }) = self.open.get_mut(key) else {
-                    continue;
-                };
-                held_bytes -= writer.held_bytes();
-                writer.set_aside(has_open_pages, &self.scratch, &mut self.compressor)?;
-                held_bytes += writer.held_bytes();
+        let mut files: Vec<&mut OpenFile> = self.open.values_mut().collect();
+        files.sort_unstable_by_key(|open_file| Reverse(open_file.number));
+        for OpenFile { writer, .. } in files {
+            if held_bytes <= max_bytes {
+                break;
             }
+            held_bytes -= writer.held_bytes();
+            writer.set_aside(false, &self.scratch, &mut self.compressor)?;
+            held_bytes += writer.held_bytes();
         }
         Ok(())
     }
