@@ -309,7 +309,7 @@ fn every_command_prints_one_document_when_it_fails() {
 #[test]
 fn a_query_that_fails_on_its_way_prints_one_document() {
     let workplace = Workplace::new();
-    // Fails at the last row; the first ones are far more than what is held back.
+    // Fails at the last row of the only file; the first ones are far more than what is held back.
     let rows = 400_000;
     let mut text = String::new();
     for number in 0..rows {
@@ -317,7 +317,7 @@ fn a_query_that_fails_on_its_way_prints_one_document() {
     }
     workplace.write("input.csv", text);
     let job = format!(
-        "in: {{type: file, path_prefix: '{}', parser: {{type: csv, columns: [{{name: n, type: long}}]}}}}\nout: {{partition_by: none}}\n",
+        "in: {{type: file, path_prefix: '{}', parser: {{type: csv, columns: [{{name: n, type: long}}]}}}}\nout: {{partition_by: none}}\nexec: {{max_threads: 1}}\n",
         workplace.path("input.csv").display()
     );
     workplace.issue(&workplace.write("job.yml", job), &[]);
