@@ -26,11 +26,13 @@ fn load(workplace: &Workplace, endpoint: &str, bucket: &Bucket, flags: &[&str]) 
     workplace.issuing(JOB, flags).s3(endpoint, bucket.name())
 }
 
-/// Interrupts a load once its files do not come any more.
+/// Interrupts a load once its files do not come any more, and it has come to the one after the first `num_read`.
 #[track_caller]
-fn interrupted(proxy: &Proxy, load: Bucketload) -> Finished {
-    let mut running = load.spawn();
-    wait_for(&mut running, || proxy.num_held() > 0);
+fn interrupted(proxy: &Proxy, load: Bucketload, num_read: u64) -> Finished {
+    let mut running = load.env("BUCKETLOAD_LOG", "bucketload_engine::scan=debug").spawn();
+    let said = running.said_so_far();
+    let num_opened = || said().matches("file opened").count() as u64;
+    wait_for(&mut running, || proxy.num_held() > 0 && num_opened() > num_read);
     running.interrupt();
     running.wait().exited_with(130).kept_secrets()
 }
@@ -57,7 +59,7 @@ fn check_stopped_and_gone_on_with(flags: &[&str]) {
     let whole = Workplace::new();
     let whole = load(&whole, &direct, &bucket, flags).run().succeeded().json();
     let workplace = Workplace::new();
-    let stopped = interrupted(&proxy, load(&workplace, &proxy.endpoint(), &bucket, flags));
+    let stopped = interrupted(&proxy, load(&workplace, &proxy.endpoint(), &bucket, flags), NUM_COME);
     let ended = stopped
         .said(&["nothing was committed", "the same command with `--resume"])
         .json();
@@ -66,7 +68,7 @@ fn check_stopped_and_gone_on_with(flags: &[&str]) {
     // It is stopped again before anything more has come.
     let flags: Vec<&str> = flags.iter().copied().chain(["--resume", &job_id]).collect();
     let held = Proxy::start(bucket.server().address()).with_fault(RequestKind::Get, Fault::Hold, usize::MAX);
-    interrupted(&held, load(&workplace, &held.endpoint(), &bucket, &flags)).said(&["--resume"]);
+    interrupted(&held, load(&workplace, &held.endpoint(), &bucket, &flags), 0).said(&["--resume"]);
     let report = load(&workplace, &direct, &bucket, &flags).run().succeeded().json();
     assert_eq!(report["job_id"], json!(job_id));
     assert_eq!(
@@ -117,7 +119,7 @@ fn what_steps_have_committed_is_told_and_the_step_under_way_is_kept() {
     let (bucket, proxy) = stuck_bucket();
     let workplace = Workplace::new();
     let flags = [&["--set", "exec.commit_every=4 files"][..], &ONE_BY_ONE].concat();
-    let stopped = interrupted(&proxy, load(&workplace, &proxy.endpoint(), &bucket, &flags));
+    let stopped = interrupted(&proxy, load(&workplace, &proxy.endpoint(), &bucket, &flags), NUM_COME);
     let ended = stopped
         .said(&["2 of 7 steps with", "of the next 2 files are kept"])
         .json();
@@ -147,7 +149,7 @@ fn rows_that_need_all_files_are_dropped() {
         "--set",
         "filters=[{type: sql, query: \"SELECT count(*) AS n, now() AS time FROM input\"}]",
     ];
-    let stopped = interrupted(&proxy, load(&workplace, &proxy.endpoint(), &bucket, &counted));
+    let stopped = interrupted(&proxy, load(&workplace, &proxy.endpoint(), &bucket, &counted), 0);
     assert_eq!(
         stopped.json()["hint"],
         Value::Null,

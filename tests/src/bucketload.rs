@@ -327,6 +327,15 @@ impl Running {
         !matches!(self.child.try_wait(), Ok(None))
     }
 
+    /// Tells again and again what it has said on standard error.
+    pub fn said_so_far(&self) -> impl Fn() -> String + use<> {
+        let so_far = Arc::clone(&self.so_far);
+        move || {
+            let so_far = so_far.lock().unwrap_or_else(PoisonError::into_inner);
+            String::from_utf8_lossy(&so_far).into_owned()
+        }
+    }
+
     /// What follows a text on a line of standard error, once it is there.
     #[track_caller]
     pub fn line_after(&mut self, text: &str) -> String {
