@@ -71,7 +71,7 @@ impl Default for FetchOptions {
 ///
 /// `files` is asked for the next file only when the window has room for it.
 /// **Cost**: one request per file of up to [`RANGE_BYTES`], one per [`RANGE_BYTES`] of a larger one, none for an empty one.
-/// **Cancel**: dropping what is returned ends all requests.
+/// **Cancel**: dropping what is returned, and all that [`FetchedFiles::spare`] gave, ends all requests.
 pub fn fetch(
     store: Arc<dyn FileStore>,
     files: impl Iterator<Item = SourceFile> + Send + 'static,

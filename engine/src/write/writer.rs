@@ -342,11 +342,9 @@ impl PartitionedWriter {
             self.set_full_pages_aside(limit / 100 * HELD_PERCENT)?;
         }
         if self.held_bytes() > limit {
-            for open_file in self.open.values_mut() {
-                let has_open_pages = true;
-                open_file
-                    .writer
-                    .set_aside(has_open_pages, &self.scratch, &mut self.compressor)?;
+            // Pages that are not full get smaller by this: all go at once, so that it does not happen to the same ones again and again.
+            for OpenFile { writer, .. } in self.open.values_mut() {
+                writer.set_aside(true, &self.scratch, &mut self.compressor)?;
             }
         }
         Ok(())
