@@ -337,6 +337,36 @@ fn a_gzip_cut_short_fails_the_job_or_is_left_out_where_that_is_asked() {
 }
 
 #[test]
+fn files_of_several_requests_are_left_out_as_a_whole_and_the_others_loaded() {
+    const NUM_LINES: usize = 1_000_000;
+    let mut text = String::new();
+    for number in 0..NUM_LINES {
+        text.push_str(&format!("{:09}\n", number * 7_919 % 999_983));
+    }
+    let workplace = Workplace::new();
+    workplace.write("input/1.csv", &text);
+    // Malformed after the first request for its bytes.
+    let mut malformed = text.into_bytes();
+    malformed[9_000_000] = 0xFF;
+    workplace.write("input/2.csv", &malformed);
+    let prefix = workplace.path("input/");
+    let job = workplace.write(
+        "load.yml",
+        format!(
+            "in:\n  type: file\n  path_prefix: {}\n  on_file_error: skip\n  parser:\n    type: csv\n    charset_errors: fail\n    \
+             columns: [{{name: number, type: long}}]\nout: {{partition_by: none}}\n",
+            prefix.display()
+        ),
+    );
+    let report = workplace.issue(&job, &[]);
+    assert_eq!(
+        (&report["files"]["skipped_errors"], &report["rows"]["written"]),
+        (&1.into(), &NUM_LINES.into()),
+        "{report}"
+    );
+}
+
+#[test]
 fn a_table_that_is_not_there_is_not_made_unasked() {
     let (workplace, path) = job(JOB, "2026-01-01,1\n");
     let finished = workplace

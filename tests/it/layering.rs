@@ -1,4 +1,5 @@
-//! Who may know whom: reads the engine's sources and names every edge that the architecture does not have.
+//! Who may know whom: reads the engine's sources and names every edge that the architecture does not have, and every file that
+//! nobody compiles.
 //!
 //! Both `crate::` and `super::` paths count, wherever they stand in the code; comments, texts and tests of a file do not.
 
@@ -138,6 +139,47 @@ fn modules_know_only_whom_they_may() {
     );
 }
 
+/// The compiler says nothing of a file that no `mod` names, and its tests do not run.
+#[test]
+fn every_source_file_is_a_module() {
+    for root in [
+        "engine/src",
+        "state/src",
+        "serve/src",
+        "cli/src",
+        "tests/src",
+        "tests/it",
+    ] {
+        let root = folders::repository().join(root);
+        let files = rust_files(&root, |_| true);
+        assert!(files.len() > 5, "{} holds only {} files", root.display(), files.len());
+        let is_crate =
+            |file: &Path| file.parent() == Some(&root) && (file.ends_with("lib.rs") || file.ends_with("main.rs"));
+        for file in files.iter().filter(|file| !is_crate(file)) {
+            let module = match file.ends_with("mod.rs") {
+                true => file.parent().unwrap().to_owned(),
+                false => file.with_extension(""),
+            };
+            let (folder, name) = (module.parent().unwrap(), module.file_name().unwrap());
+            let declaration = format!("mod {};", name.to_string_lossy());
+            let parents = [
+                folder.join("mod.rs"),
+                folder.with_extension("rs"),
+                folder.join("lib.rs"),
+                folder.join("main.rs"),
+            ];
+            let is_declared = parents
+                .iter()
+                .filter_map(|parent| fs::read_to_string(parent).ok())
+                .any(|text| {
+                    text.lines()
+                        .any(|line| line.ends_with(&declaration) && !line.trim_start().starts_with("//"))
+                });
+            assert!(is_declared, "no file says `{declaration}` for {}", file.display());
+        }
+    }
+}
+
 /// Why a module may not name a path.
 fn objection(module: &str, path: &str) -> Option<String> {
     let kernel = KERNELS
@@ -180,16 +222,25 @@ fn is_within(path: &str, module: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
+/// Files of code that is not test code.
 fn source_files(root: &Path) -> Vec<std::path::PathBuf> {
+    rust_files(root, |name| name != "tests" && name != "tests.rs")
+}
+
+/// Files and folders are looked at if `is_wanted` says so of their names.
+fn rust_files(root: &Path, is_wanted: impl Fn(&str) -> bool) -> Vec<std::path::PathBuf> {
     let mut files = Vec::new();
     let mut folders = vec![root.to_owned()];
     while let Some(folder) = folders.pop() {
         let entries = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
         for path in entries.map(|entry| entry.unwrap().path()) {
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            if path.is_dir() && name != "tests" {
+            if !is_wanted(&name) {
+                continue;
+            }
+            if path.is_dir() {
                 folders.push(path);
-            } else if name.ends_with(".rs") && name != "tests.rs" {
+            } else if name.ends_with(".rs") {
                 files.push(path);
             }
         }

@@ -13,6 +13,8 @@
 //! Nothing is decoded here, and no request is made that is not a GET of bytes somebody is going to ask for.
 
 mod fetched;
+#[cfg(test)]
+mod tests;
 mod traffic;
 
 use self::traffic::{Delivery, Piece, Ticket, Traffic};
@@ -71,7 +73,7 @@ impl Default for FetchOptions {
 ///
 /// `files` is asked for the next file only when the window has room for it.
 /// **Cost**: one request per file of up to [`RANGE_BYTES`], one per [`RANGE_BYTES`] of a larger one, none for an empty one.
-/// **Cancel**: dropping what is returned, and all that [`FetchedFiles::spare`] gave, ends all requests.
+/// **Cancel**: dropping what is returned, all that [`FetchedFiles::spare`] gave, and the files taken from them ends all requests.
 pub fn fetch(
     store: Arc<dyn FileStore>,
     files: impl Iterator<Item = SourceFile> + Send + 'static,
@@ -196,6 +198,7 @@ impl<I: Iterator<Item = SourceFile> + Send> Driver<I> {
             current: None,
             num_left_bytes: size_bytes,
             traffic: self.traffic.clone(),
+            fetch: None,
             _ticket: (size_bytes == 0).then(|| Ticket::new(&self.traffic, 0)),
         };
         tracing::debug!(url = self.store.url(&file.key), size_bytes, "open file");

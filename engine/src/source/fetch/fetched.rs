@@ -17,9 +17,7 @@ use tokio::task::JoinHandle;
 #[derive(Debug)]
 pub struct FetchedFiles(pub(super) Arc<Arriving>);
 
-/// The files of one consumer, for others that have none left.
-///
-/// While it lives, the fetch goes on: files that were taken here need not outlive their consumer.
+/// The files of one consumer, for others that have none left. While it lives, the fetch goes on.
 #[derive(Clone, Debug)]
 pub struct SpareFiles(Arc<Arriving>);
 
@@ -60,7 +58,8 @@ impl FetchedFiles {
     /// **Errors**: fetching was stopped from outside, by the end of its runtime for instance.
     /// **Cancel**: safe.
     pub async fn next(&mut self) -> Option<Result<FetchedFile, SourceError>> {
-        std::future::poll_fn(|context| self.0.poll_next(context)).await
+        let next = std::future::poll_fn(|context| self.0.poll_next(context)).await?;
+        Some(next.map(|file| self.0.hand_over(file)))
     }
 
     /// The same files for other consumers.
@@ -77,7 +76,7 @@ impl SpareFiles {
             return None;
         }
         match inlet.deliveries.try_recv().ok()? {
-            Delivery::File(file) => Some(file),
+            Delivery::File(file) => Some(self.0.hand_over(file)),
             Delivery::End => {
                 // The consumer wakes as the channel closes, which the driver has no more use for.
                 inlet.is_complete = true;
@@ -90,6 +89,12 @@ impl SpareFiles {
 impl Arriving {
     fn inlet(&self) -> MutexGuard<'_, Inlet> {
         self.inlet.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A file for whoever reads it, whether or not the rest of the files is wanted any more.
+    fn hand_over(self: &Arc<Self>, mut file: FetchedFile) -> FetchedFile {
+        file.chunks.fetch = Some(Arc::clone(self));
+        file
     }
 
     fn poll_next(&self, context: &mut Context<'_>) -> Poll<Option<Result<FetchedFile, SourceError>>> {
@@ -133,6 +138,8 @@ pub struct FetchedChunks {
     pub(super) current: Option<Piece>,
     pub(super) num_left_bytes: u64,
     pub(super) traffic: Arc<Traffic>,
+    /// Goes on until the bytes are dropped; `None` while the file waits to be taken.
+    pub(super) fetch: Option<Arc<Arriving>>,
     /// An empty file counts as a piece until it is dropped.
     pub(super) _ticket: Option<Ticket>,
 }

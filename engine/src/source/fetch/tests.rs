@@ -3,6 +3,7 @@ use super::*;
 use async_trait::async_trait;
 use futures::executor::block_on;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
@@ -102,13 +103,7 @@ fn files(sizes_bytes: &[u64]) -> Vec<SourceFile> {
 
 fn start(store: &Arc<Patterned>, files: Vec<SourceFile>, options: FetchOptions, budget_bytes: u64) -> FetchedFiles {
     let budget = Arc::new(ByteBudget::new(budget_bytes));
-    fetch(
-        store.clone(),
-        files.into_iter(),
-        options,
-        budget,
-        &Handle::current(),
-    )
+    fetch(store.clone(), files.into_iter(), options, budget, &Handle::current())
 }
 
 async fn soon<T>(future: impl Future<Output = T>) -> T {
@@ -263,13 +258,7 @@ async fn what_is_not_consumed_bounds_what_is_asked_for() {
         counter.fetch_add(1, Ordering::SeqCst);
     });
     let budget = Arc::new(ByteBudget::new(MIB));
-    let mut fetched = fetch(
-        store.clone(),
-        counted,
-        options,
-        budget,
-        &Handle::current(),
-    );
+    let mut fetched = fetch(store.clone(), counted, options, budget, &Handle::current());
     eventually(|| store.num_requests() == 3).await;
     for _ in 0..100 {
         tokio::task::yield_now().await;
@@ -348,6 +337,23 @@ async fn a_file_that_is_dropped_is_not_read_further() {
     let mut file = soon(fetched.next()).await.unwrap().unwrap();
     assert_eq!(read_all(&mut file.chunks).await.concat().len(), 10);
     assert!(store.num_requests() < 5, "{}", store.num_requests());
+}
+
+#[tokio::test]
+async fn a_file_is_read_to_its_end_though_nobody_wants_the_others() {
+    let store = Arc::new(Patterned::new(MIB as usize));
+    let options = FetchOptions {
+        initial_requests: 1,
+        max_requests: 1,
+        window_bytes: RANGE_BYTES,
+    };
+    let mut fetched = start(&store, files(&[3 * RANGE_BYTES, 10]), options, 64 * MIB);
+    let mut file = soon(fetched.next()).await.unwrap().unwrap();
+    drop(fetched);
+    let chunks = soon(read_all(&mut file.chunks)).await;
+    assert_eq!(chunks.iter().map(Vec::len).sum::<usize>() as u64, 3 * RANGE_BYTES);
+    drop(file);
+    eventually(|| Arc::strong_count(&store) == 1).await;
 }
 
 #[tokio::test]
@@ -435,7 +441,13 @@ async fn a_consumer_whose_last_files_another_takes_comes_to_its_end() {
     });
     let budget = Arc::new(ByteBudget::new(MIB));
     let options = FetchOptions::default();
-    let mut fetched = fetch(store.clone(), files(&[100; 3]).into_iter(), options, budget, &Handle::current());
+    let mut fetched = fetch(
+        store.clone(),
+        files(&[100; 3]).into_iter(),
+        options,
+        budget,
+        &Handle::current(),
+    );
     let spare = fetched.spare();
     let mut first = fetched.next().await.unwrap().unwrap();
     let mut taken = Vec::new();
