@@ -138,7 +138,7 @@ impl Fields for BlockFields<'_, '_> {
                 FieldText::new(&self.run.text[start..], end - start)
             }
         } else {
-            if dialect.has_trim {
+            if dialect.structure.has_trim {
                 while start < end && self.run.text[start] == b' ' {
                     start += 1;
                 }

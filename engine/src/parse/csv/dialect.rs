@@ -6,7 +6,6 @@ use super::{CsvOptions, Newline, QuotesInQuotedFields};
 /// The options that the passes over a block look at.
 pub(super) struct Dialect {
     pub(super) structure: Structure,
-    pub(super) has_trim: bool,
     pub(super) null_string: Option<Vec<u8>>,
     pub(super) comment_line_marker: Option<Vec<u8>>,
     pub(super) newline: &'static [u8],
@@ -44,8 +43,8 @@ impl Dialect {
                 delimiter,
                 quote,
                 escape,
+                has_trim: options.trim_if_not_quoted,
             },
-            has_trim: options.trim_if_not_quoted,
             null_string: options.null_string.clone().map(String::into_bytes),
             comment_line_marker: options.comment_line_marker.clone().map(String::into_bytes),
             newline: match options.newline {

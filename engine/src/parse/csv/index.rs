@@ -3,8 +3,9 @@
 //! For each byte of interest a 64-bit mask says where it stands. The prefix sum modulo two of the quotes' mask (each bit the
 //! exclusive or of all bits up to it) says what is inside quotes; delimiters and line ends outside are where fields end. This
 //! is right as long as quotes stand only where section 3.2 gives them a meaning: at the start of a field, doubled or escaped
-//! inside quotes, at the end. Where a quote stands elsewhere the index stops, everything before that place being right, and
-//! the caller reads the record in question in the plain way.
+//! inside quotes, at the end. A quote in the middle of a field without quotes is data and is taken out of the mask. After a closing
+//! quote that does not end its field the index stops, everything before that place being right, and the caller reads the record in
+//! question in the plain way.
 //!
 //! What breaks when touched: the carries between words (`is_inside`, `before`, `escaped`), which are what chunked input tests.
 
@@ -21,6 +22,9 @@ pub(super) struct Structure {
     pub(super) quote: Option<u8>,
     /// Differs from the quote.
     pub(super) escape: Option<u8>,
+    /// A quote after spaces at the start of a field opens it. The index does not look back over spaces: it stops at each quote that
+    /// is not the first byte of its field.
+    pub(super) has_trim: bool,
 }
 
 /// Where the fields of a block begin and end. Reused from block to block.
@@ -163,17 +167,24 @@ impl Index {
                 found.quote &= !escaped_bytes(found.escape, &mut escaped_before);
             }
             let line_ends = found.carriage_return | found.line_feed;
-            let inside = prefix_xor(found.quote) ^ is_inside;
+            let (inside, mut cuts, misplaced) = loop {
+                let inside = prefix_xor(found.quote) ^ is_inside;
+                let cuts = (found.delimiter | line_ends) & !inside;
+                // Opening quotes belong at the start of a field or after a quote, which closed; after a closing one the field ends.
+                let edges = cuts | found.quote;
+                let closing = found.quote & !inside;
+                let stray = found.quote & inside & !(edges << 1 | before);
+                let unended = (closing << 1 | closed_before) & !edges;
+                let first_stray = stray & stray.wrapping_neg();
+                if first_stray == 0 || structure.has_trim || unended & first_stray.wrapping_sub(1) != 0 {
+                    before = edges >> 63;
+                    closed_before = closing >> 63;
+                    break (inside, cuts, stray | unended);
+                }
+                // Data, so what follows is as far inside of quotes as if it were not there.
+                found.quote ^= first_stray;
+            };
             is_inside = ((inside as i64) >> 63) as u64;
-            let mut cuts = (found.delimiter | line_ends) & !inside;
-
-            // Opening quotes belong at the start of a field or after a quote, which closed; after a closing one the field ends.
-            let edges = cuts | found.quote;
-            let opening = found.quote & inside;
-            let closing = found.quote & !inside;
-            let misplaced = opening & !(edges << 1 | before) | (closing << 1 | closed_before) & !edges;
-            before = edges >> 63;
-            closed_before = closing >> 63;
 
             let quoted_line_ends = line_ends & inside;
             self.has_quoted_line_end |= quoted_line_ends != 0;
@@ -326,11 +337,17 @@ mod tests {
         delimiter: b',',
         quote: Some(b'"'),
         escape: Some(b'\\'),
+        has_trim: false,
     };
 
     /// Compares the cuts with the places of `^` in the second line, which stand under the bytes before them.
     #[track_caller]
     fn check(text: &str, marks: &str) {
+        check_with(STRUCTURE, text, marks);
+    }
+
+    #[track_caller]
+    fn check_with(structure: Structure, text: &str, marks: &str) {
         let expected: Vec<u32> = marks
             .bytes()
             .enumerate()
@@ -341,7 +358,7 @@ mod tests {
         for shift in 0..130 {
             let block = "x".repeat(shift) + "\n" + text;
             let mut index = Index::default();
-            index.fill(block.as_bytes(), STRUCTURE);
+            index.fill(block.as_bytes(), structure);
             let actual: Vec<u32> = index.cuts()[2..].iter().map(|cut| cut - shift as u32 - 1).collect();
             assert_eq!(actual, expected, "after {shift} bytes");
         }
@@ -360,10 +377,28 @@ mod tests {
     }
 
     #[test]
-    fn the_index_stops_at_a_quote_out_of_place() {
-        check("a,b\"c,d\n", " ^");
+    fn quotes_inside_unquoted_fields_are_data() {
+        check("a,b\"c,d\n", " ^   ^ ^");
+        check("a,b \"c,d\" e,\"f,g\"\n", " ^    ^    ^     ^");
+        check("a\"\",\"b\"\"\",c\"\n", "   ^     ^  ^");
+    }
+
+    #[test]
+    fn the_index_stops_where_a_closing_quote_does_not_end_its_field() {
         check("a,\"b\"c,d\n", " ^");
         check("a,\"b\" ,d\n", " ^");
+        check("a,\"b\" \"c\",d\n", " ^");
+        check("a\"b,\"b\"c,d\n", "   ^");
+    }
+
+    #[test]
+    fn the_index_stops_at_a_quote_that_may_come_after_spaces() {
+        let structure = Structure {
+            has_trim: true,
+            ..STRUCTURE
+        };
+        check_with(structure, "a, \"b,c\"\n", " ^");
+        check_with(structure, "a,\"b,c\",\"\"\n", " ^     ^  ^");
     }
 
     #[test]

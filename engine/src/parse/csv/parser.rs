@@ -137,7 +137,7 @@ impl CsvParser {
         if num_rows == room || length > 0 && !walked.is_plain_next {
             return Ok(Step::Advanced);
         }
-        // Quotes out of place come in crowds: indexing up to each of them would cost more than it gives.
+        // Closing quotes that end no field come in crowds: indexing up to each of them would cost more than it gives.
         self.plain_records = (2 * self.plain_records).clamp(1, MAX_PLAIN_RECORDS);
         self.plain_records_left = self.plain_records - 1;
         if self.reader.rows.room() == 0 {

@@ -101,8 +101,8 @@ impl Walk<'_> {
                 return walked;
             }
         }
-        // Nothing at all, or a quote out of place: the record in question is for the plain reader. A block that is just cut
-        // inside a record looks the same, but there the next block has more of it.
+        // Nothing at all, or a closing quote that ends no field: the record in question is for the plain reader. A block that is
+        // just cut inside a record looks the same, but there the next block has more of it.
         walked.is_plain_next = walked.last_cut == 0;
         walked
     }

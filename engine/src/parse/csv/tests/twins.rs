@@ -49,6 +49,8 @@ fn text() -> impl Strategy<Value = Vec<u8>> {
         b"#c\n",
         b"longer text than thirty-two bytes it is,",
         b"\"longer text than thirty-two bytes it is\"\n",
+        b"in \"the middle\",",
+        b"an \"odd one,",
         b"true,1,a\n",
         b"2,3,4\r\n",
         b"2,3,4\n",
