@@ -5,7 +5,7 @@ use super::fault::Fault;
 use super::late::WaitingRows;
 use super::pointer::{Pointer, Token};
 use super::rows::{Refusal, no_root, not_an_object, projected_columns, untypable};
-use super::unexpected::{ExpectedMembers, Member, members};
+use super::unexpected::{ExpectedMembers, Member, Members};
 use super::walk::{Kind, Walker};
 use super::wanted::{KeptIndex, NodeIndex, Slot, Slots, Wanted};
 use super::{InvalidStringEscapes, JsonOptions, JsonOptionsError, text};
@@ -217,12 +217,11 @@ impl Extractor {
             .get(self.record)
             .filter(|record| record.kind == Kind::Object)?;
         let first = self.unexpected(&text[record.range.clone()]).into_iter().next();
-        first.map(|member| member.name)
+        first.map(|member| member.name.into_owned())
     }
 
-    fn unexpected(&self, record: &[u8]) -> Vec<Member<Range<usize>>> {
-        let members = members(record, self.escapes).expect("the record was walked over before");
-        self.expected.unexpected(members)
+    fn unexpected<'t>(&self, record: &'t [u8]) -> Vec<Member<'t, Range<usize>>> {
+        self.expected.unexpected(Members::new(record, self.escapes))
     }
 }
 

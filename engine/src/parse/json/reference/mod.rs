@@ -309,16 +309,16 @@ impl Reader {
         }
     }
 
-    fn unexpected<'n>(&self, record: &'n Node) -> Vec<Member<&'n Node>> {
+    fn unexpected<'n>(&self, record: &'n Node) -> Vec<Member<'n, &'n Node>> {
         let Value::Object(members) = &record.value else {
             return Vec::new();
         };
         let members = members.iter().map(|(name, value)| Member {
-            name: name.clone(),
+            name: name.as_str().into(),
             is_null: matches!(value.value, Value::Null),
             value,
         });
-        self.expected.unexpected(members.collect())
+        self.expected.unexpected(members)
     }
 
     fn forbidden_member(&self, node: &Node) -> Option<String> {
@@ -326,7 +326,7 @@ impl Reader {
             return None;
         }
         let unexpected = self.unexpected(self.record(node)?);
-        unexpected.into_iter().next().map(|member| member.name)
+        unexpected.into_iter().next().map(|member| member.name.into_owned())
     }
 
     fn append(&self, node: &Node, columns: &mut [Cells]) -> Result<(), Refusal> {
