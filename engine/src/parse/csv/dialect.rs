@@ -10,7 +10,7 @@ pub(super) struct Dialect {
     pub(super) comment_line_marker: Option<Vec<u8>>,
     pub(super) newline: &'static [u8],
     pub(super) num_fields: usize,
-    /// Longer records may hold a quoted field that is too long.
+    /// Longer records may hold a quoted field that is too long; half as long ones, if line ends inside it become longer.
     pub(super) max_record_bytes: usize,
 }
 
@@ -32,9 +32,9 @@ impl Dialect {
         if !is_usual || has_clash || !delimiter.is_ascii() {
             return None;
         }
-        // Text takes at least as many bytes as UTF-16 units, except for line ends that become longer ones.
+        // Text takes at least as many bytes as UTF-16 units.
         let max_record_bytes = if quote.is_some() {
-            options.max_quoted_size_limit / 2
+            options.max_quoted_size_limit
         } else {
             u64::MAX
         };

@@ -41,6 +41,8 @@ pub(super) struct Index {
     special: Vec<u64>,
     /// There is a line end inside quotes.
     has_quoted_line_end: bool,
+    /// A quote was out of place before the end of the block.
+    has_stopped: bool,
 }
 
 /// The masks of one word.
@@ -68,6 +70,7 @@ impl Index {
         self.line_ends.clear();
         self.special.clear();
         self.has_quoted_line_end = false;
+        self.has_stopped = false;
 
         #[cfg(target_arch = "x86_64")]
         {
@@ -98,6 +101,11 @@ impl Index {
     /// See [`Index`].
     pub(super) fn has_quoted_line_end(&self) -> bool {
         self.has_quoted_line_end
+    }
+
+    /// See [`Index`].
+    pub(super) fn has_stopped(&self) -> bool {
+        self.has_stopped
     }
 
     /// Whether a byte of `start..end` is special; see [`Index`].
@@ -210,6 +218,7 @@ impl Index {
             }
             self.push_cuts(offset as u32, cuts);
             if misplaced != 0 {
+                self.has_stopped = true;
                 return;
             }
             offset += WORD_BYTES;

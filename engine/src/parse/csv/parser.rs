@@ -27,8 +27,15 @@ const BLOCK_BYTES: usize = 64 * 1024;
 /// Least bytes indexed at once, for a batch that has room for few rows only.
 const MIN_BLOCK_BYTES: usize = 4 * 1024;
 
-/// Rows of a run that make an index worth its while.
+/// Where records are long a block has room for so many, so that little of it is indexed again for the next.
+const MIN_BLOCK_RECORDS: usize = 4;
+
+/// Most bytes indexed at once. Longer records are read in the plain way.
+const MAX_BLOCK_BYTES: usize = 1024 * 1024;
+
+/// Rows of a run, or its bytes, that make an index worth its while.
 const MIN_RUN_ROWS: usize = 4;
+const MIN_RUN_BYTES: usize = 2 * 1024;
 
 /// Most records read in the plain way before the index is tried again.
 const MAX_PLAIN_RECORDS: u32 = 64;
@@ -93,23 +100,34 @@ impl CsvParser {
         }
         let input = &self.reader.input;
         let text = input.unread();
-        let block = block(
-            text.as_bytes(),
-            input.is_complete(),
-            room.saturating_mul(self.record_bytes),
-        );
-        self.index.fill(block, dialect.structure);
-        self.rows.clear();
-        self.miscounted.clear();
-        let mut walk = Walk {
-            block,
-            dialect,
-            index: &self.index,
-            room,
-            rows: &mut self.rows,
-            miscounted: &mut self.miscounted,
+        let mut block_bytes = block_bytes(room, self.record_bytes);
+        let walked = loop {
+            let block = block(text.as_bytes(), input.is_complete(), block_bytes);
+            self.index.fill(block, dialect.structure);
+            self.rows.clear();
+            self.miscounted.clear();
+            let mut walk = Walk {
+                block,
+                dialect,
+                index: &self.index,
+                room,
+                rows: &mut self.rows,
+                miscounted: &mut self.miscounted,
+            };
+            let walked = walk.walk(|num_fields| self.reader.rows.count_refusal(num_fields));
+            let is_record_cut = walked.last_cut == 0 && !self.index.has_stopped();
+            let is_all = block_bytes >= text.len();
+            if !is_record_cut
+                || block_bytes >= MAX_BLOCK_BYTES.min(dialect.max_record_bytes)
+                || is_all && input.is_complete()
+            {
+                break walked;
+            }
+            if is_all {
+                return Ok(Step::NeedsMore);
+            }
+            block_bytes *= 2;
         };
-        let walked = walk.walk(|num_fields| self.reader.rows.count_refusal(num_fields));
 
         let mut length = self.index.cuts()[walked.last_cut] as usize;
         if length > 0 && text.as_bytes()[length - 1] == b'\r' && text.as_bytes().get(length) == Some(&b'\n') {
@@ -130,7 +148,7 @@ impl CsvParser {
         };
         self.reader.input.advance(length, num_lines, num_records);
 
-        if num_rows >= MIN_RUN_ROWS {
+        if num_rows >= MIN_RUN_ROWS || length >= MIN_RUN_BYTES {
             self.plain_records = 0;
         }
         // A run that ends where the block does goes on in the next block; one that filled the batch, in the next batch.
@@ -237,10 +255,18 @@ impl Parser for CsvParser {
     }
 }
 
+/// Bytes to index for `room` rows. `record_bytes`: as long as records were before; 0: there were none.
+fn block_bytes(room: usize, record_bytes: usize) -> usize {
+    let max_bytes = (MIN_BLOCK_RECORDS * record_bytes).clamp(BLOCK_BYTES, MAX_BLOCK_BYTES);
+    match record_bytes {
+        0 => max_bytes,
+        _ => room.saturating_mul(record_bytes).clamp(MIN_BLOCK_BYTES, max_bytes),
+    }
+}
+
 /// The part of the unread text to index.
 fn block(text: &[u8], is_complete: bool, wanted_bytes: usize) -> &[u8] {
-    let wanted_bytes = if wanted_bytes == 0 { BLOCK_BYTES } else { wanted_bytes };
-    let length = wanted_bytes.clamp(MIN_BLOCK_BYTES, BLOCK_BYTES).min(text.len());
+    let length = wanted_bytes.min(text.len());
     // Whether a CR is the whole line end shows with the next byte.
     let is_cut_in_line_end = length == text.len() && !is_complete && text.last() == Some(&b'\r');
     &text[..length - usize::from(is_cut_in_line_end)]

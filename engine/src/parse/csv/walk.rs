@@ -53,6 +53,10 @@ impl Walk<'_> {
             num_lines: 0,
             is_plain_next: false,
         };
+        let max_record_bytes = match self.index.has_quoted_line_end() {
+            true => self.dialect.max_record_bytes / 2,
+            false => self.dialect.max_record_bytes,
+        };
         for line_end in self.index.line_ends() {
             let num_fields = *line_end as usize - walked.last_cut;
             let start = cuts[walked.last_cut] as usize;
@@ -63,7 +67,7 @@ impl Walk<'_> {
                 walked.last_cut = *line_end as usize;
                 continue;
             }
-            if end - start > self.dialect.max_record_bytes {
+            if end - start > max_record_bytes {
                 walked.is_plain_next = true;
                 return walked;
             }
