@@ -18,6 +18,7 @@ use bucketload_kernels::parse::Parser;
 use bucketload_kernels::parse::columns::TimestampOptions;
 use bucketload_kernels::parse::condition::RowCondition;
 use bucketload_kernels::parse::csv::{CsvOptions, CsvParser, ReferenceCsvParser};
+use bucketload_kernels::parse::drift::OnNewColumns;
 use bucketload_kernels::parse::json::{JsonOptions, new_parser};
 use bucketload_kernels::parse::timestamp::TimestampParser;
 use bucketload_kernels::pattern::Pattern;
@@ -84,7 +85,9 @@ const KERNELS: &[(&str, Prepare)] = &[
     }),
     ("csv/where_most", || chosen(csv_parser(), Share::Most, Records::csv)),
     ("csv/reference", csv_reference),
+    ("csv/long_records", long_records),
     ("tsv/fast", tsv),
+    ("tsv/quotes_in_text", quotes_in_text),
     ("jsonl/fast", || jsonl(Shape::Log, None)),
     ("jsonl/fast_two_columns", || jsonl(Shape::Log, Some(vec![0, 5]))),
     ("jsonl/where_a_twentieth", || {
@@ -96,6 +99,7 @@ const KERNELS: &[(&str, Prepare)] = &[
     ("jsonl/wide", || jsonl(Shape::Wide, None)),
     ("jsonl/long_text", || jsonl(Shape::LongText, None)),
     ("jsonl/nested", nested),
+    ("jsonl/rescue", rescue),
     ("json/array", json_array),
     ("timestamp/iso", || {
         timestamp("%Y-%m-%dT%H:%M:%S.%L%z", "%Y-%m-%dT%H:%M:%S.%3fZ")
@@ -260,6 +264,54 @@ fn csv_reference() -> Kernel {
 fn tsv() -> Kernel {
     let parser = CsvParser::new(&tsv_options(Shape::Log)).expect(SOUND);
     parsed_rows(Box::new(parser), records(Shape::Log).tsv())
+}
+
+/// Quotes may stand round a field here, and are found in the middle of a third of the texts.
+fn quotes_in_text() -> Kernel {
+    let options = CsvOptions {
+        quote: Some('"'),
+        ..tsv_options(Shape::Log)
+    };
+    let mut text = Vec::new();
+    for byte in records(Shape::Log).tsv() {
+        text.push(byte);
+        if byte == b'(' {
+            text.push(b'"');
+        }
+    }
+    parsed_rows(Box::new(CsvParser::new(&options).expect(SOUND)), text)
+}
+
+/// Records of some ten thousand bytes, nearly all of them in one field.
+fn long_records() -> Kernel {
+    const LINES_OF_A_FIELD: usize = 200;
+    let mut log = records(Shape::Log).tsv();
+    log.retain(|byte| *byte != b'"');
+    let mut text = Vec::new();
+    for lines in log
+        .split(|byte| *byte == b'\n')
+        .collect::<Vec<_>>()
+        .chunks(LINES_OF_A_FIELD)
+    {
+        text.extend_from_slice(b"1,\"");
+        text.extend_from_slice(&lines.join(&b' '));
+        text.extend_from_slice(b"\"\n");
+    }
+    let options = CsvOptions {
+        columns: csv_options(Shape::LongText).columns[1..].to_vec(),
+        ..csv_options(Shape::LongText)
+    };
+    parsed_rows(Box::new(CsvParser::new(&options).expect(SOUND)), text)
+}
+
+/// Half of the members have no column.
+fn rescue() -> Kernel {
+    let mut options = JsonOptions {
+        on_new_columns: OnNewColumns::Rescue,
+        ..jsonl_options(Shape::Log)
+    };
+    options.columns.truncate(options.columns.len() / 2);
+    parsed_rows(new_parser(&options).expect(SOUND), records(Shape::Log).jsonl())
 }
 
 fn jsonl(shape: Shape, projection: Option<Vec<usize>>) -> Kernel {

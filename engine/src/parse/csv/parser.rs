@@ -117,10 +117,8 @@ impl CsvParser {
             let walked = walk.walk(|num_fields| self.reader.rows.count_refusal(num_fields));
             let is_record_cut = walked.last_cut == 0 && !self.index.has_stopped();
             let is_all = block_bytes >= text.len();
-            if !is_record_cut
-                || block_bytes >= MAX_BLOCK_BYTES.min(dialect.max_record_bytes)
-                || is_all && input.is_complete()
-            {
+            let is_too_long = block.len() >= MAX_BLOCK_BYTES.min(dialect.max_record_bytes);
+            if !is_record_cut || is_too_long || is_all && input.is_complete() {
                 break walked;
             }
             if is_all {
