@@ -43,6 +43,7 @@ impl ExpectedMembers {
             names.push(column.name.clone());
         }
         names.sort_unstable_by(|name, other| by_length(name, other));
+        names.dedup();
         Ok(ExpectedMembers {
             names: Some(names).filter(|_| !options.columns.is_empty()),
         })
