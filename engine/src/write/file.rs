@@ -2,6 +2,7 @@
 
 use super::column::{ColumnEncoder, ColumnHistory, PageCompressor, Place};
 use super::encoding::{Compression, writer_properties};
+use super::outlet::{Outlet, Waiting};
 use super::pages::LibraryPages;
 use super::rows::Rows;
 use super::scratch::{Scratch, ScratchStream};
@@ -11,7 +12,6 @@ use super::{StagedFile, WriteError};
 use arrow::array::{Array, ArrayRef, RecordBatch, UInt32Array};
 use arrow::compute::{interleave, take};
 use arrow::datatypes::{FieldRef, SchemaRef};
-use bytes::Bytes;
 use object_store::ObjectStore;
 use object_store::buffered::BufWriter;
 use object_store::path::Path;
@@ -19,15 +19,11 @@ use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowRowGroupWriterFactory
 use parquet::arrow::{ArrowSchemaConverter, ArrowWriter};
 use parquet::errors::ParquetError;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
-use std::io::Write;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use tokio::io::AsyncWriteExt;
 
 /// Bytes of one part of an upload. Files below it are one request; S3 allows 10,000 parts, so 80 GB a file.
 const PART_BYTES: usize = 8 * 1024 * 1024;
-
-/// Bytes of a piece in which finished pages wait for their upload: large enough to be handed on as it is.
-const OUTLET_PIECE_BYTES: usize = 1024 * 1024;
 
 /// Parts of one file on their way to the store at a time; each is held in memory.
 const MAX_PARTS_IN_FLIGHT: usize = 2;
@@ -226,7 +222,9 @@ impl FileWriter {
                 .append_to(&mut output, scratch.as_ref(), compressor)
                 .map_err(WriteError::encode)?;
             if self.outlet.len() >= PART_BYTES {
-                put(&mut self.upload, &self.path, &mut self.size_bytes, self.outlet.take()).await?;
+                let waiting = self.outlet.take();
+                self.size_bytes += waiting.num_bytes as u64;
+                waiting.send(&mut self.upload, &self.path).await?;
             }
         }
         output.close().map(drop).map_err(WriteError::encode)
@@ -377,7 +375,7 @@ impl Upload {
     ///
     /// **Cancel**: what the store has of the file stays there, listed nowhere.
     pub(super) async fn complete(mut self) -> Result<StagedFile, WriteError> {
-        put(&mut self.writer, &self.path, &mut 0, self.rest).await?;
+        self.rest.send(&mut self.writer, &self.path).await?;
         self.writer.shutdown().await.map_err(|source| WriteError::Store {
             path: self.path.to_string(),
             source: Box::new(source),
@@ -433,81 +431,6 @@ impl ColumnWriter {
             }
         }
     }
-}
-
-/// Bytes on their way from the Parquet writer, which writes where it stands, to the upload, which must be waited for.
-#[derive(Clone, Default)]
-struct Outlet(Arc<Mutex<Waiting>>);
-
-/// Pieces of [`OUTLET_PIECE_BYTES`], the last not full.
-#[derive(Default)]
-struct Waiting {
-    pieces: Vec<Vec<u8>>,
-    num_bytes: usize,
-    /// Bytes that are known to come.
-    num_expected_bytes: usize,
-}
-
-impl Outlet {
-    fn len(&self) -> usize {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).num_bytes
-    }
-
-    /// Says that so many bytes will be written.
-    fn expect(&self, num_bytes: usize) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).num_expected_bytes = num_bytes;
-    }
-
-    fn take(&self) -> Waiting {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let num_expected_bytes = waiting.num_expected_bytes;
-        let taken = std::mem::take(&mut *waiting);
-        waiting.num_expected_bytes = num_expected_bytes;
-        taken
-    }
-}
-
-impl Write for Outlet {
-    fn write(&mut self, mut bytes: &[u8]) -> std::io::Result<usize> {
-        let num_bytes = bytes.len();
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.num_bytes += num_bytes;
-        let num_expected_bytes = waiting.num_expected_bytes;
-        waiting.num_expected_bytes = num_expected_bytes.saturating_sub(num_bytes);
-        while !bytes.is_empty() {
-            let piece = match waiting.pieces.last_mut() {
-                Some(piece) if piece.len() < OUTLET_PIECE_BYTES => piece,
-                _ => waiting.pieces.push_mut(Vec::new()),
-            };
-            let (now, later) = bytes.split_at(bytes.len().min(OUTLET_PIECE_BYTES - piece.len()));
-            if now.len() > piece.capacity() - piece.len() {
-                // Grown to its size at once, not a little at a time, which would copy it again and again.
-                piece.reserve(now.len().max(num_expected_bytes.min(OUTLET_PIECE_BYTES - piece.len())));
-            }
-            piece.extend_from_slice(now);
-            bytes = later;
-        }
-        Ok(num_bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Sends bytes of a file on.
-async fn put(upload: &mut BufWriter, path: &Path, size_bytes: &mut u64, waiting: Waiting) -> Result<(), WriteError> {
-    *size_bytes += waiting.num_bytes as u64;
-    for piece in waiting.pieces {
-        upload
-            .put(Bytes::from(piece))
-            .await
-            .map_err(|source| WriteError::Store {
-                path: path.to_string(),
-                source: Box::new(source),
-            })?;
-    }
-    Ok(())
 }
 
 /// Rows of an array as an array of their own.

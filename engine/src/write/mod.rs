@@ -5,8 +5,8 @@
 //! lists it, so nobody sees it, until the driver commits the manifest that [`exec::WriteExec`] returns. A partition that is run
 //! again leaves files under other names, and the first ones stay unlisted.
 //!
-//! Reading order: [`rows`] and [`partition`] (which rows belong where), [`encoding`], `column` (one column of a row group), [`statistics`], `file`
-//! (one open file), `sort`, `scratch`, `pages` and `overflow` (what memory has no room for), `uploads`, [`writer`]
+//! Reading order: [`rows`] and [`partition`] (which rows belong where), [`encoding`], `column` (one column of a row group), [`statistics`], `outlet`,
+//! `file` (one open file), `sort`, `scratch`, `pages` and `overflow` (what memory has no room for), `uploads`, [`writer`]
 //! (all open files of a plan partition), `untimed` (rows without a time, as rejects), [`exec`] and [`node`] (the writer as DataFusion sees it).
 
 pub mod column;
@@ -14,6 +14,7 @@ pub mod encoding;
 pub mod exec;
 mod file;
 pub mod node;
+mod outlet;
 mod overflow;
 mod pages;
 pub mod partition;

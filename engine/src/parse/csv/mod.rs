@@ -8,8 +8,8 @@
 //! is cut into fields to its end before the first field is converted, so that a value that does not fit its type rejects the
 //! whole record and not just its first line; surplus columns are cut like all others.
 //!
-//! Reading order: this file (options), `automaton` (where records and fields begin and end), `input` (the text of a file, and positions
-//! in it), `header` (which field is which column), `rows` (records into batches) with `rescue` and `run`, `reference`, then the
+//! Reading order: this file (options), `automaton` (where records and fields begin and end) with `line_ends`, `input` (the text of a
+//! file, and positions in it), `header` (which field is which column), `rows` (records into batches) with `rescue` and `run`, `reference`, then the
 //! fast way: `dialect`, `index`, `walk`, `block` and `parser`.
 
 mod automaton;
@@ -18,6 +18,7 @@ mod dialect;
 mod header;
 mod index;
 mod input;
+mod line_ends;
 mod parser;
 mod reference;
 mod rescue;
