@@ -94,6 +94,8 @@ pub(super) struct Automaton {
     newline: &'static str,
     line_delimiter: Option<Newline>,
     max_record_bytes: usize,
+    /// Bytes that are data wherever in a field they stand, once it has begun.
+    is_plain: [bool; 256],
 }
 
 /// What stands at a place of the text, before the state says what it means there.
@@ -143,6 +145,16 @@ impl Automaton {
                 return Err(CsvOptionsError::LineEnd { option });
             }
         }
+        let mut is_plain = [true; 256];
+        let beginnings = [Some(&options.delimiter), quote.as_ref(), escape.as_ref()];
+        for byte in beginnings
+            .into_iter()
+            .flatten()
+            .map(|text| text.as_bytes()[0])
+            .chain(*b"\r\n")
+        {
+            is_plain[usize::from(byte)] = false;
+        }
         Ok(Automaton {
             delimiter: options.delimiter.clone(),
             quote: options.quote,
@@ -158,6 +170,7 @@ impl Automaton {
             },
             line_delimiter: options.line_delimiter_recognized,
             max_record_bytes: MAX_RECORD_BYTES,
+            is_plain,
         })
     }
 
@@ -242,6 +255,20 @@ impl Automaton {
             if position > self.max_record_bytes {
                 return Ok(Outcome::TooLong);
             }
+            if let State::Unquoted | State::Quoted = state {
+                let plain = self.plain_text(&text[position..]);
+                fields.text.push_str(plain);
+                position += plain.len();
+                if let State::Quoted = state {
+                    quoted_size += num_utf16_units(plain);
+                }
+            }
+            if quoted_size > self.max_quoted_size_limit {
+                let reason = Broken::FieldTooLong {
+                    limit: self.max_quoted_size_limit,
+                };
+                return self.broken(reason, text, position, is_complete, first_line);
+            }
             let symbol = self.symbol_at(text, position, is_complete)?;
             match state {
                 State::FieldStart => match symbol {
@@ -318,12 +345,6 @@ impl Automaton {
                         None if length > 0 => state = State::AfterQuote,
                         None => {}
                     }
-                    if quoted_size > self.max_quoted_size_limit {
-                        let reason = Broken::FieldTooLong {
-                            limit: self.max_quoted_size_limit,
-                        };
-                        return self.broken(reason, text, position, is_complete, first_line);
-                    }
                 }
                 State::AfterQuote => match symbol {
                     Symbol::Delimiter => {
@@ -356,6 +377,13 @@ impl Automaton {
                 },
             }
         }
+    }
+
+    /// The beginning of `text` that is data without a closer look.
+    fn plain_text<'t>(&self, text: &'t str) -> &'t str {
+        let is_marked = |byte: &u8| !self.is_plain[usize::from(*byte)];
+        // A marked byte is the first of a character, so the text is not cut inside one.
+        &text[..text.bytes().position(|byte| is_marked(&byte)).unwrap_or(text.len())]
     }
 
     /// What the quote at `position`, inside a quoted field, means: the data it stands for (`None`: it closes the field), and
@@ -480,4 +508,11 @@ impl Automaton {
             _ => None,
         })
     }
+}
+
+fn num_utf16_units(text: &str) -> u64 {
+    // One for the first byte of each character, and another if it has four.
+    text.bytes()
+        .map(|byte| u64::from(byte & 0xC0 != 0x80) + u64::from(byte >= 0xF0))
+        .sum()
 }
