@@ -11,17 +11,12 @@
 //! `BUCKETLOAD_BENCH_SCALE` and `BUCKETLOAD_BENCH_RUNS` are those of `end_to_end`. Results are the rows of a Markdown table.
 
 use bucketload_benches::asked::Asked;
-use bucketload_benches::job::{csv_parser, load_config, plan};
+use bucketload_benches::job::{csv_parser, load_config};
 use bucketload_benches::records::{Records, Shape};
-use bucketload_engine::job::progress::Progress;
-use bucketload_engine::table::warehouse::TableName;
-use bucketload_engine::{Environment, run_job};
+use bucketload_benches::whole_load::best_load;
 use serde_json::{Value, json};
 use std::error::Error;
 use std::fs;
-use std::path::Path;
-use std::time::{Duration, Instant};
-use tokio::runtime::Runtime;
 
 /// Loads of which the best counts.
 const NUM_RUNS: usize = 5;
@@ -73,8 +68,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let asked = Asked::new(NUM_RUNS)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let folder = tempfile::tempdir()?;
-    let input = folder.path().join("input");
+    let input = folder.path().join("input/");
     fs::create_dir(&input)?;
+    let directory = input.to_str().ok_or("a temporary directory without a name")?;
     let num_records = ((NUM_RECORDS as f64 * asked.scale) as usize).max(20);
     let text = Records::log(num_records).csv();
     for file in 0..NUM_FILES {
@@ -92,41 +88,16 @@ fn main() -> Result<(), Box<dyn Error>> {
         .iter()
         .filter(|(name, _)| *name == "none" || asked.is_wanted(name))
     {
-        let (best, num_rows) = measure(&runtime, folder.path(), filters, asked.num_runs)?;
-        let seconds = best.as_secs_f64();
+        let config = load_config(directory, &csv_parser(Shape::Log), filters);
+        let best = best_load(&runtime, folder.path(), &config, asked.num_runs)?;
+        let seconds = best.time.as_secs_f64();
         let without = *without.get_or_insert(seconds);
         println!(
-            "| {name} | {seconds:.3} | {:.0} | {:+.1} % | {num_rows} |",
+            "| {name} | {seconds:.3} | {:.0} | {:+.1} % | {} |",
             megabytes / seconds,
-            (seconds / without - 1.0) * 100.0
+            (seconds / without - 1.0) * 100.0,
+            best.num_rows
         );
     }
     Ok(())
-}
-
-/// The best time of some loads, and the rows that each writes.
-fn measure(
-    runtime: &Runtime,
-    folder: &Path,
-    filters: &Value,
-    num_runs: usize,
-) -> Result<(Duration, u64), Box<dyn Error>> {
-    let input = folder.join("input/");
-    let directory = input.to_str().ok_or("a temporary directory without a name")?;
-    let mut config = load_config(directory, &csv_parser(Shape::Log), filters);
-    config["exec"] = json!({"max_threads": 1});
-    let plan = plan(&config)?;
-    let warehouse = folder.join("warehouse");
-    let location = warehouse.to_str().ok_or("a temporary directory without a name")?;
-    let mut best = (Duration::MAX, 0);
-    for _ in 0..num_runs {
-        let environment = Environment::new(location, jiff::Timestamp::now)?;
-        let target = TableName::new("bench", "log")?;
-        let begun = Instant::now();
-        let report = runtime.block_on(run_job(&environment, &plan, &target, &Progress::new()));
-        let report = report.map_err(|failed| failed.error)?;
-        best = best.min((begun.elapsed(), report.rows.written));
-        fs::remove_dir_all(&warehouse)?;
-    }
-    Ok(best)
 }

@@ -33,6 +33,11 @@ pub fn tsv_parser(shape: Shape) -> Value {
     })
 }
 
+/// The `parser` section for [`Records::jsonl`](crate::records::Records::jsonl).
+pub fn jsonl_parser(shape: Shape) -> Value {
+    json!({"type": "jsonl", "columns": columns(shape)})
+}
+
 /// The `parser` section for [`events`](crate::records::events).
 pub fn event_parser() -> Value {
     let columns: Vec<Value> = EVENT_COLUMNS
