@@ -53,8 +53,8 @@ pub(super) struct Block {
 }
 
 impl Block {
-    /// Reads what stands before the symbols of a block of at most `max_bytes`. `room` is used for its bytes.
-    pub(super) fn begin(bits: &mut Bits<'_>, max_bytes: usize, mut room: Vec<u32>) -> Result<Block, Stop> {
+    /// Reads what stands before the symbols of a block of at most `max_bytes`. Room for them comes from `spare`.
+    pub(super) fn begin(bits: &mut Bits<'_>, max_bytes: usize, spare: &mut Vec<Vec<u32>>) -> Result<Block, Stop> {
         let checksum = bits.take_words::<2>()? as u32;
         let is_randomised = bits.take(1)? == 1;
         let origin = bits.take(24)? as usize;
@@ -70,6 +70,7 @@ impl Block {
         let codes = (0..num_codes)
             .map(|_| read_code(bits, num_symbols))
             .collect::<Result<_, _>>()?;
+        let mut room = spare.pop().unwrap_or_default();
         room.clear();
         Ok(Block {
             codes,

@@ -142,8 +142,7 @@ impl Bzip2Codec {
     fn begin_block(&mut self, bits: &mut Bits<'_>) -> Result<(), Stop> {
         match bits.take_words::<3>()? {
             BLOCK_MAGIC => {
-                let room = self.spare.pop().unwrap_or_default();
-                let block = Block::begin(bits, self.max_block_bytes, room)?;
+                let block = Block::begin(bits, self.max_block_bytes, &mut self.spare)?;
                 self.checksum = self.checksum.rotate_left(1) ^ block.checksum();
                 self.stage = Stage::Symbols(Box::new(block));
                 Ok(())
