@@ -13,7 +13,7 @@ use super::block::{BlockRun, Lines};
 use super::dialect::Dialect;
 use super::index::Index;
 use super::reference::{RecordReader, Step};
-use super::walk::{Miscounted, Row, Walk};
+use super::walk::{Miscounted, Row, Walk, Walked};
 use super::{CsvOptions, CsvOptionsError};
 use crate::parse::charset::Malformed;
 use crate::parse::condition::RowCondition;
@@ -98,35 +98,10 @@ impl CsvParser {
             dialect.num_fields = self.reader.rows.num_fields();
             return step;
         }
-        let input = &self.reader.input;
-        let text = input.unread();
-        let mut block_bytes = block_bytes(room, self.record_bytes);
-        let walked = loop {
-            let block = block(text.as_bytes(), input.is_complete(), block_bytes);
-            self.index.fill(block, dialect.structure);
-            self.rows.clear();
-            self.miscounted.clear();
-            let mut walk = Walk {
-                block,
-                dialect,
-                index: &self.index,
-                room,
-                rows: &mut self.rows,
-                miscounted: &mut self.miscounted,
-            };
-            let walked = walk.walk(|num_fields| self.reader.rows.count_refusal(num_fields));
-            let is_record_cut = walked.last_cut == 0 && !self.index.has_stopped();
-            let is_all = block_bytes >= text.len();
-            let is_too_long = block.len() >= MAX_BLOCK_BYTES.min(dialect.max_record_bytes);
-            if !is_record_cut || is_too_long || is_all && input.is_complete() {
-                break walked;
-            }
-            if is_all {
-                return Ok(Step::NeedsMore);
-            }
-            block_bytes *= 2;
+        let Some(walked) = self.walk_block(room) else {
+            return Ok(Step::NeedsMore);
         };
-
+        let text = self.reader.input.unread();
         let mut length = self.index.cuts()[walked.last_cut] as usize;
         if length > 0 && text.as_bytes()[length - 1] == b'\r' && text.as_bytes().get(length) == Some(&b'\n') {
             length += 1;
@@ -160,6 +135,39 @@ impl CsvParser {
             Ok(Step::Advanced)
         } else {
             self.reader.read_one()
+        }
+    }
+
+    /// Indexes the next block and sorts its records. `None`: there is only the beginning of a record yet.
+    fn walk_block(&mut self, room: usize) -> Option<Walked> {
+        let dialect = self.dialect.as_ref().expect("a block is only read with a dialect");
+        let input = &self.reader.input;
+        let text = input.unread();
+        let mut block_bytes = block_bytes(room, self.record_bytes);
+        loop {
+            let block = block(text.as_bytes(), input.is_complete(), block_bytes);
+            self.index.fill(block, dialect.structure);
+            self.rows.clear();
+            self.miscounted.clear();
+            let mut walk = Walk {
+                block,
+                dialect,
+                index: &self.index,
+                room,
+                rows: &mut self.rows,
+                miscounted: &mut self.miscounted,
+            };
+            let walked = walk.walk(|num_fields| self.reader.rows.count_refusal(num_fields));
+            let is_record_cut = walked.last_cut == 0 && !self.index.has_stopped();
+            let is_all = block_bytes >= text.len();
+            let is_too_long = block.len() >= MAX_BLOCK_BYTES.min(dialect.max_record_bytes);
+            if !is_record_cut || is_too_long || is_all && input.is_complete() {
+                return Some(walked);
+            }
+            if is_all {
+                return None;
+            }
+            block_bytes *= 2;
         }
     }
 
