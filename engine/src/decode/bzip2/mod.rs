@@ -30,7 +30,8 @@ use std::collections::VecDeque;
 
 const INVALID_BLOCK: &str = "a block is invalid or its checksum is wrong";
 
-const STREAM_MAGIC: u32 = u32::from_be_bytes(*b"BZh0");
+/// The first bytes of a stream; its level follows, a digit.
+const STREAM_MAGIC: &[u8; 3] = b"BZh";
 const BLOCK_MAGIC: u64 = 0x3141_5926_5359;
 const END_MAGIC: u64 = 0x1772_4538_5090;
 
@@ -117,7 +118,12 @@ impl Bzip2Codec {
         let mut ahead = *bits;
         match &mut self.stage {
             Stage::Magic => {
-                let level = (ahead.take_words::<2>()? as u32).wrapping_sub(STREAM_MAGIC);
+                for byte in STREAM_MAGIC {
+                    if ahead.take(8)? != u32::from(*byte) {
+                        return Err(Stop::Invalid);
+                    }
+                }
+                let level = ahead.take(8)?.wrapping_sub(u32::from(b'0'));
                 if !(1..=9).contains(&level) {
                     return Err(Stop::Invalid);
                 }

@@ -107,6 +107,15 @@ fn a_stream_that_is_cut_anywhere_does_not_end() {
     }
 }
 
+#[test]
+fn what_is_no_stream_is_told_by_its_first_byte() {
+    assert_eq!(
+        decoded(b"\n", 1, 1 << 16).unwrap_err(),
+        "not the first bytes of a bzip2 stream"
+    );
+    assert_eq!(decoded(b"BZ", 2, 1 << 16).unwrap_err(), "cut short");
+}
+
 /// The first block of a stream of one block says that it is randomised; it means `plain` then.
 fn randomised(mut file: Vec<u8>, plain: &[u8]) -> Vec<u8> {
     let mut checksum = checksum::Checksum::default();

@@ -381,9 +381,9 @@ impl Automaton {
 
     /// The beginning of `text` that is data without a closer look.
     fn plain_text<'t>(&self, text: &'t str) -> &'t str {
-        let is_marked = |byte: &u8| !self.is_plain[usize::from(*byte)];
-        // A marked byte is the first of a character, so the text is not cut inside one.
-        &text[..text.bytes().position(|byte| is_marked(&byte)).unwrap_or(text.len())]
+        let end = text.bytes().position(|byte| !self.is_plain[usize::from(byte)]);
+        // A byte that is not plain is the first of a character, so the text is not cut inside one.
+        &text[..end.unwrap_or(text.len())]
     }
 
     /// What the quote at `position`, inside a quoted field, means: the data it stands for (`None`: it closes the field), and

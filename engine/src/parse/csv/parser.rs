@@ -6,7 +6,7 @@
 //! that type, buffers and branches are the same for hundreds of fields in a row.
 //!
 //! The record at which the index stops, the last record of a file without a line end, and a record so long that a quoted field
-//! of it may exceed the limit are read by [`super::reference`]; so is everything if the options give text a structure that
+//! of it may exceed the limit or that no block holds it are read by [`super::reference`]; so is everything if the options give text a structure that
 //! the index does not know. What comes out does not depend on which way a record went.
 
 use super::block::{BlockRun, Lines};

@@ -40,6 +40,13 @@ impl Patterned {
     }
 }
 
+/// One range at a time.
+const ONE_REQUEST: FetchOptions = FetchOptions {
+    initial_requests: 1,
+    max_requests: 1,
+    window_bytes: RANGE_BYTES,
+};
+
 fn byte_at(position: u64) -> u8 {
     (position * 7 + position / 251) as u8
 }
@@ -325,12 +332,7 @@ async fn an_error_comes_in_its_place() {
 #[tokio::test]
 async fn a_file_that_is_dropped_is_not_read_further() {
     let store = Arc::new(Patterned::new(MIB as usize));
-    let options = FetchOptions {
-        initial_requests: 1,
-        max_requests: 1,
-        window_bytes: RANGE_BYTES,
-    };
-    let mut fetched = start(&store, files(&[20 * RANGE_BYTES, 10]), options, 64 * MIB);
+    let mut fetched = start(&store, files(&[20 * RANGE_BYTES, 10]), ONE_REQUEST, 64 * MIB);
     let mut file = soon(fetched.next()).await.unwrap().unwrap();
     soon(file.chunks.next()).await.unwrap().unwrap();
     drop(file);
@@ -342,12 +344,7 @@ async fn a_file_that_is_dropped_is_not_read_further() {
 #[tokio::test]
 async fn a_file_is_read_to_its_end_though_nobody_wants_the_others() {
     let store = Arc::new(Patterned::new(MIB as usize));
-    let options = FetchOptions {
-        initial_requests: 1,
-        max_requests: 1,
-        window_bytes: RANGE_BYTES,
-    };
-    let mut fetched = start(&store, files(&[3 * RANGE_BYTES, 10]), options, 64 * MIB);
+    let mut fetched = start(&store, files(&[3 * RANGE_BYTES, 10]), ONE_REQUEST, 64 * MIB);
     let mut file = soon(fetched.next()).await.unwrap().unwrap();
     drop(fetched);
     let chunks = soon(read_all(&mut file.chunks)).await;
