@@ -14,6 +14,7 @@ use crate::source::file::SourceFile;
 use crate::source::store::FilePart;
 use crate::stages::{Lap, StageClock};
 use arrow::array::RecordBatch;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -45,6 +46,8 @@ struct OpenFile {
     name: Arc<str>,
     /// Where it stands in the file of that name, if it is a part of it.
     part: Option<FilePart>,
+    /// Its first chunks, or all, where they were looked at before.
+    held: VecDeque<FetchedChunk>,
     chunks: FetchedChunks,
     chunk: Option<FetchedChunk>,
     num_taken_bytes: usize,
@@ -162,24 +165,21 @@ impl PartitionReader {
         let FetchedFile { file, mut chunks } = fetched;
         let name: Arc<str> = Arc::from(self.services.store.url(&file.key));
         tracing::debug!(file = %name, size_bytes = file.size_bytes, "file opened");
-        let mut first_chunk = None;
+        let mut held = VecDeque::new();
         if let Some(verifier) = &mut self.verifier {
             let is_small = file.size_bytes <= RANGE_BYTES;
-            let verdict = match is_small {
-                true => {
-                    first_chunk = self.clock.waiting(Lap::FetchWait, chunks.next()).await.transpose()?;
-                    verifier.verify_slice(&name, first_chunk.as_ref().map_or(&[], |chunk| chunk.bytes()))
-                }
-                false => verifier.verify_chunks(&name, &mut chunks, &self.clock).await?,
-            };
+            let verdict = verifier.verify(&name, is_small, &mut chunks, &self.clock).await?;
             verifier.tell(&self.clock);
-            if let Err(error) = verdict {
-                self.services.counters.num_skipped_files.fetch_add(1, Ordering::Relaxed);
-                if let Some(file_rows) = &self.services.file_rows {
-                    file_rows.note_skipped(&file.key);
+            match verdict {
+                Ok(chunks) => held = chunks,
+                Err(error) => {
+                    self.services.counters.num_skipped_files.fetch_add(1, Ordering::Relaxed);
+                    if let Some(file_rows) = &self.services.file_rows {
+                        file_rows.note_skipped(&file.key);
+                    }
+                    tracing::warn!(file = %name, %error, "a file that cannot be read is left out");
+                    return Ok(());
                 }
-                tracing::warn!(file = %name, %error, "a file that cannot be read is left out");
-                return Ok(());
             }
             if !is_small {
                 let again = fetch(
@@ -202,9 +202,10 @@ impl PartitionReader {
             part: self.services.store.part(&file.key),
             file,
             name,
+            is_untouched: held.is_empty(),
+            held,
             chunks,
-            is_untouched: first_chunk.is_none(),
-            chunk: first_chunk,
+            chunk: None,
             num_taken_bytes: 0,
             has_ended: false,
         });
@@ -215,10 +216,10 @@ impl PartitionReader {
     async fn read_on(&mut self) -> Result<Option<RecordBatch>> {
         let open = self.current.as_mut().expect("the caller opened a file");
         if open.chunk.is_none() && !open.has_ended {
-            let next = open.chunks.next();
-            let next = match open.is_untouched {
-                true => {
-                    let next = self.services.early_end.or_asked(next);
+            let next = match open.held.pop_front() {
+                Some(chunk) => Some(Ok(chunk)),
+                None if open.is_untouched => {
+                    let next = self.services.early_end.or_asked(open.chunks.next());
                     match self.clock.waiting(Lap::FetchWait, next).await {
                         Some(next) => next,
                         None => {
@@ -227,7 +228,7 @@ impl PartitionReader {
                         }
                     }
                 }
-                false => self.clock.waiting(Lap::FetchWait, next).await,
+                None => self.clock.waiting(Lap::FetchWait, open.chunks.next()).await,
             };
             open.is_untouched = false;
             match next.transpose()? {

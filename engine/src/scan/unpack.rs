@@ -7,10 +7,12 @@ use crate::decode::{DecodeError, Event, FileDecoder};
 use crate::error::{Blame, Error, Result};
 use crate::parse::charset::Malformed;
 use crate::parse::{ParseError, Parsed, Parser};
+use crate::source::budget::FetchedChunk;
 use crate::source::fetch::FetchedChunks;
 use crate::stages::{Lap, StageClock};
 use datafusion::error::DataFusionError;
 use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::error::Error as StdError;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -256,33 +258,18 @@ impl Unpacker {
         clock.add(Lap::Parse, parsing.saturating_sub(self.judging.take()));
     }
 
-    /// Reads a file that is in memory and forgets its rows. The outer result of its siblings is the store's.
-    pub(super) fn verify_slice(&mut self, file_name: &Arc<str>, file: &[u8]) -> Result<()> {
-        self.begin(Arc::clone(file_name));
-        let mut num_taken = 0;
-        loop {
-            match self
-                .step(file, &mut num_taken, true)
-                .map_err(|error| error.at(file_name))
-            {
-                Ok(Step::FileEnded) => break self.forget(),
-                Ok(_) => {}
-                Err(error) => {
-                    self.forget()?;
-                    break Err(error);
-                }
-            }
-        }
-    }
-
     /// Reads a file as it is fetched and forgets its rows. The outer error is the store's, the inner one the file's.
-    pub(super) async fn verify_chunks(
+    ///
+    /// Gives the chunks of a file that is small enough to be held until it is read again, none of a larger one.
+    pub(super) async fn verify(
         &mut self,
         file_name: &Arc<str>,
+        is_small: bool,
         chunks: &mut FetchedChunks,
         clock: &StageClock,
-    ) -> Result<Result<()>> {
+    ) -> Result<Result<VecDeque<FetchedChunk>>> {
         self.begin(Arc::clone(file_name));
+        let mut held = VecDeque::new();
         let mut chunk = clock.waiting(Lap::FetchWait, chunks.next()).await.transpose()?;
         let mut num_taken = 0;
         loop {
@@ -291,8 +278,9 @@ impl Unpacker {
                 .step(input, &mut num_taken, chunk.is_none())
                 .map_err(|error| error.at(file_name))
             {
-                Ok(Step::FileEnded) => break Ok(self.forget()),
+                Ok(Step::FileEnded) => break Ok(self.forget().map(|()| held)),
                 Ok(Step::NeedsInput) => {
+                    held.extend(chunk.filter(|_| is_small));
                     chunk = clock.waiting(Lap::FetchWait, chunks.next()).await.transpose()?;
                     num_taken = 0;
                 }

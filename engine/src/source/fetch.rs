@@ -37,13 +37,13 @@ use tracing::Instrument;
 
 pub use self::fetched::{FetchedChunks, FetchedFile, FetchedFiles, SpareFiles};
 
-/// Bytes asked for in one ranged read, and the size up to which a file is read whole and arrives in one piece. Small
-/// enough that a resumed read repeats little, large enough that request latency is hidden.
+/// Bytes asked for in one ranged read, and the size up to which a file is one request. Small enough that a resumed read repeats
+/// little, large enough that request latency is hidden.
 pub const RANGE_BYTES: u64 = 8 * 1024 * 1024;
 
-/// A piece of a large file is handed over when it has this many bytes. A range need not be complete before its consumer can
-/// start, yet handing over is rare.
-const CHUNK_BYTES: usize = 1024 * 1024;
+/// Bytes that have arrived are handed over when there are so many, or none is to come. What the client gives at once is mostly more, and
+/// then is handed over as it is: joining it to a larger piece would cost a copy and fresh memory. Handing over is rare enough.
+const CHUNK_BYTES: usize = 128 * 1024;
 
 /// Pieces asked for and not consumed, as a multiple of the requests in flight: enough ready ones to bridge a slow answer.
 const READY_PER_REQUEST: usize = 4;
@@ -225,12 +225,10 @@ impl<I: Iterator<Item = SourceFile> + Send> Driver<I> {
             _ticket: Ticket::new(&self.traffic, num_left_bytes),
         };
         open.pieces.send(piece).ok()?;
-        let is_whole = num_left_bytes == open.file.size_bytes;
         let request = Request {
             store: self.store.clone(),
             file: open.file.clone(),
             range,
-            is_whole,
             sender,
         };
         Some(Box::pin(request.run(share)))
@@ -252,8 +250,6 @@ struct Request {
     store: Arc<dyn FileStore>,
     file: SourceFile,
     range: Range<u64>,
-    /// Whether all of the file comes in one chunk.
-    is_whole: bool,
     sender: mpsc::UnboundedSender<Result<FetchedChunk, SourceError>>,
 }
 
@@ -273,11 +269,6 @@ impl Request {
 
     async fn read(self, mut share: Share) -> Result<(), SourceError> {
         let wanted = self.range.end - self.range.start;
-        let chunk_bytes = if self.is_whole {
-            usize::try_from(wanted).unwrap_or(usize::MAX)
-        } else {
-            CHUNK_BYTES
-        };
         let mut stream = self.store.get(&self.file, self.range.clone()).await?;
         let mut left = wanted;
         let mut joined = BytesMut::new();
@@ -293,28 +284,30 @@ impl Request {
             };
             let bytes = bytes?;
             left = left.saturating_sub(bytes.len() as u64);
-            let is_piece = joined.is_empty() && (bytes.len() >= chunk_bytes || left == 0);
-            if is_piece {
-                self.hand_over(bytes, &mut share);
+            let is_chunk = bytes.len() >= CHUNK_BYTES || (joined.is_empty() && left == 0);
+            if is_chunk {
+                if !joined.is_empty() {
+                    self.hand_over(std::mem::take(&mut joined).freeze(), false, &mut share);
+                }
+                self.hand_over(bytes, left == 0, &mut share);
                 continue;
             }
             if joined.is_empty() {
                 let to_come = usize::try_from(left).unwrap_or(usize::MAX).saturating_add(bytes.len());
-                joined.reserve(to_come.min(chunk_bytes.saturating_add(bytes.len())));
+                joined.reserve(to_come.min(2 * CHUNK_BYTES));
             }
             joined.extend_from_slice(&bytes);
-            if joined.len() >= chunk_bytes || left == 0 {
-                self.hand_over(std::mem::take(&mut joined).freeze(), &mut share);
+            if joined.len() >= CHUNK_BYTES || left == 0 {
+                self.hand_over(std::mem::take(&mut joined).freeze(), left == 0, &mut share);
             }
         }
         Ok(())
     }
 
-    fn hand_over(&self, bytes: Bytes, share: &mut Share) {
-        let part = if self.is_whole {
-            std::mem::replace(share, Share::beyond_the_budget())
-        } else {
-            share.split(bytes.len() as u64)
+    fn hand_over(&self, bytes: Bytes, is_last: bool, share: &mut Share) {
+        let part = match is_last {
+            true => std::mem::replace(share, Share::beyond_the_budget()),
+            false => share.split(bytes.len() as u64),
         };
         // A consumer that is gone does not care.
         let _ = self.sender.send(Ok(FetchedChunk::new(bytes, part)));

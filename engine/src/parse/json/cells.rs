@@ -31,6 +31,20 @@ enum Values {
     Timestamp { micros: Vec<i64>, parser: TimestampParser },
 }
 
+impl Values {
+    /// Appends what `text` means for the type.
+    fn push(&mut self, text: &[u8]) -> Result<(), Untypable> {
+        match self {
+            Values::Text { texts, .. } => texts.push(FieldText::of(text)),
+            Values::Boolean(values) => values.append(text.eq_ignore_ascii_case(b"true")),
+            Values::Long(values) => values.push(long::read(text).ok_or(Untypable)?),
+            Values::Double(values) => values.push(double::read(text).ok_or(Untypable)?),
+            Values::Timestamp { micros, parser } => micros.push(parser.parse(text).ok_or(Untypable)?),
+        }
+        Ok(())
+    }
+}
+
 /// The value is not of the column's type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Untypable;
@@ -115,13 +129,11 @@ impl Cells {
     /// Appends what `text` - the content of a string, or the text of another value - means for the column's type.
     ///
     /// **Errors**: it means nothing; nothing was appended.
+    #[inline(always)]
     pub(super) fn push_text(&mut self, text: FieldText<'_>) -> Result<(), Untypable> {
         match &mut self.values {
             Values::Text { texts, .. } => texts.push(text),
-            Values::Boolean(values) => values.append(text.bytes().eq_ignore_ascii_case(b"true")),
-            Values::Long(values) => values.push(long::read(text.bytes()).ok_or(Untypable)?),
-            Values::Double(values) => values.push(double::read(text.bytes()).ok_or(Untypable)?),
-            Values::Timestamp { micros, parser } => micros.push(parser.parse(text.bytes()).ok_or(Untypable)?),
+            typed => typed.push(text.bytes())?,
         }
         self.nulls.append_non_null();
         self.num_rows += 1;

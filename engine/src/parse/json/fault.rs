@@ -17,8 +17,8 @@ pub(super) enum Expected {
     CommaOrBrace,
     /// `,` or `]`.
     CommaOrBracket,
-    /// The rest of `true`, `false`, `null`, `NaN` or `Infinity`.
-    Word(&'static str),
+    /// The rest of a word.
+    Word(Word),
     /// A digit of a number.
     Digit,
     /// The end of a string.
@@ -33,6 +33,30 @@ pub(super) enum Expected {
     LessNesting,
 }
 
+/// A value that is written as a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Word {
+    True,
+    False,
+    Null,
+    NaN,
+    Infinity,
+}
+
+impl Word {
+    /// How it is written.
+    #[inline]
+    pub(super) fn text(self) -> &'static str {
+        match self {
+            Word::True => "true",
+            Word::False => "false",
+            Word::Null => "null",
+            Word::NaN => "NaN",
+            Word::Infinity => "Infinity",
+        }
+    }
+}
+
 impl fmt::Display for Expected {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
@@ -42,7 +66,7 @@ impl fmt::Display for Expected {
             Expected::Colon => "`:`",
             Expected::CommaOrBrace => "`,` or `}`",
             Expected::CommaOrBracket => "`,` or `]`",
-            Expected::Word(word) => return write!(formatter, "`{word}`"),
+            Expected::Word(word) => return write!(formatter, "`{}`", word.text()),
             Expected::Digit => "a digit",
             Expected::Quote => "`\"`",
             Expected::Escape => "one of `\"\\/bfnrtu` after `\\`",
@@ -54,6 +78,8 @@ impl fmt::Display for Expected {
 }
 
 /// The first byte at which a text can no longer be the beginning of a JSON value.
+///
+/// It is small enough to be returned in registers, and so is what it is returned instead of. Every step of a walk returns one of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Fault {
     pub(super) expected: Expected,

@@ -31,14 +31,42 @@ struct Turn {
     oldest: usize,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Member {
-    /// `"name":` in `keys`; empty: nothing is remembered.
-    key: Range<usize>,
-    /// The first bytes of the key, and which bits are theirs: most keys are no longer and need no call to be compared.
+    /// The first bytes of `"name":`, and which bits are theirs: most keys are no longer and need no call to be compared.
     head: u128,
     head_mask: u128,
+    /// The whole of it in `keys`.
+    key: Range<usize>,
     node: Option<NodeIndex>,
+}
+
+impl Default for Member {
+    /// Nothing is remembered: what has no bits is never equal to one.
+    fn default() -> Member {
+        Member {
+            head: 1,
+            head_mask: 0,
+            key: 0..0,
+            node: None,
+        }
+    }
+}
+
+impl Member {
+    #[inline]
+    fn has_head_of(&self, head: u128) -> bool {
+        head & self.head_mask == self.head
+    }
+
+    #[inline]
+    fn known(&self, next: usize) -> Known {
+        Known {
+            key_bytes: self.key.len(),
+            node: self.node,
+            next,
+        }
+    }
 }
 
 /// Bytes of [`Member::head`].
@@ -59,18 +87,20 @@ impl Order {
     /// The member at the beginning of `text`, if it is the one that comes as number `expected`, or the one behind that.
     #[inline]
     pub(super) fn known(&self, expected: usize, text: &[u8]) -> Option<Known> {
-        let turns = self.turns.get(expected..)?;
         let head = head_of(text);
-        for (skipped, turn) in turns.iter().take(2).enumerate() {
-            for member in &turn.members {
-                let key_bytes = member.key.len();
-                let is_likely = key_bytes > 0 && (head ^ member.head) & member.head_mask == 0;
-                if is_likely && (key_bytes <= HEAD_BYTES || text.starts_with(&self.keys[member.key.clone()])) {
-                    return Some(Known {
-                        key_bytes,
-                        node: member.node,
-                        next: expected + skipped + 1,
-                    });
+        let first = &self.turns.get(expected)?.members[0];
+        if first.has_head_of(head) && first.key.len() <= HEAD_BYTES {
+            return Some(first.known(expected + 1));
+        }
+        self.known_otherwise(expected, head, text)
+    }
+
+    /// The same for any but the first member of a turn, or one with a long name.
+    fn known_otherwise(&self, expected: usize, head: u128, text: &[u8]) -> Option<Known> {
+        for (skipped, turn) in self.turns[expected..].iter().take(2).enumerate() {
+            for member in turn.members.iter().filter(|member| member.has_head_of(head)) {
+                if member.key.len() <= HEAD_BYTES || text.starts_with(&self.keys[member.key.clone()]) {
+                    return Some(member.known(expected + skipped + 1));
                 }
             }
         }
@@ -109,11 +139,16 @@ impl Order {
 /// The first bytes of `text`; what it lacks is zero.
 #[inline]
 fn head_of(text: &[u8]) -> u128 {
-    let head = text.first_chunk().copied().unwrap_or_else(|| {
-        let mut head = [0; HEAD_BYTES];
-        head[..text.len()].copy_from_slice(text);
-        head
-    });
+    match text.first_chunk() {
+        Some(head) => u128::from_le_bytes(*head),
+        None => short_head(text),
+    }
+}
+
+#[cold]
+fn short_head(text: &[u8]) -> u128 {
+    let mut head = [0; HEAD_BYTES];
+    head[..text.len()].copy_from_slice(text);
     u128::from_le_bytes(head)
 }
 

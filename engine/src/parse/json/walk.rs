@@ -56,15 +56,15 @@ impl Kind {
 }
 
 /// A place in a text that is being walked over.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Walker<'t> {
     text: &'t [u8],
     at: usize,
     escapes: InvalidStringEscapes,
-    /// Cleared by an escape; see [`Slot::is_plain`].
-    is_plain: bool,
-    /// Cleared by white space, `NaN` and needless escapes; see [`Slot::is_compact`].
-    is_compact: bool,
+    /// Behind the last backslash; a value that begins there or later has none. See [`Slot::is_plain`].
+    past_escape: usize,
+    /// Behind the last white space, `NaN` or needless escape; a value that begins there or later has none. See [`Slot::is_compact`].
+    past_loose: usize,
 }
 
 impl<'t> Walker<'t> {
@@ -74,8 +74,8 @@ impl<'t> Walker<'t> {
             text,
             at: 0,
             escapes,
-            is_plain: true,
-            is_compact: true,
+            past_escape: 0,
+            past_loose: 0,
         }
     }
 
@@ -104,9 +104,20 @@ impl<'t> Walker<'t> {
     pub(super) fn space(&mut self) {
         let past = scan::past_space(self.text, self.at);
         if past != self.at {
-            self.is_compact = false;
+            self.past_loose = past;
             self.at = past;
         }
+    }
+
+    /// Passes white space and gives the byte behind it, at which the walk then stands.
+    #[inline]
+    fn next(&mut self) -> u8 {
+        let byte = self.peek();
+        if byte > b' ' {
+            return byte;
+        }
+        self.space();
+        self.peek()
     }
 
     /// Passes white space and asks for the end of the text.
@@ -120,22 +131,33 @@ impl<'t> Walker<'t> {
     }
 
     /// Passes a string and gives the place of what stands between its quotes.
+    #[inline]
     pub(super) fn string(&mut self) -> Result<Range<usize>, Fault> {
         let start = self.at + 1;
-        let mut at = start;
+        let end = scan::quote_or_backslash(self.text, start);
+        if self.text.get(end) != Some(&b'"') {
+            return self.string_with_escapes(start, end);
+        }
+        self.at = end + 1;
+        Ok(start..end)
+    }
+
+    /// Passes the rest of a string that begins at `start`, from its first backslash on, or finds that it does not end.
+    #[inline(never)]
+    fn string_with_escapes(&mut self, start: usize, backslash: usize) -> Result<Range<usize>, Fault> {
+        let mut at = backslash;
         loop {
-            at = scan::quote_or_backslash(self.text, at);
             match self.text.get(at) {
                 Some(b'"') => {
                     self.at = at + 1;
                     return Ok(start..at);
                 }
                 Some(_) => {
-                    self.is_plain = false;
-                    self.is_compact &= self
-                        .text
-                        .get(at + 1)
-                        .is_some_and(|letter| text::is_compact_escape(*letter));
+                    self.past_escape = at + 1;
+                    let letter = self.text.get(at + 1);
+                    if !letter.is_some_and(|letter| text::is_compact_escape(*letter)) {
+                        self.past_loose = at + 1;
+                    }
                     at = self.escape(at)?;
                 }
                 None => {
@@ -145,6 +167,7 @@ impl<'t> Walker<'t> {
                     });
                 }
             }
+            at = scan::quote_or_backslash(self.text, at);
         }
     }
 
@@ -195,32 +218,45 @@ impl<'t> Walker<'t> {
     }
 
     /// Passes a value and fills the slot of `node`.
+    #[inline(always)]
     fn noted(&mut self, wanted: &Wanted, node: NodeIndex, slots: &mut Slots, depth: usize) -> Result<Kind, Fault> {
+        let first = self.next();
         let start = self.at;
-        let was_plain = std::mem::replace(&mut self.is_plain, true);
-        let was_compact = std::mem::replace(&mut self.is_compact, true);
-        let is_leaf = wanted.is_leaf(node);
-        let kind = match self.peek() {
-            b'{' | b'[' if !wanted.kept(node).is_empty() => self.kept(wanted, node, slots, depth)?,
-            b'{' if !is_leaf => self.wanted_object(wanted, node, slots, depth)?,
-            b'[' if !is_leaf => self.wanted_array(wanted, node, slots, depth)?,
-            _ => self.skip(depth)?,
+        let kind = match first {
+            b'"' => {
+                self.string()?;
+                Kind::String
+            }
+            b'{' | b'[' => self.noted_container(wanted, node, slots, depth)?,
+            _ => self.scalar()?,
         };
-        let Walker {
-            is_plain, is_compact, ..
-        } = *self;
         slots.set(
             node,
             Slot {
                 kind,
                 range: start..self.at,
-                is_plain,
-                is_compact,
+                is_plain: self.past_escape <= start,
+                is_compact: self.past_loose <= start,
             },
         );
-        self.is_plain &= was_plain;
-        self.is_compact &= was_compact;
         Ok(kind)
+    }
+
+    /// Passes the object or array that begins here, and notes its wanted parts.
+    #[inline(never)]
+    fn noted_container(
+        &mut self,
+        wanted: &Wanted,
+        node: NodeIndex,
+        slots: &mut Slots,
+        depth: usize,
+    ) -> Result<Kind, Fault> {
+        match self.peek() {
+            _ if !wanted.kept(node).is_empty() => self.kept(wanted, node, slots, depth),
+            _ if wanted.is_leaf(node) => self.skip(depth),
+            b'{' => self.wanted_object(wanted, node, slots, depth),
+            _ => self.wanted_array(wanted, node, slots, depth),
+        }
     }
 
     fn wanted_object(
@@ -234,8 +270,7 @@ impl<'t> Walker<'t> {
             return Err(self.fault(Expected::LessNesting));
         }
         self.at += 1;
-        self.space();
-        if self.peek() == b'}' {
+        if self.next() == b'}' {
             self.at += 1;
             return Ok(Kind::Object);
         }
@@ -244,7 +279,6 @@ impl<'t> Walker<'t> {
         loop {
             if let Some(known) = slots.known_member(node, turn, &self.text[self.at..]) {
                 self.at += known.key_bytes;
-                self.space();
                 turn = known.next;
                 match known.node {
                     Some(child) => self.child(wanted, child, slots, depth)?,
@@ -254,8 +288,7 @@ impl<'t> Walker<'t> {
                 self.new_member(wanted, node, turn, expected, slots, depth)?;
                 turn += 1;
             }
-            self.space();
-            match self.peek() {
+            match self.next() {
                 b',' => {
                     self.at += 1;
                     self.space();
@@ -283,7 +316,6 @@ impl<'t> Walker<'t> {
         let start = self.at;
         let name = self.member_name(expected)?;
         let key = &self.text[start..self.at];
-        self.space();
         let name = &self.text[name];
         if memchr::memchr(b'\\', name).is_some() {
             let mut decoded = Vec::with_capacity(name.len());
@@ -305,7 +337,7 @@ impl<'t> Walker<'t> {
     }
 
     /// Passes the value of a member, which is wanted at `child` and may have come before.
-    #[inline]
+    #[inline(always)]
     fn child(&mut self, wanted: &Wanted, child: NodeIndex, slots: &mut Slots, depth: usize) -> Result<Kind, Fault> {
         if slots.get(child).is_some() {
             slots.forget(wanted, child);
@@ -324,20 +356,15 @@ impl<'t> Walker<'t> {
             return Err(self.fault(Expected::LessNesting));
         }
         self.at += 1;
-        self.space();
-        if self.peek() == b']' {
+        if self.next() == b']' {
             self.at += 1;
             return Ok(Kind::Array);
         }
         let mut index = 0;
         loop {
             self.each(wanted, wanted.elements(node, index), slots, depth)?;
-            self.space();
-            match self.peek() {
-                b',' => {
-                    self.at += 1;
-                    self.space();
-                }
+            match self.next() {
+                b',' => self.at += 1,
                 b']' => {
                     self.at += 1;
                     return Ok(Kind::Array);
@@ -360,10 +387,10 @@ impl<'t> Walker<'t> {
         let Some(first) = nodes.next() else {
             return self.skip(depth + 1);
         };
-        let start = self.at;
+        let before = *self;
         let mut kind = self.child(wanted, first, slots, depth)?;
         for other in nodes {
-            self.at = start;
+            *self = before;
             kind = self.child(wanted, other, slots, depth)?;
         }
         Ok(kind)
@@ -375,8 +402,7 @@ impl<'t> Walker<'t> {
             return false;
         }
         self.at += 1;
-        self.space();
-        self.peek() == b'"'
+        self.next() == b'"'
     }
 
     /// Passes `"name" :` and gives the place of the name between its quotes.
@@ -386,18 +412,17 @@ impl<'t> Walker<'t> {
             return Err(self.fault(expected));
         }
         let name = self.string()?;
-        self.space();
-        if self.peek() != b':' {
+        if self.next() != b':' {
             return Err(self.fault(Expected::Colon));
         }
         self.at += 1;
         Ok(name)
     }
 
-    /// Passes the value that begins here, at `depth` levels of nesting.
+    /// Passes a value, at `depth` levels of nesting.
     #[inline]
     fn skip(&mut self, depth: usize) -> Result<Kind, Fault> {
-        match self.peek() {
+        match self.next() {
             b'"' => {
                 self.string()?;
                 Ok(Kind::String)
@@ -428,19 +453,17 @@ impl<'t> Walker<'t> {
             num_open += 1;
             objects = objects << 1 | u128::from(is_object);
             self.at += 1;
-            self.space();
-            let mut is_empty = match self.peek() {
+            let mut is_empty = match self.next() {
                 b'}' => is_object,
                 b']' => !is_object,
                 _ => false,
             };
             if is_object && !is_empty {
                 self.member_name(Expected::NameOrClose)?;
-                self.space();
             }
             loop {
                 if !is_empty {
-                    match self.peek() {
+                    match self.next() {
                         b'"' => {
                             self.string()?;
                         }
@@ -454,14 +477,12 @@ impl<'t> Walker<'t> {
                 loop {
                     let is_object = objects & 1 == 1;
                     if !is_empty {
-                        self.space();
-                        match self.peek() {
+                        match self.next() {
                             b',' => {
                                 self.at += 1;
-                                self.space();
                                 if is_object {
-                                    self.member_name(Expected::Name)?;
                                     self.space();
+                                    self.member_name(Expected::Name)?;
                                 }
                                 break;
                             }

@@ -131,7 +131,7 @@ pub struct FetchedFile {
     pub chunks: FetchedChunks,
 }
 
-/// The bytes of one file, in order. A file of up to [`RANGE_BYTES`](super::RANGE_BYTES) is one chunk. Ends after the first error.
+/// The bytes of one file, in order, as they arrive. Ends after the first error.
 #[derive(Debug)]
 pub struct FetchedChunks {
     pub(super) pieces: mpsc::UnboundedReceiver<Piece>,

@@ -145,10 +145,11 @@ async fn check(sizes_bytes: &[u64], body_bytes: usize, options: FetchOptions, bu
         let mut file = file.unwrap();
         assert_eq!(file.file, expected[num_files]);
         let chunks = read_all(&mut file.chunks).await;
-        let is_small = (1..=RANGE_BYTES).contains(&file.file.size_bytes);
+        let num_ranges = cut(file.file.size_bytes).len();
+        let num_short = chunks.iter().filter(|chunk| chunk.len() < CHUNK_BYTES).count();
         assert!(
-            !is_small || chunks.len() == 1,
-            "a small file came in {} chunks",
+            num_short <= num_ranges,
+            "{num_short} of {} chunks of {num_ranges} ranges are short",
             chunks.len()
         );
         assert!(
@@ -165,10 +166,31 @@ async fn check(sizes_bytes: &[u64], body_bytes: usize, options: FetchOptions, bu
 const MIB: u64 = 1024 * 1024;
 
 #[tokio::test]
-async fn files_come_in_order_and_small_ones_in_one_chunk() {
+async fn files_come_in_order_with_one_request_each() {
     let sizes: Vec<u64> = (0..300).map(|index| (index * 37) % 1_000).collect();
     let store = check(&sizes, 100, FetchOptions::default(), 64 * MIB).await;
     assert_eq!(store.num_requests(), sizes.iter().filter(|size| **size > 0).count());
+}
+
+/// The lengths of the chunks of a file whose body comes in such pieces.
+async fn chunk_lengths(size_bytes: u64, body_bytes: usize) -> Vec<usize> {
+    let store = Arc::new(Patterned::new(body_bytes));
+    let mut fetched = start(&store, files(&[size_bytes]), FetchOptions::default(), 64 * MIB);
+    let mut file = soon(fetched.next()).await.unwrap().unwrap();
+    read_all(&mut file.chunks).await.iter().map(Vec::len).collect()
+}
+
+#[tokio::test]
+async fn small_pieces_of_a_body_are_joined_and_large_ones_are_handed_over_as_they_are() {
+    assert_eq!(chunk_lengths(1_000, 100).await, [1_000]);
+    assert_eq!(chunk_lengths(CHUNK_BYTES as u64 - 1, 1_000).await, [CHUNK_BYTES - 1]);
+    let quarter = CHUNK_BYTES / 4;
+    assert_eq!(
+        chunk_lengths(2 * CHUNK_BYTES as u64 + 1, quarter).await,
+        [CHUNK_BYTES, CHUNK_BYTES, 1]
+    );
+    let large = 3 * CHUNK_BYTES;
+    assert_eq!(chunk_lengths(2 * large as u64 + 7, large).await, [large, large, 7]);
 }
 
 #[tokio::test]

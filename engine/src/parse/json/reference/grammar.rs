@@ -1,7 +1,7 @@
 //! The grammar of JSON once more, byte by byte, into a tree that keeps the text of numbers and members that come twice.
 
 use super::Reader;
-use crate::parse::json::fault::{Expected, Fault};
+use crate::parse::json::fault::{Expected, Fault, Word};
 use crate::parse::json::pointer::{Pointer, Token};
 use crate::parse::json::walk::Kind;
 use crate::parse::json::{InvalidStringEscapes, MAX_DEPTH};
@@ -234,15 +234,15 @@ impl<'t> Grammar<'t> {
                 Value::Array(elements)
             }
             Some(b't') => {
-                self.word("true")?;
+                self.word(Word::True)?;
                 Value::Boolean(true)
             }
             Some(b'f') => {
-                self.word("false")?;
+                self.word(Word::False)?;
                 Value::Boolean(false)
             }
             Some(b'n') => {
-                self.word("null")?;
+                self.word(Word::Null)?;
                 Value::Null
             }
             Some(b'-' | b'0'..=b'9' | b'N' | b'I') => {
@@ -321,8 +321,8 @@ impl<'t> Grammar<'t> {
         Ok(())
     }
 
-    fn word(&mut self, word: &'static str) -> Result<(), Fault> {
-        for byte in word.bytes() {
+    fn word(&mut self, word: Word) -> Result<(), Fault> {
+        for byte in word.text().bytes() {
             if self.peek() != Some(byte) {
                 return Err(self.fault(Expected::Word(word)));
             }
@@ -333,14 +333,14 @@ impl<'t> Grammar<'t> {
 
     fn number(&mut self) -> Result<Kind, Fault> {
         if self.peek() == Some(b'N') {
-            self.word("NaN")?;
+            self.word(Word::NaN)?;
             return Ok(Kind::NonFinite);
         }
         if self.peek() == Some(b'-') {
             self.at += 1;
         }
         if self.peek() == Some(b'I') {
-            self.word("Infinity")?;
+            self.word(Word::Infinity)?;
             return Ok(Kind::NonFinite);
         }
         let mut kind = Kind::Integer;

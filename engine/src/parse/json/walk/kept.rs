@@ -16,7 +16,7 @@ impl Walker<'_> {
         slots: &mut Slots,
         depth: usize,
     ) -> Result<Kind, Fault> {
-        let start = self.at;
+        let before = *self;
         let kind = match self.peek() {
             b'{' => Kind::Object,
             _ => Kind::Array,
@@ -28,7 +28,7 @@ impl Walker<'_> {
             };
         }
         for index in wanted.kept(node) {
-            self.at = start;
+            *self = before;
             let out = slots.kept_mut(*index);
             out.text.clear();
             self.keep(wanted.kept_names(*index), out, depth)?;
@@ -39,7 +39,7 @@ impl Walker<'_> {
     /// Passes a value, and appends to `out` what `names` leave of it as compact JSON: of an object these members, of an array what
     /// they leave of each element, of anything else the whole.
     fn keep(&mut self, names: &[String], out: &mut KeptText, depth: usize) -> Result<(), Fault> {
-        match self.peek() {
+        match self.next() {
             b'{' => self.keep_members(names, out, depth),
             b'[' => self.keep_elements(names, out, depth),
             _ => self.copy(&mut out.text, depth),
@@ -51,16 +51,13 @@ impl Walker<'_> {
             return Err(self.fault(Expected::LessNesting));
         }
         self.at += 1;
-        self.space();
         out.text.push(b'[');
-        if self.peek() != b']' {
+        if self.next() != b']' {
             loop {
                 self.keep(names, out, depth + 1)?;
-                self.space();
-                match self.peek() {
+                match self.next() {
                     b',' => {
                         self.at += 1;
-                        self.space();
                         out.text.push(b',');
                     }
                     b']' => break,
@@ -78,9 +75,8 @@ impl Walker<'_> {
             return Err(self.fault(Expected::LessNesting));
         }
         self.at += 1;
-        self.space();
         out.text.push(b'{');
-        if self.peek() == b'}' {
+        if self.next() == b'}' {
             self.at += 1;
             out.text.push(b'}');
             return Ok(());
@@ -113,15 +109,13 @@ impl Walker<'_> {
                 }
                 turn += 1;
             }
-            self.space();
             if is_kept {
                 self.copy(&mut out.text, depth + 1)?;
                 separator = Some(b',');
             } else {
                 self.skip(depth + 1)?;
             }
-            self.space();
-            match self.peek() {
+            match self.next() {
                 b',' => {
                     self.at += 1;
                     self.space();
@@ -149,18 +143,17 @@ impl Walker<'_> {
         names.iter().any(|name| name.as_bytes() == decoded)
     }
 
-    /// Passes the value that begins here, and appends it to `out` as compact JSON.
+    /// Passes a value, and appends it to `out` as compact JSON.
     fn copy(&mut self, out: &mut Vec<u8>, depth: usize) -> Result<(), Fault> {
+        self.space();
         let start = self.at;
-        let was_compact = std::mem::replace(&mut self.is_compact, true);
         self.skip(depth)?;
         let raw = &self.text[start..self.at];
-        if self.is_compact && !text::has_control(raw) {
+        if self.past_loose <= start && !text::has_control(raw) {
             append(out, &self.text[start..], raw.len());
         } else {
             text::compact(raw, self.escapes, out);
         }
-        self.is_compact &= was_compact;
         Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! Numbers and words.
 
 use super::{Kind, Walker};
-use crate::parse::json::fault::{Expected, Fault};
+use crate::parse::json::fault::{Expected, Fault, Word};
 
 impl Walker<'_> {
     /// Passes a number or a word.
@@ -12,24 +12,24 @@ impl Walker<'_> {
             b'-' => {
                 self.at += 1;
                 if self.peek() == b'I' {
-                    return self.word("Infinity", Kind::NonFinite);
+                    return self.word(Word::Infinity, Kind::NonFinite);
                 }
                 self.number()
             }
-            b't' => self.word("true", Kind::True),
-            b'f' => self.word("false", Kind::False),
-            b'n' => self.word("null", Kind::Null),
-            b'N' => self.word("NaN", Kind::NonFinite),
-            b'I' => self.word("Infinity", Kind::NonFinite),
+            b't' => self.word(Word::True, Kind::True),
+            b'f' => self.word(Word::False, Kind::False),
+            b'n' => self.word(Word::Null, Kind::Null),
+            b'N' => self.word(Word::NaN, Kind::NonFinite),
+            b'I' => self.word(Word::Infinity, Kind::NonFinite),
             _ => Err(self.fault(Expected::Value)),
         }
     }
 
-    fn word(&mut self, word: &'static str, kind: Kind) -> Result<Kind, Fault> {
+    fn word(&mut self, word: Word, kind: Kind) -> Result<Kind, Fault> {
         if kind == Kind::NonFinite {
-            self.is_compact = false;
+            self.past_loose = self.at + 1;
         }
-        for byte in word.bytes() {
+        for byte in word.text().bytes() {
             if self.peek() != byte {
                 return Err(self.fault(Expected::Word(word)));
             }
