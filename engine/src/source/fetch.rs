@@ -48,6 +48,10 @@ const CHUNK_BYTES: usize = 128 * 1024;
 /// Pieces asked for and not consumed, as a multiple of the requests in flight: enough ready ones to bridge a slow answer.
 const READY_PER_REQUEST: usize = 4;
 
+/// The same, of pieces that are few: then as many again are asked for. Waking the driver for each one that is consumed would interrupt a
+/// parser each time.
+const FEW_PER_REQUEST: usize = 3;
+
 /// How far ahead is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FetchOptions {
@@ -138,7 +142,7 @@ impl<I: Iterator<Item = SourceFile> + Send> Driver<I> {
                 if !self.has_room_for(bytes) {
                     break;
                 }
-                let is_idle = self.traffic.num_pieces.load(Ordering::Acquire) == 0;
+                let is_idle = self.traffic.num_pieces.load(Ordering::SeqCst) == 0;
                 let waited_for = granted.take().filter(|(granted_bytes, _)| *granted_bytes == bytes);
                 let taken = waited_for
                     .map(|(_, share)| share)
@@ -160,7 +164,7 @@ impl<I: Iterator<Item = SourceFile> + Send> Driver<I> {
             let budget = self.budget.clone();
             tokio::select! {
                 Some(()) = in_flight.next(), if !in_flight.is_empty() => self.note_answer(in_flight.len()),
-                () = traffic.is_changed.notified() => {}
+                () = traffic.is_wanted.notified() => {}
                 share = budget.share(wanted_bytes.unwrap_or(0)), if wanted_bytes.is_some() => {
                     granted = wanted_bytes.map(|bytes| (bytes, share));
                 }
@@ -171,13 +175,18 @@ impl<I: Iterator<Item = SourceFile> + Send> Driver<I> {
 
     fn has_room(&self, num_in_flight: usize) -> bool {
         let num_requests = self.window.num_requests();
+        let few_pieces = num_requests.saturating_mul(FEW_PER_REQUEST);
+        self.traffic.few_pieces.store(few_pieces, Ordering::SeqCst);
         num_in_flight < num_requests
-            && self.traffic.num_pieces.load(Ordering::Acquire) < num_requests.saturating_mul(READY_PER_REQUEST)
+            && self.traffic.num_pieces.load(Ordering::SeqCst) < num_requests.saturating_mul(READY_PER_REQUEST)
     }
 
     fn has_room_for(&self, bytes: u64) -> bool {
-        let ahead_bytes = self.traffic.num_bytes.load(Ordering::Acquire);
-        ahead_bytes == 0 || ahead_bytes.saturating_add(bytes) <= self.options.window_bytes
+        self.traffic.is_short_of_bytes.store(true, Ordering::SeqCst);
+        let ahead_bytes = self.traffic.num_bytes.load(Ordering::SeqCst);
+        let has_room = ahead_bytes == 0 || ahead_bytes.saturating_add(bytes) <= self.options.window_bytes;
+        self.traffic.is_short_of_bytes.store(!has_room, Ordering::SeqCst);
+        has_room
     }
 
     /// The size of the next piece, if there is one; 0 for an empty file. Announces its file, if it is the first.

@@ -4,7 +4,7 @@ use super::fetched::FetchedFile;
 use crate::source::budget::FetchedChunk;
 use crate::source::error::SourceError;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use tokio::sync::{Notify, mpsc};
 
 /// What the driver hands over.
@@ -32,8 +32,12 @@ pub(super) struct Traffic {
     pub(super) num_bytes: AtomicU64,
     /// How often the consumer found nothing ready.
     pub(super) num_waits: AtomicU64,
-    /// The two first have changed.
-    pub(super) is_changed: Notify,
+    /// Up to so many pieces, the driver has something to do.
+    pub(super) few_pieces: AtomicUsize,
+    /// The driver waits for bytes, however many pieces there are.
+    pub(super) is_short_of_bytes: AtomicBool,
+    /// Wakes the driver.
+    pub(super) is_wanted: Notify,
 }
 
 /// Counts one piece as long as it lives.
@@ -56,8 +60,12 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.traffic.num_pieces.fetch_sub(1, Ordering::AcqRel);
-        self.traffic.num_bytes.fetch_sub(self.num_bytes, Ordering::AcqRel);
-        self.traffic.is_changed.notify_one();
+        let traffic = &self.traffic;
+        // In one order with what the driver stores before it looks at the bytes: either it sees that they are fewer, or it is woken.
+        traffic.num_bytes.fetch_sub(self.num_bytes, Ordering::SeqCst);
+        let num_pieces = traffic.num_pieces.fetch_sub(1, Ordering::SeqCst) - 1;
+        if num_pieces <= traffic.few_pieces.load(Ordering::SeqCst) || traffic.is_short_of_bytes.load(Ordering::SeqCst) {
+            traffic.is_wanted.notify_one();
+        }
     }
 }
