@@ -57,6 +57,10 @@ pub enum SourceError {
         /// Code and text of the service.
         answer: String,
     },
+    #[error(
+        "the access key ID or the session token for `{endpoint}` has a character that cannot be sent, such as a line end"
+    )]
+    UnusableCredentials { endpoint: String },
     #[error("the session token for `{url}` has expired")]
     ExpiredToken { url: String },
     #[error("the clock of this machine differs too much from that of the service of `{url}`")]
@@ -190,6 +194,7 @@ impl SourceError {
             SourceError::Setting { .. }
             | SourceError::InvalidBucketName { .. }
             | SourceError::NoCredentials { .. }
+            | SourceError::UnusableCredentials { .. }
             | SourceError::ArchivedSelected { .. }
             | SourceError::UnaddressableKey { .. }
             | SourceError::Select(_) => SourceBlame::Config,
@@ -210,7 +215,7 @@ impl SourceError {
             SourceError::AccessDenied { .. } => {
                 "the credentials need `s3:ListBucket` on the bucket and `s3:GetObject` on its objects".to_owned()
             }
-            SourceError::InvalidCredentials { .. } => {
+            SourceError::InvalidCredentials { .. } | SourceError::UnusableCredentials { .. } => {
                 "check `in.access_key_id`, `in.secret_access_key` and `in.session_token`; they belong together".to_owned()
             }
             SourceError::ExpiredToken { .. } => {

@@ -138,7 +138,7 @@ impl Address {
         let mut url = String::with_capacity(self.base.len() + 1 + key.len());
         url.push_str(&self.base);
         url.push('/');
-        encode_into(key, true, &mut url);
+        encode_path(key, &mut url);
         url
     }
 
@@ -177,6 +177,11 @@ pub(super) fn encode(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     encode_into(text, false, &mut out);
     out
+}
+
+/// Percent-encodes everything but unreserved characters and slashes.
+pub(super) fn encode_path(path: &str, out: &mut String) {
+    encode_into(path, true, out);
 }
 
 fn encode_into(text: &str, keeps_slashes: bool, out: &mut String) {

@@ -4,10 +4,11 @@ use super::address::encode;
 use super::answer;
 use super::credentials::Credential;
 use super::http::Http;
+use super::sign::Signer;
 use crate::source::error::SourceError;
 use http::Method;
 use jiff::Timestamp;
-use object_store::aws::{AwsAuthorizer, AwsCredential};
+use object_store::aws::AwsCredential;
 use object_store::client::HttpRequest;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,9 +28,12 @@ pub(super) struct AssumeRole {
 
 impl AssumeRole {
     /// Asks for a new session. The caller's request is repeated if this one fails for a passing reason.
-    pub(super) async fn fetch(&self, http: &Http, base: &AwsCredential) -> Result<Credential, SourceError> {
+    pub(super) async fn fetch(&self, http: &Http, base: &Arc<AwsCredential>) -> Result<Credential, SourceError> {
         let mut request = self.request()?;
-        AwsAuthorizer::new(base, "sts", &self.region).authorize(&mut request, None);
+        let signed = Signer::new("sts").sign(&mut request, base, &self.region);
+        signed.map_err(|_| SourceError::UnusableCredentials {
+            endpoint: self.endpoint.clone(),
+        })?;
         let sent_at = Instant::now();
         let (parts, body) = http.send_whole(request, &self.endpoint).await?;
         if !parts.status.is_success() {

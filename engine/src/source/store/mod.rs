@@ -2,10 +2,10 @@
 //!
 //! [`FileStore`] is the little that listing and fetching need. [`S3Store`] speaks to S3-compatible services by itself, because keys
 //! such as `a//b` and `/a`, storage classes in listings, and the retry rules of the configuration reference are beyond
-//! `object_store`'s own client; what that has below its client (credentials, signatures, HTTP) is used. [`DirectoryStore`] reads
+//! `object_store`'s own client; what that has below its client (credentials, HTTP) is used. [`DirectoryStore`] reads
 //! a directory as if it were a bucket.
 //!
-//! Reading order: [`s3`](self::S3Store), `http`, `address`, `answer`, `retry`, `credentials`, `assume_role`, `container`, `directory`.
+//! Reading order: [`s3`](self::S3Store), `http`, `address`, `sign`, `answer`, `retry`, `credentials`, `assume_role`, `container`, `directory`.
 
 mod address;
 mod answer;
@@ -16,6 +16,7 @@ mod directory;
 mod http;
 mod retry;
 mod s3;
+mod sign;
 
 pub use credentials::Variables;
 pub use directory::DirectoryStore;

@@ -11,6 +11,7 @@ use super::answer::{self, ServiceError};
 use super::credentials::{CredentialSource, Credentials, Variables};
 use super::http::{Http, SILENCE_TIMEOUT};
 use super::retry::Retries;
+use super::sign::Signer;
 use super::{ByteStream, FileStore, ListPage, ListRequest};
 use crate::source::error::SourceError;
 use crate::source::file::SourceFile;
@@ -24,7 +25,7 @@ use http::header::{
 };
 use http::response::Parts;
 use http::{HeaderValue, Method, StatusCode};
-use object_store::aws::{AwsAuthorizer, AwsCredential};
+use object_store::aws::AwsCredential;
 use object_store::client::{HttpError, HttpRequest, HttpRequestBody, HttpResponseBody};
 use std::ops::Range;
 use std::sync::Arc;
@@ -47,6 +48,7 @@ struct Shared {
     options: S3Options,
     address: RwLock<Address>,
     credentials: Credentials,
+    signer: Signer,
     http: Http,
     num_slow_downs: AtomicU64,
 }
@@ -77,6 +79,7 @@ impl S3Store {
             shared: Arc::new(Shared {
                 http: Http::new(options.proxy.as_ref(), &address.endpoint)?,
                 credentials: Credentials::new(source, variables),
+                signer: Signer::new("s3"),
                 address: RwLock::new(address),
                 options: options.clone(),
                 num_slow_downs: AtomicU64::new(0),
@@ -113,7 +116,7 @@ impl S3Store {
             let credential = self.shared.credentials.get(&self.shared.http).await?;
             let address = self.address();
             let (parts, body) = self
-                .attempt(method, target, headers, &address, credential.as_deref())
+                .attempt(method, target, headers, &address, credential.as_ref())
                 .await?;
             if parts.status.is_success() {
                 return Ok((parts, body));
@@ -154,7 +157,7 @@ impl S3Store {
         target: &Target<'_>,
         headers: &HeaderMap,
         address: &Address,
-        credential: Option<&AwsCredential>,
+        credential: Option<&Arc<AwsCredential>>,
     ) -> Result<(Parts, HttpResponseBody), SourceError> {
         let url = match target {
             Target::Key(key) => address.key_url(key),
@@ -169,7 +172,10 @@ impl S3Store {
         })?;
         *request.headers_mut() = headers.clone();
         if let Some(credential) = credential {
-            AwsAuthorizer::new(credential, "s3", &address.region).authorize(&mut request, None);
+            let signed = self.shared.signer.sign(&mut request, credential, &address.region);
+            signed.map_err(|_| SourceError::UnusableCredentials {
+                endpoint: address.endpoint.clone(),
+            })?;
         }
         self.shared.http.send(request, &address.endpoint).await
     }
