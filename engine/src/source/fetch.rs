@@ -48,9 +48,9 @@ const CHUNK_BYTES: usize = 128 * 1024;
 /// Pieces asked for and not consumed, as a multiple of the requests in flight: enough ready ones to bridge a slow answer.
 const READY_PER_REQUEST: usize = 4;
 
-/// The same, of pieces that are few: then as many again are asked for. Waking the driver for each one that is consumed would interrupt a
-/// parser each time.
-const FEW_PER_REQUEST: usize = 3;
+/// Pieces that are consumed before the driver is woken to ask for as many. For each one it would interrupt a parser each time; for very
+/// many, as many connections would have buffers.
+const PIECES_TOGETHER: usize = 8;
 
 /// How far ahead is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -175,10 +175,10 @@ impl<I: Iterator<Item = SourceFile> + Send> Driver<I> {
 
     fn has_room(&self, num_in_flight: usize) -> bool {
         let num_requests = self.window.num_requests();
-        let few_pieces = num_requests.saturating_mul(FEW_PER_REQUEST);
+        let most_pieces = num_requests.saturating_mul(READY_PER_REQUEST);
+        let few_pieces = most_pieces - num_requests.min(PIECES_TOGETHER);
         self.traffic.few_pieces.store(few_pieces, Ordering::SeqCst);
-        num_in_flight < num_requests
-            && self.traffic.num_pieces.load(Ordering::SeqCst) < num_requests.saturating_mul(READY_PER_REQUEST)
+        num_in_flight < num_requests && self.traffic.num_pieces.load(Ordering::SeqCst) < most_pieces
     }
 
     fn has_room_for(&self, bytes: u64) -> bool {
