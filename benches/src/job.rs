@@ -102,6 +102,7 @@ pub fn write_options(compression: Compression) -> WriteOptions {
         compression,
         target_file_size_bytes: 256 * 1024 * 1024,
         max_held_bytes: 128 * 1024 * 1024,
+        min_row_group_bytes: 16 * 1024 * 1024,
         max_open_files: 192,
         scratch_folder: None,
     }

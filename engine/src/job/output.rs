@@ -28,6 +28,9 @@ const TIME_COLUMN: &str = "time";
 /// Bytes of an output file where the configuration does not say: large enough for readers that open few files at a time.
 const TARGET_FILE_BYTES: u64 = 256 * 1024 * 1024;
 
+/// Bytes of a row group that may end early, in memory: some hundred thousand rows, of which a reader's core takes one group at a time.
+const MIN_ROW_GROUP_BYTES: usize = 16 * 1024 * 1024;
+
 /// Files one plan partition keeps open: a week of hours, and memory for their column writers stays in tens of MB.
 const MAX_OPEN_FILES: usize = 192;
 
@@ -91,6 +94,7 @@ impl ArrangedOutput {
             compression: plan.output.compression,
             target_file_size_bytes: plan.exec.target_file_size_bytes.unwrap_or(TARGET_FILE_BYTES),
             max_held_bytes: budgets.writer_bytes,
+            min_row_group_bytes: MIN_ROW_GROUP_BYTES,
             max_open_files: MAX_OPEN_FILES,
             scratch_folder: budgets.scratch_folder.clone(),
         }

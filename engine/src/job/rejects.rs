@@ -351,6 +351,7 @@ fn write_rejects(target: RejectTarget, batches: &Receiver<RecordBatch>) -> Resul
         compression: Compression::Zstd { level: 3 },
         target_file_size_bytes: 256 * 1024 * 1024,
         max_held_bytes: 16 * 1024 * 1024,
+        min_row_group_bytes: 16 * 1024 * 1024,
         max_open_files: 1,
         scratch_folder: target.scratch_folder.clone(),
     };

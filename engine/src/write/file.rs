@@ -134,10 +134,12 @@ impl FileWriter {
     /// Bytes held in memory: the open row group, and finished ones that are not a part yet.
     pub(super) fn held_bytes(&self) -> usize {
         let waiting_bytes = self.size_bytes % PART_BYTES as u64;
+        self.row_group_bytes() + self.library_pages.held_bytes() + waiting_bytes as usize + self.outlet.len()
+    }
+
+    /// Bytes of memory that the open row group holds.
+    pub(super) fn row_group_bytes(&self) -> usize {
         self.row_group.as_ref().map_or(0, RowGroup::held_bytes)
-            + self.library_pages.held_bytes()
-            + waiting_bytes as usize
-            + self.outlet.len()
     }
 
     /// Frees memory: sets pages of the open row group aside on disk. With `has_open_pages` also those not full yet, which
@@ -209,7 +211,7 @@ impl FileWriter {
     }
 
     /// Ends the open row group, so that its memory becomes free.
-    async fn end_row_group(&mut self, compressor: &mut PageCompressor) -> Result<(), WriteError> {
+    pub(super) async fn end_row_group(&mut self, compressor: &mut PageCompressor) -> Result<(), WriteError> {
         let Some(row_group) = self.row_group.take() else {
             return Ok(());
         };

@@ -38,6 +38,7 @@ fn options() -> WriteOptions {
         compression: Compression::Snappy,
         target_file_size_bytes: 256 * 1024 * 1024,
         max_held_bytes: 64 * 1024 * 1024,
+        min_row_group_bytes: 16 * 1024 * 1024,
         max_open_files: 192,
         scratch_folder: None,
     }
@@ -343,4 +344,67 @@ fn columns_of_all_types_are_set_aside() {
         ..options
     };
     write(&batches, options).map(drop).expect_err("pages must be set aside");
+}
+
+/// Gives how many rows each row group has.
+fn row_groups(store: &InMemory, file: &StagedFile) -> Vec<i64> {
+    let path = Path::from(file.path.as_str());
+    let bytes = block_on(async {
+        store
+            .get(&path)
+            .await
+            .expect("a file")
+            .bytes()
+            .await
+            .expect("its bytes")
+    });
+    let builder = ParquetRecordBatchReaderBuilder::try_new(bytes).expect("a Parquet file");
+    let row_groups = builder.metadata().row_groups().iter();
+    row_groups.map(|row_group| row_group.num_rows()).collect()
+}
+
+/// The batch with a column of texts that no compression makes smaller.
+fn with_noise(batch: &RecordBatch, text_bytes: usize) -> RecordBatch {
+    let rows = batch.column(1).as_primitive::<Int64Type>();
+    let texts = rows.values().iter().map(|row| {
+        let mut state = row.cast_unsigned().wrapping_mul(2).wrapping_add(1);
+        let mut text = String::new();
+        while text.len() < text_bytes {
+            state = state.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ (state >> 29);
+            text.push_str(&format!("{state:016x}"));
+        }
+        text
+    });
+    let mut columns: Vec<(&str, ArrayRef)> = vec![];
+    let schema = batch.schema();
+    for (field, column) in schema.fields().iter().zip(batch.columns()) {
+        columns.push((field.name(), Arc::clone(column)));
+    }
+    columns.push(("noise", Arc::new(StringArray::from_iter_values(texts))));
+    RecordBatch::try_from_iter(columns).expect("a batch")
+}
+
+#[test]
+fn large_row_groups_end_where_memory_is_short_and_nothing_is_set_aside() {
+    let batches: Vec<_> = shuffled(60, 2).iter().map(|batch| with_noise(batch, 1_000)).collect();
+    let options = WriteOptions {
+        max_held_bytes: 28 * 1024 * 1024,
+        min_row_group_bytes: 10 * 1024 * 1024,
+        scratch_folder: Some(PathBuf::from("/nowhere/at/all")),
+        ..options()
+    };
+    let (store, files) = write(&batches, options.clone()).expect("a load");
+    assert_eq!(files.len(), 2);
+    assert!(check(&store, &files, 60_000) > 2, "no row group ended early");
+    for file in &files {
+        let rows = row_groups(&store, file);
+        let (_, all_but_last) = rows.split_last().expect("a row group");
+        assert!(all_but_last.iter().all(|rows| *rows > 5_000), "{rows:?}");
+    }
+    let options = WriteOptions {
+        min_row_group_bytes: usize::MAX,
+        ..options
+    };
+    let error = write(&batches, options).map(drop).expect_err("pages must be set aside");
+    assert!(matches!(error, WriteError::Scratch(_)), "{error:?}");
 }

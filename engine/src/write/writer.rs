@@ -48,6 +48,8 @@ pub struct WriteOptions {
     pub target_file_size_bytes: u64,
     /// Bytes that all open files together may hold in memory.
     pub max_held_bytes: usize,
+    /// Bytes of a row group that may end before its file does, to make room in memory; smaller ones are set aside on disk.
+    pub min_row_group_bytes: usize,
     /// Files open at a time. A file that has not been written to for a while is completed to make room for another; if there is none,
     /// rows of further partitions are set aside on disk.
     pub max_open_files: usize,
@@ -338,6 +340,11 @@ impl PartitionedWriter {
                 break;
             }
         }
+        while self.held_bytes() > limit {
+            if !self.end_largest_row_group().await? {
+                break;
+            }
+        }
         if self.held_bytes() > limit {
             self.set_full_pages_aside(limit / 100 * HELD_PERCENT)?;
         }
@@ -348,6 +355,17 @@ impl PartitionedWriter {
             }
         }
         Ok(())
+    }
+
+    /// Ends the row group that holds most memory, if it is large enough. Says whether it was.
+    async fn end_largest_row_group(&mut self) -> Result<bool, WriteError> {
+        let writers = self.open.values_mut().map(|open_file| &mut open_file.writer);
+        match writers.max_by_key(|writer| writer.row_group_bytes()) {
+            Some(writer) if writer.row_group_bytes() >= self.options.min_row_group_bytes => {
+                writer.end_row_group(&mut self.compressor).await.map(|()| true)
+            }
+            _ => Ok(false),
+        }
     }
 
     /// Sets pages aside until no more than `max_bytes` are held, or all are. The file opened last is the first: where rows come in the
