@@ -108,7 +108,8 @@ impl Entry {
     /// Length or distance, given the bits that began with its code.
     #[inline(always)]
     pub(super) fn number(self, bits: u64) -> usize {
-        let extra = (bits & ((1 << self.num_bits()) - 1)) >> (self.0 >> 8 & 0x1f);
+        // One bit more than the field has, and always zero here: the shift then takes the six bits that the processor looks at.
+        let extra = (bits & ((1 << self.num_bits()) - 1)) >> (self.0 >> 8 & 0x3f);
         (self.0 >> 16) as usize + extra as usize
     }
 
