@@ -18,8 +18,8 @@ use tokio::task::JoinSet;
 /// Requests for a listing from which on it is worth a word that the prefix holds much that is not wanted.
 const MANY_REQUESTS: u64 = 10;
 
-/// Pages after which a prefix is huge. Before that, more than one request at a time would save less than a second.
-const UNDIVIDED_PAGES: u64 = 8;
+/// Pages after which a prefix is huge. Before that, more than one request at a time would save hardly any time.
+const UNDIVIDED_PAGES: u64 = 2;
 
 /// Parts of a huge prefix that are listed at a time. With the latency of S3 that is some 100,000 keys a second, about as much as one
 /// core can take in.
@@ -29,6 +29,10 @@ const MAX_LISTERS: usize = 8;
 /// one request: its own if nothing is there, or else a page that two parts have to themselves by halves.
 const FIRST_GUESSES: u64 = 16;
 const REQUESTS_PER_GUESS: u64 = 16;
+
+/// Guesses under way at a time as long as nothing is found: there is nothing else to ask for, and one after the other they would take as
+/// long as the pages.
+const GUESSES_AT_ONCE: usize = 3;
 
 /// What a listing found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -61,7 +65,7 @@ pub struct Listing {
 /// not hold is passed over as one is that the pattern does not fit: it counts for no limit, and the cursor does not know it.
 ///
 /// No file at all is not an error here. **Errors**: the store's; an archived file that is wanted.
-/// **Cost**: one request per 1,000 keys below the prefix, up to a sixteenth and 16 more below a huge one; one in all for a single
+/// **Cost**: one request per 1,000 keys below the prefix, with more than 2,000 of them up to a sixteenth and 16 more; one in all for a single
 /// path; none if the limit is 0.
 /// **Cancel**: dropping the future ends the requests.
 pub async fn list(
@@ -264,9 +268,9 @@ impl Lister {
                 Step::Page(index) => self.take_page(&mut parts[index], page).await?,
                 Step::Guess(index, place) => {
                     let part = &mut parts[index];
-                    part.is_probed = false;
-                    // Whoever walks through the part may have come to this place in the meantime.
-                    let is_passed = part.is_complete || part.reached > place;
+                    part.guesses.retain(|guess| *guess != place);
+                    // Whoever walks through the part may have come to this place in the meantime, or the part ends before it by now.
+                    let is_passed = part.is_complete || part.reached > place || !part.has(&place);
                     // An empty page that is not the last says nothing, and a service may not start where it is asked to.
                     let is_unclear = page.files.is_empty() && page.next_page.is_some() || !follows(&page, &place);
                     if is_passed || is_unclear {
@@ -429,14 +433,15 @@ fn next_step(parts: &mut [Part], request: &ListRequest, may_guess: bool) -> Opti
             ));
         }
     }
-    let is_open = |part: &Part| may_guess && !part.is_complete && !part.is_probed;
+    let most_at_once = if parts.len() == 1 { GUESSES_AT_ONCE } else { 1 };
+    let is_open = |part: &Part| may_guess && !part.is_complete && part.guesses.len() < most_at_once;
     let open = parts.iter().enumerate().filter(|(_, part)| is_open(part));
     let cuts = open.filter_map(|(index, part)| {
         part.cut(request.prefix.len())
             .map(|(num_common, place)| (num_common, index, place))
     });
     let (_, index, place) = cuts.min()?;
-    parts[index].is_probed = true;
+    parts[index].guesses.push(place.clone());
     let request = ListRequest {
         start_after: Some(place.clone()),
         page: None,

@@ -8,7 +8,7 @@
 //! A guess changes one character of the key reached, as far to the left as the end of the part allows, since that is where most
 //! keys lie; and never one that changes within a page, since what that would cut off is hardly a page. Where many characters could be
 //! changed, most are those of words that all keys have in common, so the first guesses are made in the middle: is there anything
-//! that does not begin like this? Nothing is requested here.
+//! that does not begin like this? While a guess is under way, further ones take it that there is not. Nothing is requested here.
 
 use crate::source::file::FileList;
 use crate::source::known::KnownCursor;
@@ -37,8 +37,8 @@ pub(super) struct Part {
     pub(super) next_page: Option<String>,
     /// Whether all its keys were seen.
     pub(super) is_complete: bool,
-    /// Whether a guess is under way.
-    pub(super) is_probed: bool,
+    /// Places ahead that are being asked for.
+    pub(super) guesses: Vec<String>,
     /// Its selected files.
     pub(super) files: FileList,
     /// Walks through what is known of its files; `None`: nobody asks, or it is complete.
@@ -51,6 +51,12 @@ impl Part {
         self.until.as_deref().is_none_or(|until| key <= until)
     }
 
+    /// Where this part ends if nothing is found at the places that are being asked for.
+    fn nearest_end(&self) -> Option<&str> {
+        let ends = self.guesses.iter().chain(&self.until);
+        ends.map(String::as_str).min()
+    }
+
     /// Notes the first and the last key of a page of this part.
     pub(super) fn note_page(&mut self, first: &str, last: &str) {
         self.steady_bytes = common_bytes(first, last);
@@ -61,7 +67,7 @@ impl Part {
     /// behind it. `None`: hardly a page is left. All keys of the listing have their first `num_prefix_bytes` in common.
     pub(super) fn cut(&self, num_prefix_bytes: usize) -> Option<(usize, String)> {
         let steady = &self.reached[..self.steady_bytes];
-        let until = self.until.as_deref();
+        let until = self.nearest_end();
         let num_common = until.map_or(num_prefix_bytes, |until| common_bytes(steady, until));
         let open = steady.get(num_common..)?;
         let end = until.and_then(|until| until[num_common..].chars().next());
@@ -136,6 +142,17 @@ mod tests {
     fn many_characters_are_taken_for_words() {
         check("p/day=01/a", "p/day=02/b", None, Some("p/da~"));
         check("p/day=01/a", "p/day=02/b", Some("p/da~"), Some("p/daz"));
+    }
+
+    #[test]
+    fn a_guess_that_is_under_way_is_taken_to_find_nothing() {
+        let mut part = Part::default();
+        part.note_page("p/day=01/a", "p/day=02/b");
+        for expected in ["p/da~", "p/daz", "p/day=5"] {
+            let (_, place) = part.cut(2).unwrap();
+            assert_eq!(place, expected);
+            part.guesses.push(place);
+        }
     }
 
     #[test]
