@@ -2,7 +2,7 @@
 //!
 //! Pages are judged as they come, while the next one is under way, so that a prefix of any size is held in memory only as far as its
 //! files are wanted. With a limit on the number of files no page is asked for ahead, since it may never be needed. Without one, a prefix
-//! that turns out to be huge is cut into parts that are listed side by side; the files are in key order all the same.
+//! that turns out to be large is cut into parts that are listed side by side; the files are in key order all the same.
 
 mod parts;
 
@@ -18,10 +18,10 @@ use tokio::task::JoinSet;
 /// Requests for a listing from which on it is worth a word that the prefix holds much that is not wanted.
 const MANY_REQUESTS: u64 = 10;
 
-/// Pages after which a prefix is huge. Before that, more than one request at a time would save hardly any time.
+/// Pages after which a prefix is large. Before that, more than one request at a time would save hardly any time.
 const UNDIVIDED_PAGES: u64 = 2;
 
-/// Parts of a huge prefix that are listed at a time. With the latency of S3 that is some 100,000 keys a second, about as much as one
+/// Parts of a large prefix that are listed at a time. With the latency of S3 that is some 100,000 keys a second, about as much as one
 /// core can take in.
 const MAX_LISTERS: usize = 8;
 
@@ -204,8 +204,8 @@ impl Lister {
             if let Some(last) = page.files.last() {
                 reached = last.file.key.to_string();
             }
-            let is_huge = self.listing.num_requests >= UNDIVIDED_PAGES && page.next_page.is_some();
-            if is_huge && is_asked_ahead && self.is_in_order {
+            let is_large = self.listing.num_requests >= UNDIVIDED_PAGES && page.next_page.is_some();
+            if is_large && is_asked_ahead && self.is_in_order {
                 return self.walk_parts(request, page).await;
             }
             let next_page = page.next_page.take();
