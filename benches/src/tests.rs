@@ -120,7 +120,8 @@ async fn the_server_lists_and_gives_its_files() {
     let listing = list(Arc::clone(&store), &SelectOptions::default(), None, 0)
         .await
         .unwrap();
-    assert_eq!((listing.files.len(), listing.num_requests), (2_501, 3));
+    assert_eq!(listing.files.len(), 2_501);
+    assert!(listing.num_requests >= 3, "pages of at most 1,000 keys");
 
     let budget = Arc::new(ByteBudget::new(64 * 1024 * 1024));
     let runtime = tokio::runtime::Handle::current();
