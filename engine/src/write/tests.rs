@@ -6,6 +6,7 @@ use super::writer::{PartitionedWriter, WriteOptions};
 use super::{StagedFile, WriteError};
 use arrow::array::{ArrayRef, AsArray, BinaryArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
+use bytes::Bytes;
 use object_store::ObjectStoreExt;
 use object_store::memory::InMemory;
 use object_store::path::Path;
@@ -87,22 +88,21 @@ fn write(batches: &[RecordBatch], options: WriteOptions) -> Result<(Arc<InMemory
     })
 }
 
+fn bytes_of(store: &InMemory, file: &StagedFile) -> Bytes {
+    let path = Path::from(file.path.as_str());
+    block_on(async {
+        let found = store.get(&path).await.expect("a file");
+        found.bytes().await.expect("its bytes")
+    })
+}
+
 /// Reads the files back: each row must be there once, in the folder of its hour, with its own text. Gives the number of row groups.
 #[track_caller]
 fn check(store: &InMemory, files: &[StagedFile], num_rows: usize) -> usize {
     let mut seen = vec![false; num_rows];
     let mut num_row_groups = 0;
     for file in files {
-        let bytes = block_on(async {
-            let path = Path::from(file.path.as_str());
-            store
-                .get(&path)
-                .await
-                .expect("a file")
-                .bytes()
-                .await
-                .expect("its bytes")
-        });
+        let bytes = bytes_of(store, file);
         assert_eq!(bytes.len() as u64, file.size_bytes, "{}", file.path);
         let builder = ParquetRecordBatchReaderBuilder::try_new(bytes).expect("a Parquet file");
         num_row_groups += builder.metadata().num_row_groups();
@@ -230,16 +230,7 @@ fn a_file_that_reaches_its_size_is_followed_by_another() {
 #[track_caller]
 fn check_order(store: &InMemory, files: &[StagedFile]) {
     for file in files {
-        let bytes = block_on(async {
-            let path = Path::from(file.path.as_str());
-            store
-                .get(&path)
-                .await
-                .expect("a file")
-                .bytes()
-                .await
-                .expect("its bytes")
-        });
+        let bytes = bytes_of(store, file);
         let builder = ParquetRecordBatchReaderBuilder::try_new(bytes).expect("a Parquet file");
         let sorting = builder
             .metadata()
@@ -348,16 +339,7 @@ fn columns_of_all_types_are_set_aside() {
 
 /// Gives how many rows each row group has.
 fn row_groups(store: &InMemory, file: &StagedFile) -> Vec<i64> {
-    let path = Path::from(file.path.as_str());
-    let bytes = block_on(async {
-        store
-            .get(&path)
-            .await
-            .expect("a file")
-            .bytes()
-            .await
-            .expect("its bytes")
-    });
+    let bytes = bytes_of(store, file);
     let builder = ParquetRecordBatchReaderBuilder::try_new(bytes).expect("a Parquet file");
     let row_groups = builder.metadata().row_groups().iter();
     row_groups.map(|row_group| row_group.num_rows()).collect()
