@@ -65,8 +65,8 @@ pub struct Listing {
 /// not hold is passed over as one is that the pattern does not fit: it counts for no limit, and the cursor does not know it.
 ///
 /// No file at all is not an error here. **Errors**: the store's; an archived file that is wanted.
-/// **Cost**: one request per 1,000 keys below the prefix, with more than 2,000 of them up to a sixteenth and 16 more; one in all for a single
-/// path; none if the limit is 0.
+/// **Cost**: one request per 1,000 keys below the prefix, with more than 2,000 of them up to a sixteenth and 16 more; one in
+/// all for a single path; none if the limit is 0.
 /// **Cancel**: dropping the future ends the requests.
 pub async fn list(
     store: Arc<dyn FileStore>,
