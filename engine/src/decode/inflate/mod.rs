@@ -63,6 +63,8 @@ struct Tables {
     literals: [Entry; table::LITERAL_ENTRIES],
     distances: [Entry; table::DISTANCE_ENTRIES],
     length_code: [Entry; table::LENGTH_CODE_ENTRIES],
+    /// Bits of each literal's code.
+    literal_bits: [u8; END],
 }
 
 /// The description of the codes of a block, as far as it is read.
@@ -77,7 +79,7 @@ struct CodeLengths {
 /// The order in which the lengths of the code of the code lengths stand.
 const LENGTH_CODE_ORDER: [u8; LENGTH_CODE_SYMBOLS] = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
 
-/// The symbol that ends a block.
+/// The symbol that ends a block; those before it are the literals.
 const END: usize = 256;
 
 impl Inflate {
@@ -90,6 +92,7 @@ impl Inflate {
                 literals: [Entry(0); table::LITERAL_ENTRIES],
                 distances: [Entry(0); table::DISTANCE_ENTRIES],
                 length_code: [Entry(0); table::LENGTH_CODE_ENTRIES],
+                literal_bits: [0; END],
             }),
             lengths: CodeLengths {
                 lengths: [0; table::LITERAL_SYMBOLS + table::DISTANCE_SYMBOLS],
@@ -321,6 +324,7 @@ impl Tables {
         let code = Code::new(literals).map_err(bad_code)?;
         code.fill(&mut self.literals, table::LITERAL_BITS, table::literal_symbol);
         code.pair_literals(&mut self.literals, table::LITERAL_BITS);
+        self.literal_bits.copy_from_slice(&literals[..END]);
         let code = Code::new(distances).map_err(bad_code)?;
         code.fill(&mut self.distances, table::DISTANCE_BITS, table::distance_symbol);
         Ok(())
@@ -330,7 +334,12 @@ impl Tables {
     fn symbol(&self, input: &mut Input<'_>) -> Result<Option<(Symbol, u32)>, Fault> {
         input.refill();
         let Bits { buffer, count } = input.bits;
-        let Some((entry, bits, num_bits)) = look_up(&self.literals, table::LITERAL_BITS, buffer, count, 0)? else {
+        let first_symbol = |entry: Entry| entry.first_symbol(&self.literal_bits);
+        let literals = Index {
+            table: &self.literals,
+            bits: table::LITERAL_BITS,
+        };
+        let Some((entry, bits, num_bits)) = literals.look_up(buffer, count, 0, first_symbol)? else {
             return Ok(None);
         };
         if entry.is_literal() {
@@ -339,41 +348,52 @@ impl Tables {
         if entry.is_end() {
             return Ok(Some((Symbol::End, num_bits)));
         }
-        let length = entry.number(bits);
-        let Some((entry, bits, num_bits)) = look_up(&self.distances, table::DISTANCE_BITS, buffer, count, num_bits)?
-        else {
+        let length = entry.length(bits);
+        let distances = Index {
+            table: &self.distances,
+            bits: table::DISTANCE_BITS,
+        };
+        let Some((entry, bits, num_bits)) = distances.look_up(buffer, count, num_bits, |entry| entry)? else {
             return Ok(None);
         };
-        let distance = entry.number(bits);
+        let distance = entry.distance(bits);
         Ok(Some((Symbol::Match { distance, length }, num_bits)))
     }
 }
 
-/// The entry of the code that begins after `num_used` bits, the bits from its own table on, and the number of all bits up to its
-/// end. `None`: there are not so many.
-fn look_up(
-    table: &[Entry],
-    index_bits: u32,
-    buffer: u64,
-    count: u32,
-    num_used: u32,
-) -> Result<Option<(Entry, u64, u32)>, Fault> {
-    let mut bits = buffer >> num_used;
-    let mut entry = table[(bits & ((1 << index_bits) - 1)) as usize].first_symbol();
-    let mut num_bits = num_used + entry.num_bits();
-    if entry.is_second() {
-        bits >>= index_bits;
-        entry = table[entry.second(bits)];
-        num_bits += entry.num_bits();
-    }
-    let is_unused = entry.is_exception() && !entry.is_end();
-    // Above the bits that are there stand zeros, which may have led anywhere. Fifteen bits decide.
-    if num_bits > count || (is_unused && count < num_used + 15) {
-        return Ok(None);
-    }
-    match is_unused {
-        true => Err(unused_code()),
-        false => Ok(Some((entry, bits, num_bits))),
+/// A table and the number of bits that index it.
+struct Index<'a> {
+    table: &'a [Entry],
+    bits: u32,
+}
+
+impl Index<'_> {
+    /// The entry of the code that begins after `num_used` bits, the bits from its own table on, and the number of all bits up to its
+    /// end. `None`: there are not so many. `first_symbol` leaves of an entry its first symbol.
+    fn look_up(
+        &self,
+        buffer: u64,
+        count: u32,
+        num_used: u32,
+        first_symbol: impl Fn(Entry) -> Entry,
+    ) -> Result<Option<(Entry, u64, u32)>, Fault> {
+        let mut bits = buffer >> num_used;
+        let mut entry = first_symbol(self.table[(bits & ((1 << self.bits) - 1)) as usize]);
+        let mut num_bits = num_used + entry.num_bits();
+        if entry.is_second() {
+            bits >>= self.bits;
+            entry = self.table[entry.second(bits)];
+            num_bits += entry.num_bits();
+        }
+        let is_unused = entry.is_exception() && !entry.is_end();
+        // Above the bits that are there stand zeros, which may have led anywhere. Fifteen bits decide.
+        if num_bits > count || (is_unused && count < num_used + 15) {
+            return Ok(None);
+        }
+        match is_unused {
+            true => Err(unused_code()),
+            false => Ok(Some((entry, bits, num_bits))),
+        }
     }
 }
 
@@ -405,10 +425,14 @@ impl CodeLengths {
     /// False: the input ends before.
     fn read(&mut self, table: &[Entry], input: &mut Input<'_>) -> Result<bool, Fault> {
         let num_lengths = self.num_literals + self.num_distances;
+        let length_code = Index {
+            table,
+            bits: table::LENGTH_CODE_BITS,
+        };
         while self.num_read < num_lengths {
             input.refill();
             let Bits { buffer, count } = input.bits;
-            let Some((entry, _, num_bits)) = look_up(table, table::LENGTH_CODE_BITS, buffer, count, 0)? else {
+            let Some((entry, _, num_bits)) = length_code.look_up(buffer, count, 0, |entry| entry)? else {
                 return Ok(false);
             };
             let symbol = entry.symbol();

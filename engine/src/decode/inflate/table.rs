@@ -2,7 +2,8 @@
 //!
 //! A table is indexed by the next bits as they come. Codes longer than the index lead to a second table behind the first. An
 //! entry holds all that decoding needs, so that nothing else is looked up: the number of bits to take, how many of them are
-//! the code, and the literal, or the base of the length or distance. Where the index has room for two literals, one entry gives both.
+//! the code, and the literal, or the base of the length or distance. Where the index has room for the codes of a literal and of the literal or
+//! length behind it, one entry gives both.
 
 /// Bits that index a table of literals and lengths.
 pub(super) const LITERAL_BITS: u32 = 11;
@@ -13,6 +14,9 @@ pub(super) const LENGTH_CODE_BITS: u32 = 7;
 
 /// Longest code.
 const MAX_CODE_BITS: usize = 15;
+/// Shortest match.
+const MIN_LENGTH: usize = 3;
+
 /// Symbols of the code of literals and lengths; the last two are in the fixed code only and mean nothing.
 pub(super) const LITERAL_SYMBOLS: usize = 288;
 /// Symbols of the code of distances; the last two are in the fixed code only and mean nothing.
@@ -30,13 +34,13 @@ pub(super) const LENGTH_CODE_ENTRIES: usize = 1 << LENGTH_CODE_BITS;
 /// | bits  | literal   | length, distance   | end, invalid | leads to a second table |
 /// |-------|-----------|--------------------|--------------|-------------------------|
 /// | 31    | 1         | 0                  | 0            | 0                       |
-/// | 24-30 | 0, or the byte behind it | base | 0           | where it begins         |
-/// | 16-23 | the byte  | base               | 0            | where it begins         |
+/// | 24-30 | 0, or the byte behind it | of a distance: base; of a length: 0, or the literal before it | 0 | where it begins |
+/// | 16-23 | the byte  | of a distance: base; of a length: base less the shortest length | 0 | where it begins |
 /// | 15    | 0         | 0                  | 1            | 1                       |
-/// | 14    | 0         | 0                  | 0            | 1                       |
+/// | 14    | 0         | of a length: 1: a literal stands before it | 0 | 1               |
 /// | 13    | 1: there are two | 0           | 1: the end   | 0                       |
-/// | 8-12  | bits of the first code | bits of the code | the same | bits that index it  |
-/// | 0-7   | bits to take | bits of the code and the extra bits | bits of the code | bits to take first |
+/// | 8-12  | bits of the code, or codes | the same | the same | bits that index it     |
+/// | 0-7   | bits to take | the same and the extra bits | the same | bits to take first |
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Entry(pub(super) u32);
 
@@ -46,6 +50,7 @@ impl Entry {
     const SECOND: u32 = 1 << 14;
     const END: u32 = 1 << 13;
     const TWO_LITERALS: u32 = 1 << 13;
+    const AFTER_LITERAL: u32 = 1 << 14;
 
     /// Bits that no code stands for.
     const INVALID: Entry = Entry(Entry::EXCEPTION);
@@ -61,6 +66,7 @@ impl Entry {
         self.0 & Entry::EXCEPTION != 0
     }
 
+    /// Whether an exception leads to a second table.
     #[inline(always)]
     pub(super) fn is_second(self) -> bool {
         self.0 & Entry::SECOND != 0
@@ -95,22 +101,45 @@ impl Entry {
         1 + (self.0 & Entry::TWO_LITERALS != 0) as usize
     }
 
-    /// The entry with the first of two literals alone; any other as it is.
-    pub(super) fn first_symbol(self) -> Entry {
-        if self.is_literal() && self.num_literals() == 2 {
-            let code_bits = self.0 >> 8 & 0x1f;
-            Entry(Entry::LITERAL | self.0 & 0xff_0000 | code_bits << 8 | code_bits)
-        } else {
-            self
-        }
+    /// The literal before a length, or anything.
+    #[inline(always)]
+    pub(super) fn literal_before(self) -> u8 {
+        (self.0 >> 24) as u8
     }
 
-    /// Length or distance, given the bits that began with its code.
+    /// How many literals stand before a length: one or none.
     #[inline(always)]
-    pub(super) fn number(self, bits: u64) -> usize {
+    pub(super) fn num_literals_before(self) -> usize {
+        (self.0 / Entry::AFTER_LITERAL) as usize & 1
+    }
+
+    /// The entry of the first symbol alone, if it is a literal; any other as it is. `bits` has the bits of each literal's code.
+    pub(super) fn first_symbol(self, bits: &[u8; 256]) -> Entry {
+        let literal = match self.is_exception() {
+            false if self.is_literal() => self.literal(),
+            false if self.num_literals_before() > 0 => self.literal_before(),
+            _ => return self,
+        };
+        let code_bits = u32::from(bits[usize::from(literal)]);
+        Entry(Entry::LITERAL | u32::from(literal) << 16 | code_bits << 8 | code_bits)
+    }
+
+    /// A length, given the bits that began with the entry's first code.
+    #[inline(always)]
+    pub(super) fn length(self, bits: u64) -> usize {
+        (self.0 >> 16) as u8 as usize + MIN_LENGTH + self.extra(bits)
+    }
+
+    /// A distance, given the bits that began with its code.
+    #[inline(always)]
+    pub(super) fn distance(self, bits: u64) -> usize {
+        (self.0 >> 16) as usize + self.extra(bits)
+    }
+
+    #[inline(always)]
+    fn extra(self, bits: u64) -> usize {
         // One bit more than the field has, and always zero here: the shift then takes the six bits that the processor looks at.
-        let extra = (bits & ((1 << self.num_bits()) - 1)) >> (self.0 >> 8 & 0x3f);
-        (self.0 >> 16) as usize + extra as usize
+        ((bits & ((1 << self.num_bits()) - 1)) >> (self.0 >> 8 & 0x3f)) as usize
     }
 
     /// Place in the second table, given the bits behind those that led here.
@@ -138,7 +167,7 @@ pub(super) fn literal_symbol(symbol: usize) -> u32 {
     match symbol {
         0..256 => Entry::LITERAL | (symbol as u32) << 16,
         256 => Entry::EXCEPTION | Entry::END,
-        257..286 => u32::from(BASES[symbol - 257]) << 16 | u32::from(EXTRA_BITS[symbol - 257]),
+        257..286 => (u32::from(BASES[symbol - 257]) - MIN_LENGTH as u32) << 16 | u32::from(EXTRA_BITS[symbol - 257]),
         _ => Entry::EXCEPTION,
     }
 }
@@ -254,37 +283,42 @@ impl Code {
         }
     }
 
-    /// Makes one entry of two literals whose codes the index holds together, in a table that was filled.
+    /// Makes one entry of a literal and the literal or length behind it where the index holds both codes, in a table that was filled.
     ///
-    /// Bits of a literal that comes often are few, so most literals that follow each other are decoded at one look. The second one must
-    /// be below 128, which is what there is room for.
+    /// Bits of a literal that comes often are few, so most literals that follow each other are decoded at one look, and many lengths with
+    /// the literal before. There is room for one byte of all and one below 128.
     pub(super) fn pair_literals(&self, table: &mut [Entry], index_bits: u32) {
-        let mut literals = [(0_usize, 0_u32, 0_u32); LITERAL_SYMBOLS];
-        let mut num_literals = 0;
+        let mut symbols_of_index = [(0_usize, 0_u32, Entry(0)); LITERAL_SYMBOLS];
+        let mut num_symbols = 0;
         let mut code = 0_usize;
         let mut symbols = self.symbols.iter();
         for length in 1..index_bits {
             for &symbol in symbols.by_ref().take(self.num_codes[length as usize].into()) {
-                if let Ok(byte) = u8::try_from(symbol) {
-                    literals[num_literals] = (code, length, byte.into());
-                    num_literals += 1;
+                let meaning = Entry(literal_symbol(usize::from(symbol)));
+                if !meaning.is_exception() {
+                    symbols_of_index[num_symbols] = (code, length, meaning);
+                    num_symbols += 1;
                 }
                 code = next_code(code, length);
             }
         }
-        let literals = &literals[..num_literals];
-        for (first_code, first_bits, first) in literals {
-            for (second_code, second_bits, second) in literals {
-                let num_bits = first_bits + second_bits;
-                if num_bits > index_bits {
+        let symbols = &symbols_of_index[..num_symbols];
+        for (first_code, first_bits, first) in symbols.iter().filter(|(_, _, first)| first.is_literal()) {
+            for (second_code, second_bits, second) in symbols {
+                let num_code_bits = first_bits + second_bits;
+                if num_code_bits > index_bits {
                     break;
                 }
-                if *second < 128 {
-                    let bytes = first << 16 | second << 24;
-                    let entry = Entry(Entry::LITERAL | bytes | Entry::TWO_LITERALS | first_bits << 8 | num_bits);
-                    let places = table[first_code | second_code << first_bits..1 << index_bits].iter_mut();
-                    places.step_by(1 << num_bits).for_each(|place| *place = entry);
-                }
+                let pair = match second.is_literal() {
+                    true if second.literal() < 128 => first.0 | Entry::TWO_LITERALS | u32::from(second.literal()) << 24,
+                    false if first.literal() < 128 => {
+                        second.0 | Entry::AFTER_LITERAL | u32::from(first.literal()) << 24
+                    }
+                    _ => continue,
+                };
+                let entry = Entry(pair + (num_code_bits << 8) + num_code_bits);
+                let places = table[first_code | second_code << first_bits..1 << index_bits].iter_mut();
+                places.step_by(1 << num_code_bits).for_each(|place| *place = entry);
             }
         }
     }
@@ -390,16 +424,18 @@ mod tests {
         check(&many, 11, LITERAL_ENTRIES);
     }
 
+    /// Codes of `a` in one bit, `b` in two, and two symbols in three bits.
+    fn four_codes(third: usize, fourth: usize) -> [u8; LITERAL_SYMBOLS] {
+        let mut lengths = [0; LITERAL_SYMBOLS];
+        for (symbol, bits) in [(b'a'.into(), 1), (b'b'.into(), 2), (third, 3), (fourth, 3)] {
+            lengths[symbol] = bits;
+        }
+        lengths
+    }
+
     #[test]
     fn literals_are_paired_where_the_index_holds_both_codes() {
-        // `a` in one bit, `b` in two, `0xe9` in three, the end in three.
-        let mut lengths = [0; LITERAL_SYMBOLS];
-        (
-            lengths[usize::from(b'a')],
-            lengths[usize::from(b'b')],
-            lengths[0xe9],
-            lengths[256],
-        ) = (1, 2, 3, 3);
+        let lengths = four_codes(0xe9, 256);
         let mut table = vec![Entry(0); LITERAL_ENTRIES];
         let code = Code::new(&lengths).unwrap();
         code.fill(&mut table, 4, literal_symbol);
@@ -407,7 +443,11 @@ mod tests {
         code.pair_literals(&mut table, 4);
         let given = |bits: usize| {
             let entry = table[bits];
-            assert_eq!(entry.first_symbol(), singles[bits], "{bits:b}");
+            assert_eq!(
+                entry.first_symbol(lengths.first_chunk().unwrap()),
+                singles[bits],
+                "{bits:b}"
+            );
             (entry.two_literals(), entry.num_literals(), entry.num_bits())
         };
         assert_eq!(given(0b0000), (*b"aa", 2, 2));
@@ -418,6 +458,35 @@ mod tests {
         assert_eq!(given(0b0011), ([0xe9, b'a'], 2, 4));
         assert_eq!(given(0b1011), ([0xe9, 0], 1, 3), "five bits are more than the index");
         assert!(table[0b0111].is_end() && table[0b0111] == singles[0b0111]);
+    }
+
+    #[test]
+    fn literals_are_paired_with_the_length_behind_them() {
+        // 265: eleven or twelve bytes, by one more bit.
+        let lengths = four_codes(0xe9, 265);
+        let mut table = vec![Entry(0); LITERAL_ENTRIES];
+        let code = Code::new(&lengths).unwrap();
+        code.fill(&mut table, 6, literal_symbol);
+        let singles = table.clone();
+        code.pair_literals(&mut table, 6);
+        let given = |bits: usize| {
+            let entry = table[bits];
+            assert_eq!(
+                entry.first_symbol(lengths.first_chunk().unwrap()),
+                singles[bits],
+                "{bits:b}"
+            );
+            assert!(!entry.is_literal() && !entry.is_exception(), "{bits:b}");
+            let literal = (entry.num_literals_before() > 0).then_some(entry.literal_before());
+            (literal, entry.length(bits as u64), entry.num_bits())
+        };
+        assert_eq!(given(0b00_0111), (None, 11, 4));
+        assert_eq!(given(0b00_1111), (None, 12, 4));
+        assert_eq!(given(0b00_1110), (Some(b'a'), 11, 5));
+        assert_eq!(given(0b01_1110), (Some(b'a'), 12, 5));
+        assert_eq!(given(0b01_1101), (Some(b'b'), 11, 6));
+        assert_eq!(given(0b11_1101), (Some(b'b'), 12, 6));
+        assert_eq!(table[0b111_011], singles[0b111_011], "0xe9 has no room");
     }
 
     #[test]
