@@ -300,3 +300,14 @@ fn a_condition_that_cannot_be_evaluated_is_an_error() {
         }
     }
 }
+
+#[test]
+fn places_are_those_of_the_set_bits() {
+    for num_bits in [0, 1, 63, 64, 65, 200] {
+        for divisor in [1, 2, 3, 64, 1_000] {
+            let bits = BooleanBuffer::collect_bool(num_bits + 3, |bit| bit % divisor == 0).slice(3, num_bits);
+            let expected: Vec<usize> = bits.set_indices().collect();
+            assert_eq!(places(&bits, expected.len()), expected, "{num_bits} {divisor}");
+        }
+    }
+}
