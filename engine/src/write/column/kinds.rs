@@ -26,6 +26,14 @@ pub(super) trait Kind: 'static {
     /// Appends a value in plain encoding.
     fn put(value: ValueOf<'_, Self>, page: &mut Vec<u8>);
 
+    /// Appends the value at `row` in plain encoding, and gives it.
+    #[inline]
+    fn put_row<'a>(values: Self::Values<'a>, row: usize, page: &mut Vec<u8>) -> ValueOf<'a, Self> {
+        let value = Self::value(values, row);
+        Self::put(value, page);
+        value
+    }
+
     /// Appends neighbouring values in plain encoding, as many as fit below `limit_bytes` but one at least, and gives their number.
     fn put_run(
         values: Self::Values<'_>,
@@ -255,6 +263,16 @@ impl Kind for Text {
         append_whole(page, value);
     }
 
+    /// Takes what lies behind the value in the batch along, so that a value of any usual length is copied in one step.
+    #[inline]
+    fn put_row<'a>(values: Self::Values<'a>, row: usize, page: &mut Vec<u8>) -> ValueOf<'a, Self> {
+        let value = Text::value(values, row);
+        page.reserve(size_of::<u32>() + STEP_BYTES.max(value.len()));
+        page.extend_from_slice(&(value.len() as u32).to_le_bytes());
+        append(page, &values.bytes[values.offsets[row] as usize..], value.len());
+        value
+    }
+
     fn put_run(
         values: TextValues<'_>,
         rows: Range<usize>,
@@ -265,11 +283,7 @@ impl Kind for Text {
         let first = rows.start;
         let num_rows = rows.len();
         for row in rows {
-            let value = Text::value(values, row);
-            page.reserve(size_of::<u32>() + STEP_BYTES.max(value.len()));
-            page.extend_from_slice(&(value.len() as u32).to_le_bytes());
-            append(page, &values.bytes[values.offsets[row] as usize..], value.len());
-            bounds.add(value);
+            bounds.add(Text::put_row(values, row, page));
             if page.len() >= limit_bytes {
                 return row + 1 - first;
             }
