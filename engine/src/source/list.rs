@@ -30,10 +30,6 @@ const MAX_LISTERS: usize = 8;
 const FIRST_GUESSES: u64 = 16;
 const REQUESTS_PER_GUESS: u64 = 16;
 
-/// Guesses under way at a time as long as nothing is found: there is nothing else to ask for, and one after the other they would take as
-/// long as the pages.
-const GUESSES_AT_ONCE: usize = 3;
-
 /// What a listing found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listing {
@@ -252,7 +248,7 @@ impl Lister {
                     break;
                 };
                 self.listing.num_requests += 1;
-                num_guesses += u64::from(matches!(step, Step::Guess(..)));
+                num_guesses += u64::from(matches!(step, Step::Guess(_)));
                 let store = Arc::clone(&self.store);
                 under_way.spawn(async move {
                     let page = store.list_page(&request).await;
@@ -266,25 +262,25 @@ impl Lister {
             let page = page?;
             match step {
                 Step::Page(index) => self.take_page(&mut parts[index], page).await?,
-                Step::Guess(index, place) => {
-                    let part = &mut parts[index];
-                    part.guesses.retain(|guess| *guess != place);
-                    // Whoever walks through the part may have come to this place in the meantime, or the part ends before it by now.
-                    let is_passed = part.is_complete || part.reached > place || !part.has(&place);
+                Step::Guess(place) => {
+                    parts
+                        .iter_mut()
+                        .for_each(|part| part.guesses.retain(|guess| *guess != place));
+                    // The part of which it was guessed may have been cut in the meantime, before that place or behind it.
+                    let Some(part) = parts.iter_mut().find(|part| part.after < place && part.has(&place)) else {
+                        continue;
+                    };
+                    // Whoever walks through the part may have come to this place.
+                    let is_passed = part.is_complete || part.reached > place;
                     // An empty page that is not the last says nothing, and a service may not start where it is asked to.
                     let is_unclear = page.files.is_empty() && page.next_page.is_some() || !follows(&page, &place);
                     if is_passed || is_unclear {
                         continue;
                     }
                     let is_found = page.files.first().is_some_and(|listed| part.has(&listed.file.key));
-                    let until = part.until.replace(place.clone());
+                    let mut found = part.cut_off(place);
                     if is_found {
-                        let mut found = Part {
-                            after: place,
-                            until,
-                            known: self.new_cursor(),
-                            ..Part::default()
-                        };
+                        found.known = self.new_cursor();
                         self.take_page(&mut found, page).await?;
                         parts.push(found);
                     }
@@ -415,8 +411,8 @@ fn follows(page: &ListPage, reached: &str) -> bool {
 enum Step {
     /// The next page of the part with this index.
     Page(usize),
-    /// The keys after a place in the part with this index.
-    Guess(usize, String),
+    /// The keys after this place.
+    Guess(String),
 }
 
 /// The request that gets on best: the next page of a part nobody walks through, or a guess where most keys may lie.
@@ -433,7 +429,8 @@ fn next_step(parts: &mut [Part], request: &ListRequest, may_guess: bool) -> Opti
             ));
         }
     }
-    let most_at_once = if parts.len() == 1 { GUESSES_AT_ONCE } else { 1 };
+    // As long as there are few parts there is nothing else to ask for, and one after the other guesses would take as long as the pages.
+    let most_at_once = MAX_LISTERS / parts.len().min(MAX_LISTERS);
     let is_open = |part: &Part| may_guess && !part.is_complete && part.guesses.len() < most_at_once;
     let open = parts.iter().enumerate().filter(|(_, part)| is_open(part));
     let cuts = open.filter_map(|(index, part)| {
@@ -447,7 +444,7 @@ fn next_step(parts: &mut [Part], request: &ListRequest, may_guess: bool) -> Opti
         page: None,
         ..request.clone()
     };
-    Some((Step::Guess(index, place), request))
+    Some((Step::Guess(place), request))
 }
 
 #[cfg(test)]

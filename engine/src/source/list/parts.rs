@@ -63,6 +63,16 @@ impl Part {
         self.reached = last.to_owned();
     }
 
+    /// Cuts this part at a place, and gives what lies behind it, of which nothing is listed yet.
+    pub(super) fn cut_off(&mut self, place: String) -> Part {
+        Part {
+            until: self.until.replace(place.clone()),
+            guesses: self.guesses.extract_if(.., |guess| *guess > place).collect(),
+            after: place,
+            ..Part::default()
+        }
+    }
+
     /// A place to cut this part, and the number of bytes that it has in common with the key reached: the fewer, the more keys may lie
     /// behind it. `None`: hardly a page is left. All keys of the listing have their first `num_prefix_bytes` in common.
     pub(super) fn cut(&self, num_prefix_bytes: usize) -> Option<(usize, String)> {
@@ -103,7 +113,7 @@ fn middle(character: char, end: Option<char>) -> Option<char> {
     KINDS[own..].iter().find_map(|(first, last)| {
         let last = end.map_or(*last, |end| end.min(*last));
         let following: Vec<char> = (*first..=last).filter(|other| *other > character).collect();
-        following.get(following.len() / 2).copied()
+        following.get(following.len().saturating_sub(1) / 2).copied()
     })
 }
 
@@ -133,9 +143,10 @@ mod tests {
         check("p/01/a", "p/02/b", None, Some("p/5"));
         check("p/01/a", "p/02/b", Some("p/5"), Some("p/3"));
         check("p/01/a", "p/02/b", Some("p/3"), Some("p/2"));
-        check("p/01/a", "p/01/b", Some("p/1"), Some("p/06"));
-        check("p/9f0", "p/9f1", None, Some("p/N"));
-        check("p/9f0", "p/9f1", Some("p/9z"), Some("p/9q"));
+        check("p/01/a", "p/02/b", Some("p/2"), Some("p/1"));
+        check("p/01/a", "p/01/b", Some("p/1"), Some("p/05"));
+        check("p/9f0", "p/9f1", None, Some("p/M"));
+        check("p/9f0", "p/9f1", Some("p/9z"), Some("p/9p"));
     }
 
     #[test]
@@ -153,6 +164,22 @@ mod tests {
             assert_eq!(place, expected);
             part.guesses.push(place);
         }
+    }
+
+    #[test]
+    fn guesses_go_with_the_part_that_they_lie_in() {
+        let mut part = Part {
+            until: Some("p/9".to_owned()),
+            guesses: vec!["p/7".to_owned(), "p/3".to_owned(), "p/5".to_owned()],
+            ..Part::default()
+        };
+        let behind = part.cut_off("p/4".to_owned());
+        assert_eq!(
+            (part.until.as_deref(), part.guesses),
+            (Some("p/4"), vec!["p/3".to_owned()])
+        );
+        assert_eq!((behind.after.as_str(), behind.until.as_deref()), ("p/4", Some("p/9")));
+        assert_eq!(behind.guesses, ["p/7", "p/5"]);
     }
 
     #[test]

@@ -82,7 +82,7 @@ fn check(store: &Arc<Pages>, options: &SelectOptions, num_files: usize, num_requ
 }
 
 /// Requests that three pages take: what is behind the second is guessed at while the third is under way.
-const THREE_PAGES: u64 = 3 + GUESSES_AT_ONCE as u64;
+const THREE_PAGES: u64 = 3 + MAX_LISTERS as u64 - 1;
 
 #[test]
 fn all_pages_are_read() {
