@@ -6,8 +6,9 @@
 //! `datafusion-functions-json` is not used: its `json_get` gives unions, which no column can hold, and numbers lose their spelling.
 //!
 //! Reading order: [`mod@reference`] (every function, for people), `text_function` (what all share), then what they do: `json`, `time`,
-//! `url`, `ip`, `encoding`; `to_timestamp` is DataFusion's, only faster.
+//! `url`, `ip`, `encoding`; `to_timestamp` is DataFusion's, only faster, and `concatenation` is what it does with `||`.
 
+mod concatenation;
 mod encoding;
 mod ip;
 mod json;
@@ -19,6 +20,8 @@ mod url;
 
 #[cfg(test)]
 mod tests;
+
+pub(super) use concatenation::join_concatenations;
 
 use datafusion::common::Result;
 use datafusion::execution::FunctionRegistry;

@@ -98,6 +98,7 @@ async fn compile_query(
         .verify_plan(&plan)
         .map_err(|_| not_a_query(stage))?;
     check_limits(&plan).map_err(explained)?;
+    let plan = functions::join_concatenations(plan).map_err(explained)?;
     let plan = in_our_types(stage, plan)?;
     match is_choosing_rows {
         true => hidden::hide(stage, plan, &input.names),
