@@ -224,7 +224,7 @@ impl FileWriter {
                 .append_to(&mut output, scratch.as_ref(), compressor)
                 .map_err(WriteError::encode)?;
             if self.outlet.len() >= PART_BYTES {
-                let waiting = self.outlet.take();
+                let waiting = self.outlet.take_full();
                 self.size_bytes += waiting.num_bytes as u64;
                 waiting.send(&mut self.upload, &self.path).await?;
             }

@@ -28,6 +28,8 @@ mod untimed;
 mod uploads;
 pub mod writer;
 
+pub(crate) use outlet::ALIGNMENT;
+
 use crate::parse::reject::{Reject, excerpt};
 use arrow::error::ArrowError;
 use parquet::errors::ParquetError;

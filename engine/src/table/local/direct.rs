@@ -60,6 +60,14 @@ impl DirectFile {
         let buffer = block.as_mut();
         let mut filled = 0;
         for mut piece in pieces {
+            if filled == 0 && piece.as_ptr().align_offset(ALIGNMENT) == 0 {
+                let (whole, rest) = piece.split_at(piece.len() - piece.len() % ALIGNMENT);
+                for block in whole.chunks(BLOCK_BYTES) {
+                    self.write_block(offset, block)?;
+                    offset += block.len() as u64;
+                }
+                piece = rest;
+            }
             while !piece.is_empty() {
                 let (now, later) = piece.split_at(piece.len().min(BLOCK_BYTES - filled));
                 buffer[filled..filled + now.len()].copy_from_slice(now);
@@ -165,6 +173,15 @@ mod tests {
 
     #[track_caller]
     fn check(num_bytes: usize, piece_bytes: usize, part_bytes: usize, is_cached: bool) {
+        let bytes = content(num_bytes + 2 * ALIGNMENT);
+        let aligned = bytes.as_ptr().align_offset(ALIGNMENT);
+        for start in [aligned, aligned + 1] {
+            check_content(&bytes[start..start + num_bytes], piece_bytes, part_bytes, is_cached);
+        }
+    }
+
+    #[track_caller]
+    fn check_content(content: &[u8], piece_bytes: usize, part_bytes: usize, is_cached: bool) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a/b/file");
         let disk = Arc::new(Disk::default());
@@ -172,7 +189,6 @@ mod tests {
         if is_cached {
             file.direct = None;
         }
-        let content = content(num_bytes);
         // The last part first: they come in any order.
         for (number, part) in content
             .chunks(part_bytes)
@@ -199,6 +215,9 @@ mod tests {
             check(5 * ALIGNMENT + 1, 1000, 2 * ALIGNMENT, is_cached);
             check(3 * BLOCK_BYTES + 5, 700_001, 2 * BLOCK_BYTES, is_cached);
             check(3 * BLOCK_BYTES, BLOCK_BYTES, 3 * BLOCK_BYTES, is_cached);
+            check(5 * BLOCK_BYTES + 5, 2 * BLOCK_BYTES, 4 * BLOCK_BYTES, is_cached);
+            // Pieces that end where the next one cannot be written from where it is.
+            check(BLOCK_BYTES, 3 * ALIGNMENT + 5, BLOCK_BYTES, is_cached);
             // Parts that end nowhere in particular.
             check(100_000, 999, 33_333, is_cached);
         }

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Disks and file systems want direct writes to begin and end at multiples of their block; none has a larger one.
-pub(super) const ALIGNMENT: usize = 4096;
+/// Disks and file systems want direct writes to begin and end at multiples of their block, in memory as in the file.
+pub(super) use crate::write::ALIGNMENT;
 
 /// Bytes of one direct write: enough to keep a fast disk busy.
 pub(super) const BLOCK_BYTES: usize = 1024 * 1024;
