@@ -146,6 +146,19 @@ impl FileDecoder {
         self.advance(&mut source, output)
     }
 
+    /// How many of the first bytes of `input` are plain as they are, which [`decode`](FileDecoder::decode) would only copy. The caller takes
+    /// them itself; they count as consumed.
+    pub fn pass(&mut self, input: &[u8]) -> usize {
+        let [layer] = self.layers.as_slice() else {
+            return 0;
+        };
+        if !matches!(layer.kind, Kind::Plain) || layer.start < layer.end {
+            return 0;
+        }
+        self.file_byte += input.len() as u64;
+        input.len()
+    }
+
     fn advance(&mut self, source: &mut Source<'_>, output: &mut [u8]) -> Result<Progress, DecodeError> {
         let result = self.run(source, output);
         self.file_byte += source.consumed as u64;

@@ -40,7 +40,7 @@ fn matching(pattern: &str) -> EntryOptions {
     }
 }
 
-/// Decodes a file in input chunks and output buffers of these lengths, taken in turn.
+/// Decodes a file in input chunks and output buffers of these lengths, taken in turn. What is plain is passed every other time.
 fn decode(
     decoder: &mut FileDecoder,
     input: &[u8],
@@ -49,12 +49,13 @@ fn decode(
 ) -> Result<Entries, DecodeError> {
     let mut entries: Entries = vec![(None, Vec::new())];
     let mut outputs = output_bytes.iter().cycle().map(|&length| vec![0; length]);
-    let mut take = |progress: &Progress, output: &[u8]| {
-        entries.last_mut().unwrap().1.extend(&output[..progress.produced]);
-        if let Event::Entry(name) = &progress.event {
+    let mut take = |bytes: &[u8], event: &Event| {
+        entries.last_mut().unwrap().1.extend(bytes);
+        if let Event::Entry(name) = event {
             entries.push((Some(name.clone()), Vec::new()));
         }
     };
+    let mut may_pass = false;
 
     decoder.begin();
     let mut chunks = chunk_bytes.iter().cycle();
@@ -63,9 +64,15 @@ fn decode(
         let (mut chunk, after) = rest.split_at(rest.len().min(*chunks.next().unwrap()));
         rest = after;
         loop {
+            may_pass = !may_pass;
+            if may_pass {
+                let (passed, after) = chunk.split_at(decoder.pass(chunk));
+                take(passed, &Event::NeedsInput);
+                chunk = after;
+            }
             let mut output = outputs.next().unwrap();
             let progress = decoder.decode(chunk, &mut output)?;
-            take(&progress, &output);
+            take(&output[..progress.produced], &progress.event);
             chunk = &chunk[progress.consumed..];
             match progress.event {
                 Event::NeedsInput => break assert!(chunk.is_empty()),
@@ -78,7 +85,7 @@ fn decode(
         let mut output = outputs.next().unwrap();
         let progress = decoder.finish(&mut output)?;
         assert_eq!(progress.consumed, 0);
-        take(&progress, &output);
+        take(&output[..progress.produced], &progress.event);
         match progress.event {
             Event::NeedsInput => break,
             Event::OutputFull => assert_eq!(progress.produced, output.len()),

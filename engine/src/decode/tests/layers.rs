@@ -192,3 +192,19 @@ fn a_bomb_costs_no_memory() {
     }
     assert_eq!(total, zeros.len());
 }
+
+#[test]
+fn plain_bytes_are_passed_once_they_are_known_to_be_plain() {
+    let mut decoder = FileDecoder::new(&AUTO);
+    let text = vec![b'a'; 2_000];
+    assert_eq!(decoder.pass(&text), 0, "it may be compressed");
+    let mut output = [0; 4_096];
+    let produced = decoder.decode(&text[..600], &mut output).unwrap().produced;
+    assert_eq!(produced, 600);
+    assert_eq!(decoder.pass(&text[600..]), 1_400);
+
+    decoder.begin();
+    let file = gzip(&text);
+    decoder.decode(&file[..file.len() - 1], &mut output).unwrap();
+    assert_eq!(decoder.pass(&file[file.len() - 1..]), 0);
+}
