@@ -4,7 +4,9 @@
 pub(crate) const STEP_BYTES: usize = 32;
 
 /// Appends the first `length` bytes of `source` to `out`. What lies behind them in `source` is read, but does not count.
-#[inline]
+///
+/// **Cost**: some instructions for a short piece with enough behind it, a call for any other.
+#[inline(always)]
 pub(crate) fn append(out: &mut Vec<u8>, source: &[u8], length: usize) {
     match (
         source.first_chunk::<STEP_BYTES>(),
@@ -15,8 +17,14 @@ pub(crate) fn append(out: &mut Vec<u8>, source: &[u8], length: usize) {
             // SAFETY: `length` is at most STEP_BYTES, and that many bytes of spare capacity were initialised just now.
             unsafe { out.set_len(out.len() + length) };
         }
-        _ => append_whole(out, &source[..length]),
+        _ => append_beginning(out, source, length),
     }
+}
+
+/// Appends the first `length` bytes of `source`.
+#[inline(never)]
+fn append_beginning(out: &mut Vec<u8>, source: &[u8], length: usize) {
+    append_whole(out, &source[..length]);
 }
 
 /// Appends `piece`, behind which there may be nothing to read.

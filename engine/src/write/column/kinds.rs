@@ -264,7 +264,7 @@ impl Kind for Text {
     }
 
     /// Takes what lies behind the value in the batch along, so that a value of any usual length is copied in one step.
-    #[inline]
+    #[inline(always)]
     fn put_row<'a>(values: Self::Values<'a>, row: usize, page: &mut Vec<u8>) -> ValueOf<'a, Self> {
         let value = Text::value(values, row);
         page.reserve(size_of::<u32>() + STEP_BYTES.max(value.len()));
