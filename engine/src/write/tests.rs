@@ -7,9 +7,10 @@ use super::{StagedFile, WriteError};
 use arrow::array::{ArrayRef, AsArray, BinaryArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use bytes::Bytes;
-use object_store::ObjectStoreExt;
+use futures::StreamExt;
 use object_store::memory::InMemory;
 use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -172,6 +173,55 @@ fn more_partitions_than_open_files_make_one_file_each() {
     assert_eq!(num_partitions(&files), 2_000);
     assert_eq!(files.len(), 2_000);
     check(&store, &files, 60_000);
+}
+
+/// Batches of one hour each.
+fn one_hour_each(hours: impl Iterator<Item = i64>) -> Vec<RecordBatch> {
+    let batch = |(number, hour): (i64, i64)| {
+        let rows = number * 100..(number + 1) * 100;
+        let times = rows.clone().map(|row| hour * MICROS_PER_HOUR + row);
+        let times = TimestampMicrosecondArray::from_iter_values(times).with_timezone("UTC");
+        let texts = rows.clone().map(|row| format!("text of row {row}"));
+        let columns: Vec<(&str, ArrayRef)> = vec![
+            ("time", Arc::new(times)),
+            ("row", Arc::new(Int64Array::from_iter_values(rows))),
+            ("text", Arc::new(StringArray::from_iter_values(texts))),
+        ];
+        RecordBatch::try_from_iter(columns).expect("a batch")
+    };
+    (0..).zip(hours).map(batch).collect()
+}
+
+#[test]
+fn hours_that_come_one_after_the_other_are_stored_as_they_pass() {
+    let store = Arc::new(InMemory::new());
+    let batches = one_hour_each((0..100).map(|batch| batch / 2));
+    let mut writer = PartitionedWriter::new(store.clone(), options(), &batches[0].schema(), 0).expect("a writer");
+    let num_stored = block_on(async {
+        for batch in &batches {
+            writer.write(batch.clone()).await.expect("written rows");
+        }
+        let num_stored = store.list(None).count().await;
+        (num_stored, writer.finish().await.expect("files").len())
+    });
+    assert_eq!(num_stored, (47, 50));
+}
+
+#[test]
+fn hours_that_come_again_are_not_taken_to_be_over() {
+    // Once over all hours, which seem to be in order, and then ten times more.
+    let batches = one_hour_each((0..40).chain((0..400).map(|batch| batch % 40)));
+    let (store, files) = write(&batches, options()).expect("a load");
+    check(&store, &files, 44_000);
+    assert_eq!(
+        files.len(),
+        40 + 35,
+        "what was over before the first hour came again is stored twice"
+    );
+    // The first hours come again before anything is taken to be over.
+    let batches = one_hour_each((0..400).map(|batch| batch % 20));
+    let (_, files) = write(&batches, options()).expect("a load");
+    assert_eq!(files.len(), 20);
 }
 
 #[test]

@@ -1,6 +1,8 @@
-//! Keeps one open file per time partition and brings each row to its own. `memory` is what it does when they hold too much.
+//! Keeps one open file per time partition and brings each row to its own. `order` is about those that get no rows any more, `memory` about
+//! what it does when they hold too much.
 
 mod memory;
+mod order;
 
 use super::column::{ColumnHistory, PageCompressor};
 use super::encoding::Compression;
@@ -18,6 +20,7 @@ use arrow::datatypes::SchemaRef;
 use jiff::tz::TimeZone;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
+use order::Order;
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -106,6 +109,7 @@ pub struct PartitionedWriter {
     staged: Vec<StagedFile>,
     num_files: usize,
     clock: u64,
+    order: Order,
     /// How often the partitions of the rows that come now have been divided.
     level: u32,
 }
@@ -162,6 +166,7 @@ impl PartitionedWriter {
             staged: Vec::new(),
             num_files: 0,
             clock: 0,
+            order: Order::default(),
             level: 0,
         })
     }
@@ -232,10 +237,14 @@ impl PartitionedWriter {
         let mut overflowing = HashSet::new();
         for (key, rows) in parts.iter() {
             if !self.make_room(key).await? {
+                self.order.give_up();
                 overflowing.insert(key);
                 continue;
             }
             let clock = self.clock;
+            let open_file = self.open.get(&key);
+            self.order
+                .note(key, open_file.map(|open_file| clock - open_file.last_used));
             self.open_file(key, batch)?.last_used = clock;
             match times {
                 None => self.write_part(key, batch, rows).await?,
@@ -247,6 +256,7 @@ impl PartitionedWriter {
             self.overflow(batch).push(batch, parts)?;
             self.overflow(batch).close_partitions(overflowing);
         }
+        self.complete_those_over().await?;
         self.keep_within_memory().await
     }
 
