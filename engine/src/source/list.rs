@@ -2,7 +2,7 @@
 //!
 //! Pages are judged as they come, while the next one is under way, so that a prefix of any size is held in memory only as far as its
 //! files are wanted. With a limit on the number of files no page is asked for ahead, since it may never be needed. Without one, a prefix
-//! with more than one page is cut into parts that are listed side by side; the files are in key order all the same.
+//! that turns out to be large is cut into parts that are listed side by side; the files are in key order all the same.
 
 mod parts;
 
@@ -17,6 +17,9 @@ use tokio::task::JoinSet;
 
 /// Requests for a listing from which on it is worth a word that the prefix holds much that is not wanted.
 const MANY_REQUESTS: u64 = 10;
+
+/// Pages after which a prefix is large. Before that, more than one request at a time would save hardly any time.
+const UNDIVIDED_PAGES: u64 = 2;
 
 /// Parts of a large prefix that are listed at a time. With the latency of S3 that is some 100,000 keys a second, about as much as one
 /// core can take in.
@@ -59,7 +62,7 @@ pub struct Listing {
 /// not hold is passed over as one is that the pattern does not fit: it counts for no limit, and the cursor does not know it.
 ///
 /// No file at all is not an error here. **Errors**: the store's; an archived file that is wanted.
-/// **Cost**: one request per 1,000 keys below the prefix, with more than 1,000 of them up to a sixteenth and 16 more; one in
+/// **Cost**: one request per 1,000 keys below the prefix, with more than 2,000 of them up to a sixteenth and 16 more; one in
 /// all for a single path; none if the limit is 0.
 /// **Cancel**: dropping the future ends the requests.
 pub async fn list(
@@ -198,7 +201,8 @@ impl Lister {
             if let Some(last) = page.files.last() {
                 reached = last.file.key.to_string();
             }
-            if page.next_page.is_some() && is_asked_ahead && self.is_in_order {
+            let is_large = self.listing.num_requests >= UNDIVIDED_PAGES && page.next_page.is_some();
+            if is_large && is_asked_ahead && self.is_in_order {
                 return self.walk_parts(request, page).await;
             }
             let next_page = page.next_page.take();
