@@ -85,8 +85,8 @@ pub(super) struct TypedValues<K: Kind> {
 }
 
 /// A value, by the row of a batch in which it stands.
-struct Cell<'a, K: Kind> {
-    values: K::Values<'a>,
+struct Cell<'c, 'a, K: Kind> {
+    values: &'c K::Values<'a>,
     row: usize,
 }
 
@@ -122,14 +122,14 @@ impl<K: Kind> TypedValues<K> {
     }
 
     /// Appends as many cells as the page has room for, and says how many. `None` is a null. `is_cold`: those before came long ago.
-    fn append_cells<'a>(
+    fn append_cells<'c, 'a: 'c>(
         &mut self,
-        cells: impl Iterator<Item = Option<Cell<'a, K>>>,
+        cells: impl Iterator<Item = Option<Cell<'c, 'a, K>>>,
         levels: &mut Levels,
         is_cold: bool,
     ) -> usize {
         let room = PAGE_ROWS - levels.num_rows();
-        let values = |cell: Option<Cell<'a, K>>| cell.map(|cell| K::value(cell.values, cell.row));
+        let values = |cell: Option<Cell<'c, 'a, K>>| cell.map(|cell| K::value(*cell.values, cell.row));
         let num_taken = match self.choice {
             Choice::Plain => self.append_plain(cells.take(room), levels),
             Choice::Dictionary => self.append_codes(cells.take(room).map(values), levels, is_cold),
@@ -195,13 +195,17 @@ impl<K: Kind> TypedValues<K> {
         !is_full || self.dictionary.entries().len() < PAGE_BYTES
     }
 
-    fn append_plain<'a>(&mut self, cells: impl Iterator<Item = Option<Cell<'a, K>>>, levels: &mut Levels) -> usize {
+    fn append_plain<'c, 'a: 'c>(
+        &mut self,
+        cells: impl Iterator<Item = Option<Cell<'c, 'a, K>>>,
+        levels: &mut Levels,
+    ) -> usize {
         let mut num_taken = 0;
         for cell in cells {
             num_taken += 1;
             levels.push(cell.is_some(), 1);
             if let Some(cell) = cell {
-                let value = K::put_row(cell.values, cell.row, &mut self.plain);
+                let value = K::put_row(*cell.values, cell.row, &mut self.plain);
                 self.bounds.page().add(value);
                 if self.plain.len() >= PAGE_BYTES {
                     break;
@@ -275,21 +279,22 @@ where
                 num_taken
             }
             (Rows::Run { start, num_rows }, None) => {
-                let cells = (start..start + num_rows).map(|row| Some(Cell { values, row }));
+                let cells = (start..start + num_rows).map(|row| Some(Cell { values: &values, row }));
                 self.append_cells(cells, levels, is_cold)
             }
             (Rows::Run { start, num_rows }, Some(nulls)) => {
-                let cells = (start..start + num_rows).map(|row| nulls.is_valid(row).then_some(Cell { values, row }));
+                let cells =
+                    (start..start + num_rows).map(|row| nulls.is_valid(row).then_some(Cell { values: &values, row }));
                 self.append_cells(cells, levels, is_cold)
             }
             (Rows::Listed(rows), None) => {
                 let cells = rows.iter().map(|row| *row as usize);
-                let cells = cells.map(|row| Some(Cell { values, row }));
+                let cells = cells.map(|row| Some(Cell { values: &values, row }));
                 self.append_cells(cells, levels, is_cold)
             }
             (Rows::Listed(rows), Some(nulls)) => {
                 let cells = rows.iter().map(|row| *row as usize);
-                let cells = cells.map(|row| nulls.is_valid(row).then_some(Cell { values, row }));
+                let cells = cells.map(|row| nulls.is_valid(row).then_some(Cell { values: &values, row }));
                 self.append_cells(cells, levels, is_cold)
             }
         }
@@ -301,7 +306,7 @@ where
             let (values, nulls) = &sources[place.batch as usize];
             let row = place.row as usize;
             let is_valid = nulls.is_none_or(|nulls| nulls.is_valid(row));
-            is_valid.then_some(Cell { values: *values, row })
+            is_valid.then_some(Cell { values, row })
         });
         self.append_cells(cells, levels, false)
     }
