@@ -433,14 +433,20 @@ mod tests {
         lengths
     }
 
+    /// A table as it is filled, and with its literals paired.
+    fn single_and_paired(lengths: &[u8], index_bits: u32) -> [Vec<Entry>; 2] {
+        let mut singles = vec![Entry(0); LITERAL_ENTRIES];
+        let code = Code::new(lengths).unwrap();
+        code.fill(&mut singles, index_bits, literal_symbol);
+        let mut table = singles.clone();
+        code.pair_literals(&mut table, index_bits);
+        [singles, table]
+    }
+
     #[test]
     fn literals_are_paired_where_the_index_holds_both_codes() {
         let lengths = four_codes(0xe9, 256);
-        let mut table = vec![Entry(0); LITERAL_ENTRIES];
-        let code = Code::new(&lengths).unwrap();
-        code.fill(&mut table, 4, literal_symbol);
-        let singles = table.clone();
-        code.pair_literals(&mut table, 4);
+        let [singles, table] = single_and_paired(&lengths, 4);
         let given = |bits: usize| {
             let entry = table[bits];
             assert_eq!(
@@ -464,11 +470,7 @@ mod tests {
     fn literals_are_paired_with_the_length_behind_them() {
         // 265: eleven or twelve bytes, by one more bit.
         let lengths = four_codes(0xe9, 265);
-        let mut table = vec![Entry(0); LITERAL_ENTRIES];
-        let code = Code::new(&lengths).unwrap();
-        code.fill(&mut table, 6, literal_symbol);
-        let singles = table.clone();
-        code.pair_literals(&mut table, 6);
+        let [singles, table] = single_and_paired(&lengths, 6);
         let given = |bits: usize| {
             let entry = table[bits];
             assert_eq!(
